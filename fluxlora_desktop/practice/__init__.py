@@ -1,0 +1,1 @@
+"""The services as loopback servers, for practice mode and for tests."""
