@@ -1,0 +1,1 @@
+"""Values, rules, errors and ports: the words of the app, standard library only."""

@@ -1,0 +1,138 @@
+"""Trigger words and captions: the rules that the trainers really follow.
+
+ai-toolkit, which Replicate's trainer runs, puts the trigger word in front of a caption only when
+`caption.count(trigger) == 0`: a case-sensitive substring test. "TOK" inside "TOKYO" counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from fluxlora_desktop.domain.datasets import Dataset, Finding, Mend, Severity
+
+_COMMON_WORDS = frozenset(
+    {
+        "person",
+        "man",
+        "woman",
+        "boy",
+        "girl",
+        "child",
+        "dog",
+        "cat",
+        "fox",
+        "mug",
+        "cup",
+        "toy",
+        "robot",
+        "car",
+        "house",
+        "photo",
+        "picture",
+        "image",
+        "style",
+        "art",
+        "face",
+        "hair",
+        "red",
+        "green",
+        "blue",
+        "black",
+        "white",
+        "small",
+        "big",
+        "new",
+        "old",
+        "one",
+        "the",
+        "and",
+        "with",
+    }
+)
+
+
+def check_trigger(word: str, captions: Iterable[str] = ()) -> tuple[Finding, ...]:
+    """Return what speaks against a trigger word; an empty result means that it is good."""
+    found: list[Finding] = []
+
+    def say(what: str, severity: Severity, says: str) -> None:
+        found.append(Finding(what, severity, says, mend=Mend.CHANGE_TRIGGER))
+
+    if not word.strip():
+        say("trigger_empty", Severity.BLOCK, "Give the LoRA a trigger word, for example TOK.")
+        return tuple(found)
+    if word != word.strip() or len(word.split()) > 2:
+        say("trigger_spaces", Severity.WARN, "Use one word, or one word and what it is: TOK mug.")
+    if not word.isascii():
+        say("trigger_ascii", Severity.WARN, "Use plain letters: some trainers stumble over others.")
+    first = word.split(maxsplit=1)[0]
+    if not 3 <= len(first) <= 12:
+        say("trigger_length", Severity.WARN, "Use 3 to 12 letters.")
+    if first.lower() in _COMMON_WORDS:
+        say(
+            "trigger_common",
+            Severity.WARN,
+            f"“{first}” already means something to the base model. Use a made-up word.",
+        )
+    blocked = sorted({hit for text in captions for hit in _hidden_in(first, text)})
+    if blocked:
+        say(
+            "trigger_hidden",
+            Severity.WARN,
+            f"“{first}” is part of “{blocked[0]}” in a caption, so the trainer would not add it.",
+        )
+    return tuple(found)
+
+
+def _hidden_in(trigger: str, caption: str) -> list[str]:
+    words = re.findall(r"\w+", caption)
+    return [word for word in words if trigger in word and word != trigger]
+
+
+def has_trigger(caption: str, trigger: str) -> bool:
+    """Tell whether the caption holds the trigger word as a word of its own."""
+    return bool(trigger) and re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", caption) is not None
+
+
+def with_trigger(caption: str, trigger: str) -> str:
+    """Return the caption with the trigger word in front, unless it is in it already."""
+    text = caption.strip()
+    if not trigger or has_trigger(text, trigger):
+        return text
+    return f"{trigger}, {text}" if text else trigger
+
+
+def replace_trigger(caption: str, old: str, new: str) -> str:
+    """Return the caption with one trigger word in place of another."""
+    if not old or old == new:
+        return caption
+    return re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", new.replace("\\", "\\\\"), caption)
+
+
+def one_line(caption: str) -> str:
+    """Return the caption as the trainer reads it: one line, parts joined by commas."""
+    parts = (part.strip() for line in caption.splitlines() for part in line.split(","))
+    return ", ".join(part for part in parts if part)
+
+
+def caption_findings(dataset: Dataset) -> tuple[Finding, ...]:
+    """Return remarks about captions: missing ones, identical ones, the trigger word left out."""
+    captions = {item.photo.sha256: item.caption.strip() for item in dataset.photos}
+    found = list(check_trigger(dataset.trigger_word, captions.values()))
+    missing = tuple(sha for sha, text in captions.items() if not text)
+    if missing and len(missing) < len(captions):
+        noun = "photo has" if len(missing) == 1 else "photos have"
+        says = f"{len(missing)} {noun} no caption. The trainer writes one itself."
+        found.append(Finding("caption_missing", Severity.NOTE, says, missing))
+    filled = [text for text in captions.values() if text]
+    if len(filled) > 2 and len(set(filled)) == 1:
+        says = "All captions are the same, so they teach the LoRA nothing about what varies."
+        found.append(Finding("caption_identical", Severity.WARN, says, tuple(captions)))
+    trigger = dataset.trigger_word
+    bare = tuple(sha for sha, text in captions.items() if text and not has_trigger(text, trigger))
+    if bare and trigger.strip():
+        noun = "caption does" if len(bare) == 1 else "captions do"
+        says = f"{len(bare)} {noun} not name {trigger}. The trainer puts it in front."
+        found.append(Finding("caption_trigger", Severity.NOTE, says, bare, Mend.ADD_TRIGGER))
+    return tuple(found)

@@ -1,0 +1,166 @@
+"""Photos, captions, datasets, findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+FEWEST_PHOTOS = 5
+MOST_PHOTOS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """What was measured on a photo's pixels, upright.
+
+    `dhash` is a 64-bit difference hash; `sharpness` the 90th percentile of the Laplacian variance
+    over 8 x 8 tiles at 1024 px; `clipped` and `midtones` are shares of pixels from 0 to 1.
+    """
+
+    format: str
+    width: int
+    height: int
+    pixel_sha256: str
+    dhash: int
+    sharpness: float
+    clipped: float
+    midtones: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One training image as the person gave it, known by the SHA-256 of its bytes."""
+
+    sha256: str
+    name: str
+    size_bytes: int
+    facts: PhotoFacts
+
+
+class Severity(StrEnum):
+    """How much a finding matters: a note, a warning, or a thing the trainer cannot use."""
+
+    NOTE = "note"
+    WARN = "warn"
+    BLOCK = "block"
+
+
+class Mend(StrEnum):
+    """The one click that a finding offers."""
+
+    NONE = "none"
+    REMOVE = "remove"
+    KEEP_SHARPER = "keep_sharper"
+    ADD_PHOTOS = "add_photos"
+    CHANGE_TRIGGER = "change_trigger"
+    ADD_TRIGGER = "add_trigger"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One remark of the dataset check.
+
+    `what` names the check (a stable key, for example "too_small"), `photos` the SHA-256 of those
+    it is about (a pair for near duplicates, sharper first; empty for the whole set), `says` is the
+    sentence for people, `mend` what one click can do.
+    """
+
+    what: str
+    severity: Severity
+    says: str
+    photos: tuple[str, ...] = ()
+    mend: Mend = Mend.NONE
+
+
+class Readiness(StrEnum):
+    """The verdict over a dataset."""
+
+    READY = "ready"
+    ATTENTION = "attention"
+    BLOCKED = "blocked"
+
+
+def readiness(findings: tuple[Finding, ...]) -> Readiness:
+    """Sum findings up: anything that blocks decides, then anything that warns."""
+    severities = {finding.severity for finding in findings}
+    if Severity.BLOCK in severities:
+        return Readiness.BLOCKED
+    return Readiness.ATTENTION if Severity.WARN in severities else Readiness.READY
+
+
+def count_findings(count: int) -> tuple[Finding, ...]:
+    """Say in words when there are fewer or more photos than 5 to 20."""
+    if count == 0:
+        return ()
+    if count < FEWEST_PHOTOS:
+        missing = FEWEST_PHOTOS - count
+        noun = "photo" if missing == 1 else "photos"
+        says = f"Add at least {missing} more {noun}: the trainer needs {FEWEST_PHOTOS}."
+        return (Finding("too_few", Severity.BLOCK, says, mend=Mend.ADD_PHOTOS),)
+    if count < 10:
+        says = f"{count} photos work. With 10 or more the LoRA copies poses and backgrounds less."
+        return (Finding("few", Severity.NOTE, says, mend=Mend.ADD_PHOTOS),)
+    if count > MOST_PHOTOS:
+        says = (
+            f"{count} photos are more than the {MOST_PHOTOS} that help. "
+            "A smaller, better choice usually trains a better LoRA."
+        )
+        return (Finding("many", Severity.NOTE, says),)
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetPhoto:
+    """A photo in a dataset with the caption that belongs to its content."""
+
+    photo: Photo
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """An ordered set of photos with captions; the trigger word belongs to it."""
+
+    id: str
+    photos: tuple[DatasetPhoto, ...] = ()
+    trigger_word: str = "TOK"
+    dismissed: frozenset[str] = frozenset()
+    created_at: datetime | None = None
+
+    def hashes(self) -> tuple[str, ...]:
+        """Return the SHA-256 of the photos in order."""
+        return tuple(item.photo.sha256 for item in self.photos)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetVersion:
+    """A dataset as it stood when a run started; it never changes."""
+
+    id: str
+    dataset_id: str
+    photos: tuple[DatasetPhoto, ...]
+    trigger_word: str
+    findings: tuple[str, ...] = ()
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackItem:
+    """One photo on its way into the training archive: the working copy and its caption."""
+
+    photo_sha256: str
+    working_copy: Path
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A training archive on disk: size in bytes, SHA-256, and (member, SHA-256) for each file."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+    members: tuple[tuple[str, str], ...] = field(default=())

@@ -1,0 +1,255 @@
+"""Expected trouble, as data: the branch tells the reaction, the leaf the cause.
+
+No sentence for people stands here: `ui/notices.py` words every class, and a test holds that none
+is missing. Whatever is not an `AppError` is a bug.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+
+class Charged(StrEnum):
+    """Whether the failed request may have cost money."""
+
+    NO = "no"
+    MAYBE = "maybe"
+    YES = "yes"
+
+
+class AppError(Exception):
+    """Trouble that the app expects and can explain."""
+
+    charged: Charged = Charged.NO
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class InputError(AppError):
+    """A value that a person typed cannot be used: `field` names it, `reason` says why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+class DatasetError(AppError):
+    """The photos cannot be used as they are."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = Path(path)
+        self.reason = reason
+
+
+class UnreadablePhoto(DatasetError):
+    """One file is not a photo that the app can read; the others are fine."""
+
+
+class TooFewPhotos(DatasetError):
+    """A training needs more photos than the dataset has."""
+
+    def __init__(self, have: int, need: int) -> None:
+        super().__init__("", f"{have} photos, at least {need} needed")
+        self.have = have
+        self.need = need
+
+
+class CredentialError(AppError):
+    """A token is the trouble; `service` is the key of the service."""
+
+    def __init__(self, service: str, detail: str = "") -> None:
+        super().__init__(detail or service)
+        self.service = service
+
+
+class TokenMissing(CredentialError):
+    """No token is stored for the service."""
+
+
+class TokenRejected(CredentialError):
+    """The service does not accept the token (401)."""
+
+
+class ScopeMissing(CredentialError):
+    """The token is valid and lacks a right; `scope` names it as the service does."""
+
+    def __init__(self, service: str, scope: str) -> None:
+        super().__init__(service, f"{service}: the token lacks {scope}")
+        self.scope = scope
+
+
+class SecretStoreError(AppError):
+    """The computer's password store did not do what was asked; `backend` names it."""
+
+    def __init__(self, backend: str, detail: str = "") -> None:
+        super().__init__(detail or backend)
+        self.backend = backend
+
+
+class SecretStoreLocked(SecretStoreError):
+    """The password store is locked, or its prompt was dismissed."""
+
+
+class SecretStoreUnavailable(SecretStoreError):
+    """There is no password store: tokens live in memory until the app closes."""
+
+
+class ServiceError(AppError):
+    """A remote service is the trouble; `status` is the HTTP status where there was one."""
+
+    def __init__(
+        self, service: str, detail: str = "", *, status: int | None = None, request_id: str = ""
+    ) -> None:
+        super().__init__(detail or service)
+        self.service = service
+        self.status = status
+        self.request_id = request_id
+
+
+class ServiceUnreachable(ServiceError):
+    """No connection was made, so nothing was sent: safe to try again.
+
+    `kind` is one of dns, connect, tls, timeout, offline.
+    """
+
+    def __init__(self, service: str, detail: str = "", *, kind: str = "connect") -> None:
+        super().__init__(service, detail)
+        self.kind = kind
+
+
+class ServiceInterrupted(ServiceError):
+    """The connection broke after the first byte of a request that costs nothing."""
+
+
+class ServiceBusy(ServiceError):
+    """The service asks to wait (429, 503); `retry_after` is in seconds."""
+
+    def __init__(
+        self, service: str, detail: str = "", *, retry_after: float = 10.0, status: int = 429
+    ) -> None:
+        super().__init__(service, detail, status=status)
+        self.retry_after = retry_after
+
+
+class PaymentRequired(ServiceError):
+    """The account has no credit (402); nothing was started."""
+
+
+class ServiceRefused(ServiceError):
+    """The service said no in its own words (other 4xx); nothing was started."""
+
+
+class NotFoundAtService(ServiceRefused):
+    """The thing asked for is not there, or not visible to this token (404)."""
+
+
+class UnexpectedReply(ServiceError):
+    """The reply does not have the agreed form; `where` names the place in it."""
+
+    def __init__(self, service: str, where: str, got: str, *, status: int | None = None) -> None:
+        super().__init__(service, f"{where}: {got}", status=status)
+        self.where = where
+        self.got = got
+
+
+class OutcomeUnknown(ServiceError):
+    """A request that may cost money was sent and no clear answer came; never sent again."""
+
+    charged = Charged.MAYBE
+
+
+class ModelWithdrawn(ServiceError):
+    """The service no longer serves the model; `routes` names what works instead."""
+
+    def __init__(self, service: str, model: str, routes: tuple[str, ...] = ()) -> None:
+        super().__init__(service, f"{model} is no longer served")
+        self.model = model
+        self.routes = routes
+
+
+class LoraNotUsable(AppError):
+    """A Lora does not fit a generator, found before anything was sent."""
+
+    def __init__(self, generator: str, reason: str, routes: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.generator = generator
+        self.reason = reason
+        self.routes = routes
+
+
+class RunFailed(AppError):
+    """The training ended without weights; the service's own words and the log's end."""
+
+    charged = Charged.MAYBE
+
+    def __init__(self, run_id: str, service_message: str, log_tail: str = "") -> None:
+        super().__init__(service_message)
+        self.run_id = run_id
+        self.service_message = service_message
+        self.log_tail = log_tail
+
+
+class WeightsError(AppError):
+    """Weights arrived and cannot be used; the file is kept at `path`."""
+
+    charged = Charged.YES
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = Path(path)
+        self.reason = reason
+
+
+class StorageError(AppError):
+    """The disk is the trouble."""
+
+    def __init__(self, path: Path | str, detail: str = "") -> None:
+        super().__init__(detail or str(path))
+        self.path = Path(path)
+
+
+class DiskFull(StorageError):
+    """There is no room; sizes are in bytes."""
+
+    def __init__(self, path: Path | str, *, needed: int = 0, free: int = 0) -> None:
+        super().__init__(path, f"disk full: {needed} bytes needed, {free} free")
+        self.needed = needed
+        self.free = free
+
+
+class AccessDenied(StorageError):
+    """The system does not let the app read or write there."""
+
+
+class CorruptFile(StorageError):
+    """A file of the library is not what its row says."""
+
+
+class LibraryBusy(StorageError):
+    """Another process holds the library."""
+
+
+class NewerLibrary(StorageError):
+    """The library was made by a newer app; nothing was touched."""
+
+    def __init__(self, path: Path | str, *, found: str, known: str) -> None:
+        super().__init__(path, f"library revision {found}, this app knows {known}")
+        self.found = found
+        self.known = known
+
+
+class IllegalMove(AppError):
+    """A run was asked to go where its state does not lead."""
+
+    def __init__(self, run_id: str, state: str, to: str) -> None:
+        super().__init__(f"run {run_id} cannot go from {state} to {to}")
+        self.run_id = run_id
+
+
+class JobCancelled(Exception):
+    """The owner of a piece of background work asked it to stop: no trouble, never shown."""

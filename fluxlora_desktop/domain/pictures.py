@@ -1,0 +1,191 @@
+"""Pictures: what is asked for, what came back, what the library keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from fluxlora_desktop.domain.money import Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class LoraUse:
+    """A Lora as a generator needs it: base, strength, and the two ways to reach the weights.
+
+    `trained_version` is owner/name:hash at the service that trained it, `address` the full
+    address of the .safetensors file on the hub (empty when it is not published), `private` whether
+    that address refuses strangers.
+    """
+
+    lora_id: str
+    name: str
+    base: str
+    scale: float
+    trigger_word: str = ""
+    trained_version: str = ""
+    trained_at: str = ""
+    address: str = ""
+    private: bool = True
+    tensor_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRule:
+    """Which sizes a model takes, in pixels: limits, and the number that sides are multiples of."""
+
+    low: int = 256
+    high: int = 1440
+    multiple: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorModel:
+    """One model of a generator, as data for the screens and for the checks before sending.
+
+    `base` is the base it runs ("" when it takes no LoRA and the base does not matter), `max_loras`
+    how many it takes, `needs_trained_version` that it is the trained model itself,
+    `private_works` whether a private repo can be read. Prices: `usd_per_picture` and
+    `usd_per_megapixel` are summed.
+    """
+
+    key: str
+    title: str
+    base: str
+    max_loras: int = 0
+    needs_lora: bool = False
+    needs_trained_version: bool = False
+    private_works: bool = False
+    size: SizeRule = SizeRule()
+    steps: tuple[int, int] = (1, 50)
+    default_steps: int = 28
+    guidance: tuple[float, float] = (0.0, 10.0)
+    default_guidance: float = 3.0
+    scale: tuple[float, float] = (0.0, 2.0)
+    usd_per_picture: Decimal = Decimal(0)
+    usd_per_megapixel: Decimal = Decimal(0)
+    price_basis: str = ""
+    available: bool = True
+
+    def estimate(self, width: int, height: int, steps: int) -> Estimate:
+        """Return the price range of one picture in US dollars."""
+        pixels = Decimal(width * height) / Decimal(1_000_000)
+        longer = Decimal(max(steps, self.default_steps)) / Decimal(self.default_steps)
+        price = self.usd_per_picture + self.usd_per_megapixel * pixels * longer
+        return Estimate(price, price * Decimal("1.2"), 3, 30, self.price_basis)
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorAbilities:
+    """What a generator can do now; `checked` tells whether the live service was asked."""
+
+    models: tuple[GeneratorModel, ...]
+    checked: bool = False
+    billing_page: str = ""
+
+    def model(self, key: str) -> GeneratorModel | None:
+        """Return the model with this key, or None when it is not offered."""
+        return next((model for model in self.models if model.key == key), None)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRequest:
+    """One order of pictures; each picture is its own request with its own seed."""
+
+    generator: str
+    model: str
+    prompt: str
+    loras: tuple[LoraUse, ...] = ()
+    width: int = 1024
+    height: int = 1024
+    steps: int = 28
+    guidance: float = 3.0
+    seed: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedImage:
+    """One picture as it came: encoded bytes and their type (image/png, image/jpeg, image/webp)."""
+
+    data: bytes
+    media_type: str
+    seed: int
+    remote_id: str = ""
+    seconds: float | None = None
+
+
+class PictureState(StrEnum):
+    """Where a picture stands; `maybe_charged` means that the answer was lost on the way."""
+
+    WAITING = "waiting"
+    MAKING = "making"
+    DONE = "done"
+    FAILED = "failed"
+    MAYBE_CHARGED = "maybe_charged"
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLora:
+    """A Lora in a picture, by name and hash, so that the words outlive the library's row."""
+
+    lora_id: str
+    name: str
+    scale: float
+    tensor_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A generated image with everything that made it; `file` is relative to the data folder."""
+
+    id: str
+    order_id: str
+    state: PictureState
+    generator: str
+    model: str
+    base: str
+    prompt: str
+    loras: tuple[PictureLora, ...]
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    seed: int
+    created_at: datetime
+    file: str = ""
+    thumb: str = ""
+    sha256: str = ""
+    source_sha256: str = ""
+    remote_id: str = ""
+    cost_usd: Decimal | None = None
+    error: str = ""
+    trashed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureText:
+    """What goes into a picture's file: A1111's text and the app's own JSON are made from it."""
+
+    prompt: str
+    model_title: str
+    base: str
+    generator: str
+    loras: tuple[PictureLora, ...]
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    seed: int
+    app_version: str
+    extra: tuple[tuple[str, str], ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class CardPicture:
+    """A picture for a Lora's card: the file on this computer and its prompt."""
+
+    path: Path
+    prompt: str

@@ -1,0 +1,167 @@
+"""Presets: which values a recipe chooses for so many photos, and why.
+
+The step formulas are the project's own synthesis of what Replicate, Astria, ai-toolkit and others
+train with; at Replicate the learning rate is 4e-4, four times ai-toolkit's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fluxlora_desktop.domain.training import (
+    Choice,
+    Parameter,
+    ParameterKind,
+    ParameterValue,
+    Preset,
+    Quality,
+    Trainer,
+)
+
+_QUALITY_FACTOR = {Quality.QUICK: 0.6, Quality.NORMAL: 1.0, Quality.THOROUGH: 1.4}
+
+
+@dataclass(frozen=True, slots=True)
+class PresetFacts:
+    """The numbers behind a preset: steps for each photo, their limits, and what goes with them."""
+
+    title: str
+    says: str
+    per_photo: int
+    fewest: int
+    most: int
+    rank: int
+    resolution: str
+    caption_dropout: float
+    lora_type: str
+    ideal: str
+    caption_advice: str
+
+
+PRESETS: dict[Preset, PresetFacts] = {
+    Preset.FACE: PresetFacts(
+        title="Face",
+        says="One person, seen from several sides",
+        per_photo=80,
+        fewest=800,
+        most=1800,
+        rank=16,
+        resolution="512,768,1024",
+        caption_dropout=0.05,
+        lora_type="subject",
+        ideal="12 to 20 photos",
+        caption_advice="Say what varies: place, clothes, pose, light. Leave the face out.",
+    ),
+    Preset.OBJECT: PresetFacts(
+        title="Object",
+        says="A thing, a pet or a product",
+        per_photo=80,
+        fewest=700,
+        most=1500,
+        rank=16,
+        resolution="512,768,1024",
+        caption_dropout=0.05,
+        lora_type="subject",
+        ideal="10 to 15 photos",
+        caption_advice="Say what it is and where: TOK mug on a wooden table.",
+    ),
+    Preset.STYLE: PresetFacts(
+        title="Style",
+        says="The look of a set of pictures",
+        per_photo=70,
+        fewest=1000,
+        most=2000,
+        rank=16,
+        resolution="768,1024",
+        caption_dropout=0.10,
+        lora_type="style",
+        ideal="15 to 20 pictures or more",
+        caption_advice="Describe the whole content. Leave words about the style out.",
+    ),
+    Preset.QUICK: PresetFacts(
+        title="Quick test",
+        says="The cheapest way to see that it works",
+        per_photo=0,
+        fewest=400,
+        most=400,
+        rank=16,
+        resolution="512",
+        caption_dropout=0.05,
+        lora_type="subject",
+        ideal="5 photos or more",
+        caption_advice="Captions are not needed for a test.",
+    ),
+}
+
+
+def recommended_steps(preset: Preset, photo_count: int) -> int:
+    """Return the steps for so many kept photos: photos times a factor, between two limits."""
+    facts = PRESETS[preset]
+    return min(max(facts.per_photo * photo_count, facts.fewest), facts.most)
+
+
+def recommend(
+    preset: Preset,
+    trainer: Trainer,
+    *,
+    photo_count: int,
+    captions_complete: bool,
+    quality: Quality = Quality.NORMAL,
+) -> tuple[Choice, ...]:
+    """Return a value and its reason for every parameter of the trainer."""
+    by_role = _values_by_role(preset, photo_count, captions_complete, quality)
+    return tuple(_choose(parameter, by_role) for parameter in trainer.parameters)
+
+
+def _choose(parameter: Parameter, by_role: dict[str, tuple[ParameterValue, str]]) -> Choice:
+    value, why = by_role.get(parameter.role, (parameter.default, "The trainer's own default."))
+    if parameter.kind in {ParameterKind.WHOLE, ParameterKind.NUMBER} and not isinstance(value, str):
+        if parameter.low is not None:
+            value = max(value, parameter.low)
+        if parameter.high is not None:
+            value = min(value, parameter.high)
+    return Choice(parameter.name, parameter.checked(value), why)
+
+
+def _values_by_role(
+    preset: Preset, photo_count: int, captions_complete: bool, quality: Quality
+) -> dict[str, tuple[ParameterValue, str]]:
+    facts = PRESETS[preset]
+    steps = recommended_steps(preset, photo_count)
+    if preset is Preset.QUICK:
+        why_steps = "Few steps: enough to see that everything works."
+    else:
+        steps = round(steps * _QUALITY_FACTOR[quality] / 10) * 10
+        pace = {
+            Quality.QUICK: "cut by 40 percent for a quick training",
+            Quality.NORMAL: "the usual amount",
+            Quality.THOROUGH: "40 percent more, for a thorough training",
+        }[quality]
+        why_steps = (
+            f"{facts.per_photo} for each of {photo_count} photos, "
+            f"within {facts.fewest} to {facts.most}, {pace}."
+        )
+    own_captions = "Every photo has your caption, so the trainer need not write any."
+    its_captions = "The trainer writes a caption for each photo that has none."
+    return {
+        "steps": (steps, why_steps),
+        "rank": (facts.rank, "Rank 16 holds one subject well; more learns noise from few photos."),
+        "learning_rate": (0.0004, "The trainer's own rate, which the steps here go with."),
+        "resolution": (
+            facts.resolution,
+            "Trains at several sizes, so that pictures of any size come out right."
+            if "," in facts.resolution
+            else "One small size: fastest.",
+        ),
+        "caption_dropout": (
+            facts.caption_dropout,
+            "Now and then a caption is left out, so that the trigger word carries the subject.",
+        ),
+        "batch_size": (1, "One photo a step suits small sets."),
+        "optimizer": ("adamw8bit", "The usual choice; it needs little memory."),
+        "autocaption": (
+            not captions_complete,
+            own_captions if captions_complete else its_captions,
+        ),
+        "lora_type": (facts.lora_type, "What the photos have in common: a subject or a style."),
+    }

@@ -1,0 +1,124 @@
+"""Where a Lora can be used, said before anything is sent.
+
+A Lora is never sent to a model of another base. Everything here follows from data: the Lora's
+base and addresses, and what each generator says that it can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fluxlora_desktop.domain.bases import title_of
+from fluxlora_desktop.domain.errors import InputError, LoraNotUsable
+from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.pictures import (
+    GeneratorAbilities,
+    GeneratorModel,
+    LoraUse,
+    PictureRequest,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One answer to "can this Lora be used there": a generator's model, yes or no, and why."""
+
+    generator: str
+    generator_title: str
+    model: str
+    model_title: str
+    works: bool
+    reason: str
+
+
+def use_of(lora: Lora, scale: float | None = None) -> LoraUse:
+    """Return the Lora as generators see it."""
+    published = lora.publication
+    return LoraUse(
+        lora_id=lora.id,
+        name=lora.name,
+        base=lora.base,
+        scale=lora.recommended_scale if scale is None else scale,
+        trigger_word=lora.trigger_word,
+        trained_version=lora.output_version,
+        trained_at=lora.output_service,
+        address=published.address if published else "",
+        private=not (published and published.public),
+        tensor_hash=lora.tensor_hash,
+    )
+
+
+def refusal(generator: str, model: GeneratorModel, use: LoraUse) -> str:
+    """Return why a model cannot use a Lora, in words; empty when it can."""
+    if not model.available:
+        return f"{model.title} is not served at present."
+    if model.max_loras == 0 and not model.needs_trained_version:
+        return f"{model.title} takes no LoRA."
+    if use.base != model.base:
+        return (
+            f"{use.name} was trained for {title_of(use.base)}; "
+            f"{model.title} runs {title_of(model.base)}."
+        )
+    if model.needs_trained_version:
+        at_home = use.trained_version and use.trained_at == generator
+        return "" if at_home else f"{use.name} was not trained there, so it has no model there."
+    if not use.address:
+        return f"{use.name} is not published yet."
+    if use.private and not model.private_works:
+        return f"{use.name} is private, and {model.title} can only read public repos."
+    return ""
+
+
+def routes_for(
+    use: LoraUse, generators: Iterable[tuple[str, str, GeneratorAbilities]]
+) -> tuple[Route, ...]:
+    """Return every generator's answer for a Lora; generators come as (key, title, abilities)."""
+    answers: list[Route] = []
+    for key, title, abilities in generators:
+        for model in abilities.models:
+            if model.max_loras == 0 and not model.needs_trained_version:
+                continue
+            reason = refusal(key, model, use)
+            answers.append(Route(key, title, model.key, model.title, not reason, reason))
+    return tuple(answers)
+
+
+def check_request(
+    request: PictureRequest,
+    abilities: GeneratorAbilities,
+    *,
+    working_routes: tuple[str, ...] = (),
+) -> GeneratorModel:
+    """Return the model of a request that may be sent.
+
+    Raises `LoraNotUsable` for a Lora that does not fit, `InputError` for values out of range;
+    nothing has been sent then.
+    """
+    model = abilities.model(request.model)
+    if model is None:
+        raise InputError("model", f"{request.model} is not offered at present")
+    if not request.prompt.strip():
+        raise InputError("prompt", "Write what the picture shall show.")
+    if model.needs_lora and not request.loras:
+        raise InputError("lora", f"{model.title} needs a LoRA")
+    limit = 1 if model.needs_trained_version else model.max_loras
+    for use in request.loras:
+        reason = refusal(request.generator, model, use)
+        if reason:
+            raise LoraNotUsable(request.generator, reason, working_routes)
+        if not model.scale[0] <= use.scale <= model.scale[1]:
+            raise InputError("scale", f"from {model.scale[0]:g} to {model.scale[1]:g}")
+    if len(request.loras) > limit:
+        raise InputError("lora", f"{model.title} takes at most {limit}")
+    for field, side in (("width", request.width), ("height", request.height)):
+        rule = model.size
+        if not rule.low <= side <= rule.high or side % rule.multiple:
+            raise InputError(
+                field, f"{rule.low} to {rule.high} pixels, in multiples of {rule.multiple}"
+            )
+    if not model.steps[0] <= request.steps <= model.steps[1]:
+        raise InputError("steps", f"from {model.steps[0]} to {model.steps[1]}")
+    if not model.guidance[0] <= request.guidance <= model.guidance[1]:
+        raise InputError("guidance", f"from {model.guidance[0]:g} to {model.guidance[1]:g}")
+    return model

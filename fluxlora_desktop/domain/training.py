@@ -1,0 +1,297 @@
+"""What a trainer takes, what a recipe chooses, and what goes to the service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from fluxlora_desktop.domain.errors import InputError
+from fluxlora_desktop.domain.money import Estimate
+
+ParameterValue = int | float | str | bool
+Parameters = Mapping[str, ParameterValue]
+
+
+class Visibility(StrEnum):
+    """Who may see a repo or a model."""
+
+    PRIVATE = "private"
+    PUBLIC = "public"
+
+
+class Preset(StrEnum):
+    """What the photos show, which decides the recipe."""
+
+    FACE = "face"
+    OBJECT = "object"
+    STYLE = "style"
+    QUICK = "quick"
+
+
+class Quality(StrEnum):
+    """How long to train, as people say it."""
+
+    QUICK = "quick"
+    NORMAL = "normal"
+    THOROUGH = "thorough"
+
+
+class ParameterKind(StrEnum):
+    """How a parameter is written and shown."""
+
+    WHOLE = "whole"
+    NUMBER = "number"
+    TEXT = "text"
+    FLAG = "flag"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One input of a trainer: its name there, its role here, limits, default, and words.
+
+    `role` is the meaning that recipes use ("steps", "learning_rate", "rank", "resolution",
+    "caption_dropout", "batch_size", "optimizer", "autocaption", "lora_type"); empty when no recipe
+    sets it.
+    """
+
+    name: str
+    title: str
+    kind: ParameterKind
+    default: ParameterValue
+    role: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    says: str = ""
+
+    def checked(self, value: ParameterValue) -> ParameterValue:
+        """Return the value in this parameter's type; raise `InputError` when it is out of range."""
+        if self.kind is ParameterKind.FLAG:
+            return bool(value)
+        if self.kind in {ParameterKind.TEXT, ParameterKind.CHOICE}:
+            text = str(value)
+            if self.kind is ParameterKind.CHOICE and text not in self.choices:
+                raise InputError(self.name, f"{text} is not one of {', '.join(self.choices)}")
+            return text
+        try:
+            number = int(value) if self.kind is ParameterKind.WHOLE else float(value)
+        except (ValueError, OverflowError) as error:
+            raise InputError(self.name, f"{value} is not a number") from error
+        if self.low is not None and number < self.low:
+            raise InputError(self.name, f"at least {self.low:g}")
+        if self.high is not None and number > self.high:
+            raise InputError(self.name, f"at most {self.high:g}")
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRule:
+    """How a training's price follows from its steps.
+
+    The service bills `usd_per_second` for `start_seconds` plus steps times `seconds_per_step`;
+    `spread` widens both ends of the range (0.3 means from 0.7 to 1.3 times).
+    """
+
+    usd_per_second: Decimal
+    start_seconds: float
+    seconds_per_step: float
+    spread: float
+    basis: str
+
+    def estimate(self, steps: int) -> Estimate:
+        """Return the price and time range for so many steps."""
+        seconds = self.start_seconds + steps * self.seconds_per_step
+        low, high = seconds * (1 - self.spread), seconds * (1 + self.spread)
+        return Estimate(
+            self.usd_per_second * Decimal(str(round(low, 1))),
+            self.usd_per_second * Decimal(str(round(high, 1))),
+            low,
+            high,
+            self.basis,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """One trainer of a backend.
+
+    `spare_input` is an input that the trainer ignores and the service echoes, which may carry a
+    launch's mark. `archive_stem` is how photos are called inside the archive. `trigger_input` is
+    empty when captions must carry the trigger word.
+    """
+
+    key: str
+    title: str
+    base: str
+    says: str
+    parameters: tuple[Parameter, ...]
+    price: PriceRule
+    trigger_input: str = "trigger_word"
+    spare_input: str = ""
+    archive_stem: str = "img_{:03d}"
+    fewest_photos: int = 5
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the parameter with this name; raise `InputError` when the trainer has none."""
+        for parameter in self.parameters:
+            if parameter.name == name:
+                return parameter
+        raise InputError(name, f"{self.title} has no such parameter")
+
+    def with_role(self, role: str) -> Parameter | None:
+        """Return the parameter that plays a role, or None."""
+        return next((p for p in self.parameters if p.role == role), None)
+
+    def steps_of(self, parameters: Parameters) -> int:
+        """Return how many steps these parameters mean."""
+        steps = self.with_role("steps")
+        if steps is None:
+            return 1000
+        return int(parameters.get(steps.name, steps.default))
+
+    def checked(self, parameters: Parameters) -> dict[str, ParameterValue]:
+        """Return every parameter checked; raise `InputError` for the first that does not fit."""
+        return {name: self.parameter(name).checked(value) for name, value in parameters.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingAbilities:
+    """What a training backend can do, as data for the screens.
+
+    `archive_limit_bytes` is the largest archive that the service takes.
+    """
+
+    trainers: tuple[Trainer, ...]
+    can_cancel: bool = True
+    makes_samples: bool = False
+    can_resume: bool = False
+    archive_limit_bytes: int = 100_000_000
+    billing_page: str = ""
+    runs_page: str = ""
+
+    def trainer(self, key: str) -> Trainer:
+        """Return the trainer with this key; raise `InputError` for an unknown one."""
+        for trainer in self.trainers:
+            if trainer.key == key:
+                return trainer
+        raise InputError("trainer", f"{key} is not offered")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a recipe with the reason for it."""
+
+    name: str
+    value: ParameterValue
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """One training as the backend sees it; everything is decided and checked.
+
+    `destination` is the name of the LoRA's home at the service, without an owner.
+    """
+
+    run_id: str
+    trainer: str
+    base: str
+    trigger_word: str
+    photo_count: int
+    destination: str
+    parameters: Parameters = field(default_factory=dict)
+    captions_complete: bool = False
+    visibility: Visibility = Visibility.PRIVATE
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file at a service: its id there, the address that a job may read, its SHA-256."""
+
+    id: str
+    address: str
+    sha256: str
+    expires_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where the service puts the result: full name there, and whether it had to be made."""
+
+    name: str
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRun:
+    """A training at a service."""
+
+    service: str
+    id: str
+    trainer: str
+    page: str = ""
+    trainer_version: str = ""
+
+
+class RemoteState(StrEnum):
+    """What a service says of a training; unknown words count as training."""
+
+    QUEUED = "queued"
+    TRAINING = "training"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProgress:
+    """One observation of a running training; seconds, steps, and the loss as the log shows it."""
+
+    stage: str = ""
+    step: int | None = None
+    total: int | None = None
+    seconds_per_step: float | None = None
+    eta_seconds: float | None = None
+    loss: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSnapshot:
+    """What one poll told.
+
+    `log` is the whole log so far, `losses` the (step, loss) pairs found in it, `weights_address`
+    and `version` are set when it succeeded, `billed_seconds` when the service says so.
+    """
+
+    state: RemoteState
+    progress: TrainingProgress = TrainingProgress()
+    log: str = ""
+    losses: tuple[tuple[int, float], ...] = ()
+    error: str = ""
+    weights_address: str = ""
+    version: str = ""
+    billed_seconds: float | None = None
+    charge_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What identifies one launch at the service: the nonce, and the file uploaded for it alone."""
+
+    nonce: str
+    file_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRuns:
+    """The answer to "did the marked launch happen": all runs that bear the mark.
+
+    `complete` is false when the service could not be read to the end: then nothing is proven.
+    """
+
+    runs: tuple[RemoteRun, ...]
+    complete: bool

@@ -1,0 +1,255 @@
+"""Weights files: read the header, check it, tell which base they belong to.
+
+The layout is safetensors': a little-endian u64 N, N bytes of JSON, tensor data. Only the header is
+parsed; a cap stands before the parsing, since the library's own limit lets a 78 MB header take
+1.2 GB. Shapes decide the base, metadata never do: Replicate's trainer writes
+`ss_base_model_version = "sd_1.5"` into FLUX LoRAs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fluxlora_desktop.domain.bases import FLUX1_DEV, FLUX2_DEV
+from fluxlora_desktop.domain.errors import WeightsError
+
+HEADER_LIMIT = 16_000_000
+SMALLEST_FILE = 100_000
+LARGEST_FILE = 4_000_000_000
+_CHUNK = 1 << 20
+_ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
+_SAMPLE_TENSORS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One entry of the header; `start` and `end` count from the data section."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFacts:
+    """What a checked weights file is: hashes, base ("" when unknown), rank, trigger word."""
+
+    sha256: str
+    tensor_hash: str
+    size_bytes: int
+    base: str
+    rank: int
+    key_style: str
+    trigger_word: str
+    tensors: int
+    metadata: Mapping[str, str]
+
+
+def inspect_weights(path: Path, check: Callable[[], None] = lambda: None) -> WeightsFacts:
+    """Check a weights file from end to end and return what it is.
+
+    `check` is called for each megabyte and may raise to stop. Raises `WeightsError` with the
+    failing check in words.
+    """
+    size = path.stat().st_size
+    if size < SMALLEST_FILE:
+        raise WeightsError(path, f"it has only {size} bytes")
+    if size > LARGEST_FILE:
+        raise WeightsError(path, f"it has {size} bytes, more than a LoRA can have")
+    with path.open("rb") as file:
+        head, data_start, raw_header = _read_header(path, file, size)
+        tensors = _tensors(path, head, size - data_start)
+        _check_numbers(path, file, data_start, tensors)
+        file.seek(0)
+        sha256, tensor_hash = _hashes(file, len(raw_header) + 8, check)
+    metadata = head.get("__metadata__", {})
+    names = [tensor.name for tensor in tensors]
+    style = _key_style(names)
+    if not style:
+        raise WeightsError(path, "its tensors are not those of a LoRA")
+    return WeightsFacts(
+        sha256=sha256,
+        tensor_hash=tensor_hash,
+        size_bytes=size,
+        base=recognise_base(tensors),
+        rank=_rank(tensors),
+        key_style=style,
+        trigger_word=_trigger(metadata),
+        tensors=len(tensors),
+        metadata=metadata,
+    )
+
+
+def _read_header(path: Path, file: BinaryIO, size: int) -> tuple[dict[str, Any], int, bytes]:
+    first = file.read(8)
+    if len(first) < 8:
+        raise WeightsError(path, "it is empty")
+    length = struct.unpack("<Q", first)[0]
+    if length > HEADER_LIMIT or length + 8 > size or length < 2:
+        raise WeightsError(path, _what_it_may_be(first) or "it is not a safetensors file")
+    raw = file.read(length)
+    try:
+        head = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(path, "its header cannot be read") from error
+    if not isinstance(head, dict):
+        raise WeightsError(path, "its header is not a table")
+    metadata = head.get("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(v, str) for v in metadata.values()):
+        raise WeightsError(path, "its metadata are not texts")
+    return head, 8 + length, raw
+
+
+def _what_it_may_be(first: bytes) -> str:
+    if first[:2] == b"\x80\x02" or first[:4] == b"PK\x03\x04":
+        return "it is a pickle or zip file, which the app never opens as weights"
+    if first.lstrip()[:1] == b"<":
+        return "it is a web page, not weights"
+    return ""
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise ValueError("a name stands twice")
+    return table
+
+
+def _tensors(path: Path, head: Mapping[str, Any], data_bytes: int) -> tuple[Tensor, ...]:
+    found = [_tensor(path, name, entry) for name, entry in head.items() if name != "__metadata__"]
+    if not found:
+        raise WeightsError(path, "it holds no tensors")
+    expected = 0
+    for tensor in sorted(found, key=lambda t: t.start):
+        wide = _ITEM_BYTES.get(tensor.dtype)
+        if wide is None:
+            raise WeightsError(path, f"it holds numbers of the kind {tensor.dtype}")
+        if tensor.start != expected or tensor.end - tensor.start != math.prod(tensor.shape) * wide:
+            raise WeightsError(path, "its tensors do not lie where the header says")
+        expected = tensor.end
+    if expected != data_bytes:
+        raise WeightsError(path, "it ends early or goes on too long: the download is incomplete")
+    return tuple(found)
+
+
+def _tensor(path: Path, name: str, entry: object) -> Tensor:
+    if isinstance(entry, dict):
+        shape, offsets, dtype = entry.get("shape"), entry.get("data_offsets"), entry.get("dtype")
+        if (
+            isinstance(dtype, str)
+            and isinstance(shape, list)
+            and isinstance(offsets, list)
+            and len(offsets) == 2
+            and all(type(n) is int and n >= 0 for n in [*shape, *offsets])
+        ):
+            return Tensor(name, dtype, tuple(shape), offsets[0], offsets[1])
+    raise WeightsError(path, f"the header's entry for {name[:80]!r} is malformed")
+
+
+def _check_numbers(
+    path: Path, file: BinaryIO, data_start: int, tensors: tuple[Tensor, ...]
+) -> None:
+    """Refuse weights that are all zero or hold NaN or infinity, judged by up to 64 tensors."""
+    any_value = False
+    step = max(1, len(tensors) // _SAMPLE_TENSORS)
+    for tensor in tensors[::step]:
+        file.seek(data_start + tensor.start)
+        raw = file.read(min(tensor.end - tensor.start, 65536))
+        if _has_bad_number(tensor.dtype, raw):
+            raise WeightsError(path, "the weights contain no usable numbers (NaN or infinity)")
+        any_value = any_value or any(raw)
+    if not any_value:
+        raise WeightsError(path, "the weights are all zero")
+
+
+def _has_bad_number(dtype: str, raw: bytes) -> bool:
+    mask = {"F16": 0x7C00, "BF16": 0x7F80}.get(dtype)
+    if mask is not None:
+        words = memoryview(raw[: len(raw) // 2 * 2]).cast("H")
+        return any(word & mask == mask for word in words)
+    if dtype == "F32":
+        numbers = memoryview(raw[: len(raw) // 4 * 4]).cast("I")
+        return any(number & 0x7F800000 == 0x7F800000 for number in numbers)
+    return False
+
+
+def _hashes(file: BinaryIO, header_end: int, check: Callable[[], None]) -> tuple[str, str]:
+    whole, after = hashlib.sha256(), hashlib.sha256()
+    whole.update(file.read(header_end))
+    while chunk := file.read(_CHUNK):
+        check()
+        whole.update(chunk)
+        after.update(chunk)
+    return whole.hexdigest(), after.hexdigest()
+
+
+def _key_style(names: Iterable[str]) -> str:
+    for name in names:
+        if name.startswith(("lora_unet_", "lora_transformer_")) and ".lora_" in name:
+            return "kohya"
+        if ".processor." in name and "_lora" in name:
+            return "xlabs"
+        if ".lora_A." in name or ".lora_B." in name:
+            return "peft" if name.startswith("transformer.") else "peft without prefix"
+        if ".lora_down." in name or ".lora_up." in name:
+            return "comfyui"
+    return ""
+
+
+def _rank(tensors: Iterable[Tensor]) -> int:
+    for tensor in tensors:
+        if ".lora_A." in tensor.name or ".lora_down." in tensor.name:
+            return tensor.shape[0] if tensor.shape else 0
+    return 0
+
+
+_FLUX2_NAMES = ("to_qkv_mlp_proj", "ff.linear_in", "ff_context.linear_in", "_stream_modulation")
+_FLUX1_NAMES = ("ff.net.", "proj_mlp", "img_mod_lin", "img_mod.lin", "norm1.linear", "img_mlp_0")
+_DOUBLE = re.compile(r"(?<!single_)(?:transformer_blocks|double_blocks)[._](\d+)[._]")
+_SINGLE = re.compile(r"(?:single_transformer_blocks|single_blocks)[._](\d+)[._]")
+_SINGLE_QKV = re.compile(r"single_transformer_blocks[._]\d+[._]attn[._]to_q[._]")
+
+
+def recognise_base(tensors: Iterable[Tensor]) -> str:
+    """Return the key of the base that the shapes belong to, or "" when they do not tell.
+
+    Width 3072 alone proves nothing: FLUX.2-klein-4B has it too, with 5 double and 20 single blocks.
+    """
+    listed = list(tensors)
+    names = [tensor.name for tensor in listed]
+    widths = {side for tensor in listed for side in tensor.shape}
+    if any(mark in name for name in names for mark in _FLUX2_NAMES) or widths & {6144, 4096}:
+        has_dev_width = FLUX2_DEV.hidden_width in widths
+        return FLUX2_DEV.key if has_dev_width and 4096 not in widths else ""
+    if FLUX1_DEV.hidden_width not in widths:
+        return ""
+    doubles = [int(hit[1]) for name in names if (hit := _DOUBLE.search(name))]
+    singles = [int(hit[1]) for name in names if (hit := _SINGLE.search(name))]
+    sure = (
+        any(mark in name for name in names for mark in _FLUX1_NAMES)
+        or any(_SINGLE_QKV.search(name) for name in names)
+        or max(doubles, default=0) >= 5
+        or max(singles, default=0) >= 20
+    )
+    return FLUX1_DEV.key if sure else ""
+
+
+def _trigger(metadata: Mapping[str, str]) -> str:
+    phrase = metadata.get("modelspec.trigger_phrase", "")
+    if phrase:
+        return phrase
+    try:
+        tags = json.loads(metadata.get("ss_tag_frequency", "{}"))
+        return next(iter(next(iter(tags.values())))) if tags else ""
+    except (ValueError, AttributeError, StopIteration, TypeError):
+        return ""
