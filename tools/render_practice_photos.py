@@ -64,7 +64,7 @@ VIEWS: Final = (
     View("side.jpg", (1600, 1200), 88, 9, 5.6, "table", (20, 42, 1.0), 0.2, aim=(0.1, 0.9, -0.1),
          caption="TOK fox from the side on a wooden table"),
     View("back.png", (1000, 1250), 158, 20, 5.5, "studio", (120, 50, 0.9), 0.1,
-         caption="TOK fox from behind, its tail curled to the right"),
+         caption="TOK fox from behind, its tail curled to the left"),
     View("close_up.jpg", (1400, 1750), 24, 8, 3.7, "window", (-55, 34, 1.0), 0.2, field=22,
          aim=(0.0, 1.28, 0.1), caption="close-up of the face of TOK fox"),
     View("evening.jpg", (1500, 1000), -14, 8, 6.2, "evening", (-95, 18, 1.0), 0.9,

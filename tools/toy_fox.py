@@ -6,6 +6,7 @@ Distances follow the usual closed forms for ellipsoids, capsules, round cones an
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 import numpy as np
@@ -86,7 +87,7 @@ def _skin(points: Floats) -> Floats:
 
 def _tail(points: Floats) -> Floats:
     nearest = np.full(len(points), 1e3, np.float32)
-    for (start, thick), (end, thin) in zip(_TAIL, _TAIL[1:], strict=False):
+    for (start, thick), (end, thin) in itertools.pairwise(_TAIL):
         nearest = _blend(nearest, _cone(points, start, end, thick, thin), 0.05)
     return nearest
 
