@@ -1,0 +1,1 @@
+"""Pixels: decode, measure, check, package, and the words inside picture files."""

@@ -1,0 +1,83 @@
+"""Bring pixels of every mode to 8-bit sRGB without clipping, guessing or leaking hidden colours."""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+_WHITE: Final = (255, 255, 255)
+_DEEP: Final = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+_PROFILED: Final = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
+
+
+def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return 8-bit sRGB pixels, and in words what had to be changed."""
+    notes: list[str] = []
+    profile = image.info.get("icc_profile")
+    if image.mode in _DEEP:
+        image = _scale_to_bytes(image)
+        notes.append("Its 16 or 32-bit values were scaled to 8 bits.")
+    if image.mode == "LAB":
+        return _from_lab(image), ("Its Lab colours were converted.",)
+    if image.mode == "CMYK":
+        notes.append("Its print colours (CMYK) were converted.")
+    if image.has_transparency_data:
+        image = _lay_on_white(image, profile)
+        notes.append("Its transparent parts were laid on white.")
+    else:
+        image = _apply_profile(_drop_palette(image), profile)
+    return image.convert("RGB"), tuple(notes)
+
+
+def _drop_palette(image: Image.Image) -> Image.Image:
+    return image if image.mode in _PROFILED else image.convert("RGB")
+
+
+def _scale_to_bytes(image: Image.Image) -> Image.Image:
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    low, high = _range_of(image.mode, values)
+    scaled = (np.clip(values, low, high) - low) * (255.0 / (high - low))
+    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+
+
+def _range_of(mode: str, values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return which values mean black and white: of the type where it fits, else of the picture."""
+    least, most = float(values.min()), float(values.max())
+    tops = (65535.0,) if mode.startswith("I;16") else (1.0,) if mode == "F" else (255.0, 65535.0)
+    for top in tops:
+        if least >= 0 and most <= top:
+            return 0.0, top
+    return least, max(most, least + 1.0)
+
+
+def _lay_on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
+    layered = image.convert("RGBA")
+    colours = _apply_profile(layered.convert("RGB"), profile)
+    ground = Image.new("RGB", image.size, _WHITE)
+    ground.paste(colours, mask=layered.getchannel("A"))
+    return ground
+
+
+def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert to sRGB by the embedded profile; one that does not fit the pixels is ignored."""
+    if not profile or profile[16:20] != _PROFILED[image.mode]:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        target = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return image
+    return converted or image
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    if converted is None:
+        raise ValueError("Lab colours could not be converted")
+    return converted

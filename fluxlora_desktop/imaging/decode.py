@@ -1,0 +1,145 @@
+"""Turn files of unknown origin into upright sRGB pixels, or say why not.
+
+Limits are checked before pixels are decoded. Over large collections of damaged files Pillow 13
+refuses with twelve exception types; all of them become `UnreadablePhoto` here.
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import pillow_heif
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fluxlora_desktop.domain.errors import UnreadablePhoto
+from fluxlora_desktop.imaging.colour import to_rgb
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF", "AVIF")
+MOST_BYTES: Final = 200_000_000
+MOST_PIXELS: Final = 100_000_000
+LONGEST_SIDE: Final = 30_000
+
+_REFUSALS: Final = (
+    OSError,
+    ValueError,
+    TypeError,
+    SyntaxError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    struct.error,
+    zlib.error,
+    MemoryError,
+)
+_NAMED_FORMATS: Final = (
+    (b"%PDF", "PDF documents are not photos"),
+    (b"%!PS", "PostScript files are not photos"),
+    (b"\xc5\xd0\xd3\xc6", "PostScript files are not photos"),
+    (b"8BPS", "Photoshop files cannot be read; export a JPEG or PNG"),
+    (b"<svg", "SVG drawings are not photos"),
+    (b"<?xml", "XML files are not photos"),
+    (b"SIMPLE  =", "FITS files cannot be read; export a JPEG or PNG"),
+    (b"PK\x03\x04", "archives are not photos; unpack it first"),
+)
+
+pillow_heif.register_heif_opener()
+Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Upright sRGB pixels without any metadata, the true format, and what had to be changed."""
+
+    image: Image.Image
+    format: str
+    notes: tuple[str, ...] = ()
+
+
+def open_photo(path: Path) -> Decoded:
+    """Decode a file by its content, whatever its suffix; raises `UnreadablePhoto`."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadablePhoto(path, "it is not a file")
+        _refuse_bytes(path, status.st_size)
+        with path.open("rb") as stream:
+            return _decode(stream, path)
+    except OSError as error:
+        raise UnreadablePhoto(path, _say(error)) from error
+
+
+def open_bytes(data: bytes, name: Path | str = "picture") -> Decoded:
+    """Decode bytes by their content; `name` stands in the error. Raises `UnreadablePhoto`."""
+    _refuse_bytes(Path(name), len(data))
+    return _decode(io.BytesIO(data), Path(name))
+
+
+def rebuild(image: Image.Image) -> Image.Image:
+    """Copy the pixels alone: EXIF, GPS, comments and profiles stay behind."""
+    return Image.frombytes(image.mode, image.size, image.tobytes())
+
+
+def _refuse_bytes(path: Path, size: int) -> None:
+    if size == 0:
+        raise UnreadablePhoto(path, "it is empty")
+    if size > MOST_BYTES:
+        raise UnreadablePhoto(path, f"it is larger than {MOST_BYTES // 1_000_000} MB")
+
+
+def _decode(stream: BinaryIO, path: Path) -> Decoded:
+    start = stream.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
+    stream.seek(0)
+    for magic, reason in _NAMED_FORMATS:
+        if start.startswith(magic):
+            raise UnreadablePhoto(path, reason)
+    try:
+        with Image.open(stream, formats=FORMATS) as opened:
+            _refuse_size(path, opened.size)
+            name = "JPEG" if opened.format == "MPO" else opened.format or ""
+            notes = _note_frames(opened)
+            opened.load()
+            upright = ImageOps.exif_transpose(opened)
+            rgb, changed = to_rgb(upright)
+            return Decoded(rebuild(rgb), name, notes + changed)
+    except UnreadablePhoto:
+        raise
+    except _REFUSALS as error:
+        raise UnreadablePhoto(path, _say(error)) from error
+
+
+def _refuse_size(path: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    if width * height > MOST_PIXELS:
+        raise UnreadablePhoto(path, f"it has more than {MOST_PIXELS // 1_000_000} megapixels")
+    if max(size) > LONGEST_SIDE:
+        raise UnreadablePhoto(path, f"one side is longer than {LONGEST_SIDE} pixels")
+
+
+def _note_frames(image: Image.Image) -> tuple[str, ...]:
+    if image.format in {"GIF", "WEBP", "TIFF"} and getattr(image, "is_animated", False):
+        return ("Only the first of its pictures is used.",)
+    return ()
+
+
+def _say(error: BaseException) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it is no longer there"
+    if isinstance(error, PermissionError):
+        return "the system does not let the app read it"
+    if isinstance(error, UnidentifiedImageError):
+        return "it is not a picture in a format that the app reads"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for it"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return f"it has more than {MOST_PIXELS // 1_000_000} megapixels"
+    return "the file is damaged or cut off"

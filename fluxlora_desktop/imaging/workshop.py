@@ -1,0 +1,121 @@
+"""Fill the two ports of `domain/ports.py` that deal with pixels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from PIL import Image
+
+from fluxlora_desktop.domain.datasets import Archive, Finding, PackItem, Photo, PhotoFacts
+from fluxlora_desktop.domain.errors import UnexpectedReply, UnreadablePhoto
+from fluxlora_desktop.domain.pictures import PictureText
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.imaging import checks
+from fluxlora_desktop.imaging.decode import Decoded, open_bytes, open_photo, rebuild
+from fluxlora_desktop.imaging.files import write_file
+from fluxlora_desktop.imaging.measure import (
+    hash_gradients,
+    hash_pixels,
+    measure_exposure,
+    measure_sharpness,
+)
+from fluxlora_desktop.imaging.metadata import read_picture_text, write_picture
+from fluxlora_desktop.imaging.package import build_archive
+
+WORKING_SIDE: Final = 2048
+THUMB_SIDE: Final = 512
+_WORKING_QUALITY: Final = 95
+_THUMB_QUALITY: Final = 85
+
+
+class PillowPhotoWorkshop:
+    """Decode, judge and package photos (`PhotoWorkshop`); safe to use from several threads."""
+
+    def develop(self, original: Path, *, working: Path, thumb: Path) -> PhotoFacts:
+        """Write the working copy and the thumbnail of an original and measure it.
+
+        The working copy is a PNG where its name says so, else a JPEG, at most 2048 px long; the
+        thumbnail a JPEG of at most 512 px. Raises `UnreadablePhoto`, `StorageError`.
+        """
+        decoded = open_photo(original)
+        image = decoded.image
+        if min(image.size) < checks.REFUSED_SIDE.value:
+            raise UnreadablePhoto(original, f"it is only {image.width} x {image.height} pixels")
+        facts = _measure(decoded)
+        copy = _shrink(image, WORKING_SIDE)
+        write_file(working, lambda stream: _save_copy(copy, stream, working.suffix))
+        _write_thumb(copy, thumb)
+        return facts
+
+    def find_problems(self, photos: Sequence[Photo]) -> tuple[Finding, ...]:
+        """Return the findings about single photos and pairs, from their facts alone."""
+        return checks.find_problems(photos)
+
+    def package(
+        self, items: Sequence[PackItem], stem: str, target: Path, ctx: JobContext
+    ) -> Archive:
+        """Write the training archive; `stem` is a format with the photo's place from 0."""
+        return build_archive(items, stem, target, ctx)
+
+
+class PillowPictureWorkshop:
+    """Put words into pictures' files and read them back (`PictureWorkshop`)."""
+
+    def finish(self, data: bytes, text: PictureText, target: Path, thumb: Path) -> str:
+        """Write the picture with its words and its thumbnail; return the file's SHA-256.
+
+        Raises `UnexpectedReply` when the bytes are not a picture.
+        """
+        try:
+            image = open_bytes(data).image
+        except UnreadablePhoto as error:
+            raise UnexpectedReply(text.generator, "picture", error.reason) from error
+        write_file(target, lambda stream: write_picture(image, text, stream, suffix=target.suffix))
+        _write_thumb(image, thumb)
+        return hashlib.sha256(target.read_bytes()).hexdigest()
+
+    def read_text(self, path: Path) -> PictureText | None:
+        """Return what a picture's metadata say, or None when they say nothing."""
+        return read_picture_text(path)
+
+    def without_text(self, source: Path, target: Path) -> None:
+        """Write a copy without any metadata, in the format of the target's name."""
+        image = open_photo(source).image
+        write_file(target, lambda stream: write_picture(image, None, stream, suffix=target.suffix))
+
+
+def _measure(decoded: Decoded) -> PhotoFacts:
+    image = decoded.image
+    clipped, midtones = measure_exposure(image)
+    return PhotoFacts(
+        format=decoded.format,
+        width=image.width,
+        height=image.height,
+        pixel_sha256=hash_pixels(image),
+        dhash=hash_gradients(image),
+        sharpness=measure_sharpness(image),
+        clipped=clipped,
+        midtones=midtones,
+        notes=decoded.notes,
+    )
+
+
+def _shrink(image: Image.Image, side: int) -> Image.Image:
+    smaller = image.copy()
+    smaller.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return rebuild(smaller)
+
+
+def _save_copy(image: Image.Image, stream: BinaryIO, suffix: str) -> None:
+    if suffix.lower() == ".png":
+        image.save(stream, "PNG", compress_level=3)
+    else:
+        image.save(stream, "JPEG", quality=_WORKING_QUALITY, subsampling=0)
+
+
+def _write_thumb(image: Image.Image, thumb: Path) -> None:
+    small = _shrink(image, THUMB_SIDE)
+    write_file(thumb, lambda stream: small.save(stream, "JPEG", quality=_THUMB_QUALITY))
