@@ -310,6 +310,9 @@ class Files(Protocol):
     def place(self, source: Path, target: Path) -> None:
         """Move a file of the library to its final place, synced, in one step."""
 
+    def copy(self, source: Path, target: Path) -> None:
+        """Copy a file from anywhere to its place in the library, synced, in one step."""
+
     def free_bytes(self) -> int:
         """Return the room left on the disk."""
 

@@ -86,6 +86,7 @@ class Run:
 
     `failed_at` is the state from which a failed run left the way, `attention` says in words what
     the run waits for while its state has no end (offline, token refused, publishing failed).
+    `error_kind` is the name of the `AppError` that ended it.
     """
 
     id: str
@@ -115,6 +116,7 @@ class Run:
     cost_usd: Decimal | None = None
     failed_at: RunState | None = None
     error: str = ""
+    error_kind: str = ""
     attention: str = ""
     lora_id: str | None = None
     huggingface_repo: str | None = None

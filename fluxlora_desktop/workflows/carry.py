@@ -1,0 +1,107 @@
+"""Carry a run to its end, from wherever it stands: after Start, and after every restart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fluxlora_desktop.domain.errors import AppError
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunState
+from fluxlora_desktop.domain.training import RemoteFile
+from fluxlora_desktop.workflows.collect import collect_weights
+from fluxlora_desktop.workflows.events import RunChanged
+from fluxlora_desktop.workflows.follow import follow_training, settle_unknown
+from fluxlora_desktop.workflows.launch import finish_launch, launch_training
+from fluxlora_desktop.workflows.publish import publish_lora
+from fluxlora_desktop.workflows.tools import Tools
+
+_Step = Callable[[Run, Tools, JobContext], Run]
+
+
+def carry_run(run_id: str, tools: Tools, ctx: JobContext) -> Run:
+    """Do every step that is left, each leaving its result in the store before the next begins.
+
+    Expected trouble becomes the run's state and words, never an exception; `JobCancelled` passes
+    through and leaves the run where it stands, to be carried on at the next start.
+    """
+    run = tools.stores.runs.get(run_id)
+    while run.open:
+        step = _STEPS[run.state]
+        try:
+            run = step(run, tools, ctx)
+        except AppError as error:
+            run = _fail(tools.stores.runs.get(run_id), error, tools, ctx)
+    return run
+
+
+def _settle_launch(run: Run, tools: Tools, ctx: JobContext) -> Run:
+    run = finish_launch(run, tools)
+    ctx.report(RunChanged(run))
+    return run
+
+
+def _publish(run: Run, tools: Tools, ctx: JobContext) -> Run:
+    """Publish as planned. A Lora that could not be published is ready all the same."""
+    runs = tools.stores.runs
+    assert run.lora_id is not None
+    _tidy_up(run, tools)
+    changes: dict[str, object]
+    try:
+        lora = publish_lora(
+            run.lora_id, run.plan.repo or run.plan.name, run.plan.visibility, tools, ctx
+        )
+    except AppError as error:
+        runs.add_event(run.id, "warn", f"Not published: {error}")
+        words = "The LoRA is trained and safe here. It is not on the hub yet."
+        changes = {"huggingface_status": "failed", "attention": words, "error": str(error)}
+    else:
+        assert lora.publication is not None
+        changes = {
+            "huggingface_repo": lora.publication.repo,
+            "huggingface_status": lora.publication.status.value,
+            "lora_ready_for_inference": True,
+            "attention": "",
+        }
+    run = runs.advance(run.id, RunState.READY, finished_at=tools.clock.now(), **changes)
+    ctx.report(RunChanged(run))
+    return run
+
+
+def _tidy_up(run: Run, tools: Tools) -> None:
+    """Delete what was uploaded for the training; it is of no use any more."""
+    effect = tools.stores.runs.live_effect(EffectKind.TRAINING, run.id)
+    if effect is None or effect.state is not EffectState.CONFIRMED or not effect.file_id:
+        return
+    try:
+        tools.services.trainer(effect.service).clean_up(RemoteFile(effect.file_id, "", ""))
+    except AppError as error:
+        tools.stores.runs.add_event(
+            run.id, "note", f"The uploaded photos were not deleted: {error}"
+        )
+
+
+def _fail(run: Run, error: AppError, tools: Tools, ctx: JobContext) -> Run:
+    runs = tools.stores.runs
+    runs.add_event(run.id, "warn", f"{type(error).__name__}: {error}")
+    run = runs.advance(
+        run.id,
+        RunState.FAILED,
+        failed_at=run.state,
+        error=error.detail or str(error),
+        error_kind=type(error).__name__,
+        finished_at=tools.clock.now(),
+    )
+    ctx.report(RunChanged(run))
+    return run
+
+
+_STEPS: dict[RunState, _Step] = {
+    RunState.PACKAGING: launch_training,
+    RunState.UPLOADING: launch_training,
+    RunState.LAUNCHING: _settle_launch,
+    RunState.UNKNOWN: settle_unknown,
+    RunState.QUEUED: follow_training,
+    RunState.TRAINING: follow_training,
+    RunState.COLLECTING: collect_weights,
+    RunState.PUBLISHING: _publish,
+}

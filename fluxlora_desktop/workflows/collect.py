@@ -1,0 +1,135 @@
+"""Bring weights home: fetch, verify, keep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fluxlora_desktop.domain.errors import (
+    CredentialError,
+    ServiceBusy,
+    ServiceInterrupted,
+    ServiceUnreachable,
+    WeightsError,
+)
+from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.ports import FetchedWeights, JobContext, TrainingBackend
+from fluxlora_desktop.domain.runs import Run, RunState
+from fluxlora_desktop.domain.training import RemoteState, RunSnapshot
+from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights
+from fluxlora_desktop.workflows.events import RunChanged
+from fluxlora_desktop.workflows.follow import remote_of
+from fluxlora_desktop.workflows.tools import Tools
+
+
+def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
+    """Fetch, verify and keep the weights of a succeeded training.
+
+    Ends in PUBLISHING, or READY when the plan does not publish. Network trouble is waited out;
+    weights that fail the check raise `WeightsError` and stay where they are.
+    """
+    stores = tools.stores
+    lora_id = run.id  # one run makes one Lora, so a second try after a kill finds the first's
+    try:
+        lora = stores.loras.get(lora_id)
+    except KeyError:
+        backend = tools.services.trainer(run.external_training_service or run.plan.backend)
+        fetched = _fetch(run, backend, tools, ctx)
+        facts = inspect_weights(fetched.path, ctx.check)
+        stores.files.place(fetched.path, stores.files.lora(lora_id))
+        lora = stores.loras.add(_lora_of(run, facts, backend.key, tools))
+    to = RunState.PUBLISHING if run.plan.publish else RunState.READY
+    finished = {} if run.plan.publish else {"finished_at": tools.clock.now()}
+    run = stores.runs.advance(run.id, to, lora_id=lora.id, attention="", **finished)
+    ctx.report(RunChanged(run))
+    return run
+
+
+def _fetch(run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext) -> FetchedWeights:
+    folder = tools.stores.files.run_folder(run.id)
+    address = run.weights_address
+    for wait in tools.patience.retries():
+        snapshot = RunSnapshot(
+            RemoteState.SUCCEEDED, weights_address=address, version=run.output_version
+        )
+        try:
+            return backend.fetch_weights(remote_of(run), snapshot, folder, ctx)
+        except (ServiceUnreachable, ServiceInterrupted, ServiceBusy, CredentialError) as error:
+            words = f"The weights are on their way: {backend.title} did not answer. Trying again."
+            if isinstance(error, CredentialError):
+                words = (
+                    f"{backend.title} does not accept the token. The weights wait there; "
+                    "replace the token in Settings."
+                )
+            run = tools.stores.runs.update(run.id, attention=words)
+            ctx.report(RunChanged(run))
+            ctx.pause(wait)
+    raise AssertionError("retries never end")
+
+
+def _lora_of(run: Run, facts: WeightsFacts, service: str, tools: Tools) -> Lora:
+    version = tools.stores.datasets.version(run.version_id) if run.version_id else None
+    cover = version.photos[0].photo.sha256 if version and version.photos else ""
+    return Lora(
+        id=run.id,
+        name=run.plan.name,
+        base=facts.base or run.base,
+        trigger_word=version.trigger_word if version else facts.trigger_word,
+        sha256=facts.sha256,
+        tensor_hash=facts.tensor_hash,
+        size_bytes=facts.size_bytes,
+        rank=facts.rank,
+        created_at=tools.clock.now(),
+        run_id=run.id,
+        source="trained",
+        output_version=run.output_version,
+        output_service=service,
+        cover_sha256=cover,
+        key_style=facts.key_style,
+    )
+
+
+def import_lora_file(source: Path, name: str, tools: Tools, ctx: JobContext) -> Lora:
+    """Take a weights file into the library; the file itself stays where it is.
+
+    The same weights twice are one Lora. Raises `WeightsError`.
+    """
+    facts = inspect_weights(source, ctx.check)
+    return _keep_import(source, facts, name or source.stem, "file", tools)
+
+
+def import_lora_repo(repo: str, tools: Tools, ctx: JobContext) -> Lora:
+    """Fetch the weights of a hub repo into the library; `repo` is owner/name or an address."""
+    folder = tools.stores.files.run_folder("imports")
+    fetched = tools.services.hub.fetch(repo, folder, ctx)
+    try:
+        facts = inspect_weights(fetched.path, ctx.check)
+        return _keep_import(fetched.path, facts, repo.rstrip("/").split("/")[-1], repo, tools)
+    finally:
+        fetched.path.unlink(missing_ok=True)
+
+
+def _keep_import(path: Path, facts: WeightsFacts, name: str, source: str, tools: Tools) -> Lora:
+    stores = tools.stores
+    known = stores.loras.with_sha256(facts.sha256)
+    if known is not None:
+        return stores.loras.trash(known.id, trashed=False) if known.trashed_at else known
+    lora_id = facts.sha256[:16]
+    stores.files.copy(path, stores.files.lora(lora_id))
+    kept = stores.files.lora(lora_id)
+    if inspect_weights(kept).sha256 != facts.sha256:
+        raise WeightsError(path, "it changed while it was copied")
+    return stores.loras.add(
+        Lora(
+            id=lora_id,
+            name=name,
+            base=facts.base,
+            trigger_word=facts.trigger_word,
+            sha256=facts.sha256,
+            tensor_hash=facts.tensor_hash,
+            size_bytes=facts.size_bytes,
+            rank=facts.rank,
+            created_at=tools.clock.now(),
+            source=source,
+            key_style=facts.key_style,
+        )
+    )

@@ -1,0 +1,244 @@
+"""Follow a training at its service, and find one whose launch got no answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from fluxlora_desktop.domain.errors import (
+    CredentialError,
+    NotFoundAtService,
+    ServiceBusy,
+    ServiceError,
+)
+from fluxlora_desktop.domain.money import Charge
+from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
+from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunState
+from fluxlora_desktop.domain.training import Mark, RemoteRun, RemoteState, RunSnapshot
+from fluxlora_desktop.workflows.events import RunChanged
+from fluxlora_desktop.workflows.launch import adopt_launch
+from fluxlora_desktop.workflows.tools import Tools
+
+_GONE_READS = 3
+
+
+def remote_of(run: Run) -> RemoteRun:
+    """Return the run as its service knows it."""
+    assert run.external_training_id and run.external_training_service
+    return RemoteRun(
+        run.external_training_service,
+        run.external_training_id,
+        run.plan.trainer,
+        run.page,
+        run.trainer_version,
+    )
+
+
+def follow_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
+    """Poll until the training ends; return the run in COLLECTING, FAILED or CANCELLED.
+
+    Trouble with the network or the token never ends a run: the training goes on at the service, so
+    the run says what it waits for and asks again.
+    """
+    backend = tools.services.trainer(run.external_training_service or run.plan.backend)
+    follower = _Follower(run, backend, tools, ctx)
+    while follower.run.state in {RunState.QUEUED, RunState.TRAINING}:
+        follower.look()
+    return follower.run
+
+
+@dataclass(slots=True)
+class _Follower:
+    run: Run
+    backend: TrainingBackend
+    tools: Tools
+    ctx: JobContext
+    gone: int = 0
+    wait: float = field(default=0.0)
+
+    def look(self) -> None:
+        try:
+            snapshot = self.backend.poll(remote_of(self.run))
+        except NotFoundAtService as error:
+            self.gone += 1
+            if self.gone >= _GONE_READS:
+                self._fail(f"{self.backend.title} no longer has this training. {error.detail}")
+                return
+            self._hold(f"{self.backend.title} does not find the training. Looking again.")
+        except ServiceBusy as error:
+            self._hold(f"{self.backend.title} asks to wait.", error.retry_after)
+        except CredentialError:
+            self._hold(
+                f"{self.backend.title} does not accept the token. The training continues; "
+                "replace the token in Settings."
+            )
+        except ServiceError:
+            self._hold(f"{self.backend.title} cannot be reached. The training continues there.")
+        else:
+            self.gone, self.wait = 0, 0.0
+            self._apply(snapshot)
+            if self.run.state in {RunState.QUEUED, RunState.TRAINING}:
+                self.ctx.pause(self.tools.patience.poll)
+
+    def _hold(self, words: str, at_least: float = 0.0) -> None:
+        patience = self.tools.patience
+        self.wait = min(max(self.wait * 2, patience.shortest_retry), patience.longest_retry)
+        if self.run.attention != words:
+            self.run = self.tools.stores.runs.update(self.run.id, attention=words)
+            self.ctx.report(RunChanged(self.run))
+        self.ctx.pause(max(self.wait, min(at_least, 900.0)))
+
+    def _apply(self, snapshot: RunSnapshot) -> None:
+        runs = self.tools.stores.runs
+        more_log = self._keep_log(snapshot.log)
+        if snapshot.losses:
+            runs.add_losses(self.run.id, snapshot.losses)
+        if snapshot.state in {RemoteState.QUEUED, RemoteState.TRAINING}:
+            self._keep_progress(snapshot)
+        else:
+            self._finish(snapshot)
+        self.ctx.report(RunChanged(self.run, log=more_log, losses=bool(snapshot.losses)))
+
+    def _keep_log(self, log: str) -> bool:
+        runs = self.tools.stores.runs
+        kept = runs.log_size(self.run.id)
+        if len(log) <= kept:
+            return False
+        runs.append_log(self.run.id, log[kept:])
+        return True
+
+    def _keep_progress(self, snapshot: RunSnapshot) -> None:
+        runs = self.tools.stores.runs
+        seen = snapshot.progress
+        changes = {
+            "stage": seen.stage or self.run.stage,
+            "step": self.run.step if seen.step is None else seen.step,
+            "total": self.run.total if seen.total is None else seen.total,
+            "eta_seconds": seen.eta_seconds,
+            "loss": self.run.loss if seen.loss is None else seen.loss,
+            "attention": "",
+        }
+        if snapshot.state is RemoteState.TRAINING and self.run.state is RunState.QUEUED:
+            self.run = runs.advance(self.run.id, RunState.TRAINING, **changes)
+        elif any(getattr(self.run, name) != value for name, value in changes.items()):
+            self.run = runs.update(self.run.id, **changes)
+
+    def _finish(self, snapshot: RunSnapshot) -> None:
+        self._charge(snapshot)
+        runs = self.tools.stores.runs
+        common = {
+            "eta_seconds": None,
+            "attention": "",
+            "cost_usd": snapshot.charge_usd,
+        }
+        if snapshot.state is RemoteState.SUCCEEDED:
+            self.run = runs.advance(
+                self.run.id,
+                RunState.COLLECTING,
+                step=self.run.total,
+                weights_address=snapshot.weights_address,
+                output_version=snapshot.version,
+                **common,
+            )
+        elif snapshot.state is RemoteState.CANCELLED:
+            self.run = runs.advance(
+                self.run.id, RunState.CANCELLED, finished_at=self.tools.clock.now(), **common
+            )
+        else:
+            self._fail(snapshot.error or "The training failed without a reason.", **common)
+
+    def _fail(self, words: str, **changes: object) -> None:
+        self.run = self.tools.stores.runs.advance(
+            self.run.id,
+            RunState.FAILED,
+            failed_at=self.run.state,
+            error=words,
+            finished_at=self.tools.clock.now(),
+            **changes,
+        )
+        self.ctx.report(RunChanged(self.run))
+
+    def _charge(self, snapshot: RunSnapshot) -> None:
+        if snapshot.charge_usd is None:
+            return
+        charge = Charge(
+            id=f"training-{self.run.id}",
+            service=self.backend.key,
+            kind="training",
+            amount_usd=snapshot.charge_usd,
+            at=self.tools.clock.now(),
+            run_id=self.run.id,
+            note=self.run.plan.name,
+        )
+        self.tools.stores.ledger.add(charge)
+
+
+def cancel_training(run_id: str, tools: Tools) -> Run:
+    """Ask the service to stop a training; following it then shows how it ended."""
+    run = tools.stores.runs.get(run_id)
+    if run.state in {RunState.QUEUED, RunState.TRAINING}:
+        tools.services.trainer(run.external_training_service or run.plan.backend).cancel(
+            remote_of(run)
+        )
+        tools.stores.runs.add_event(run_id, "note", "Cancel was asked for.")
+        return tools.stores.runs.update(run_id, stage="Cancelling")
+    return run
+
+
+def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
+    """Ask the service for a launch that got no answer until it is found or surely absent.
+
+    Returns the run in QUEUED, or in FAILED with a button when enough complete reads over enough
+    time found nothing. Nothing is ever sent again here.
+    """
+    runs = tools.stores.runs
+    backend = tools.services.trainer(run.plan.backend)
+    effect = runs.live_effect(EffectKind.TRAINING, run.id)
+    if effect is None:
+        return _absent(run, "Nothing was sent.", tools, ctx)
+    sent = effect.sent_at or run.updated_at
+    for wait in tools.patience.retries():
+        try:
+            found = backend.find(Mark(effect.nonce, effect.file_id), sent, ctx)
+        except (CredentialError, ServiceError):
+            words = f"We are asking {backend.title} whether the training started. No answer yet."
+            run = runs.update(run.id, attention=words)
+        else:
+            if found.runs:
+                first = found.runs[0]
+                runs.move_effect(
+                    effect.id, EffectState.CONFIRMED, remote_id=first.id, note="adopted"
+                )
+                runs.update(run.id, page=first.page)
+                runs.add_event(run.id, "note", "The training had started. Continuing.")
+                run = adopt_launch(runs.get(run.id), first.id, backend.key, tools)
+                ctx.report(RunChanged(run))
+                return run
+            if found.complete:
+                effect = runs.update_effect(effect.id, reads=effect.reads + 1)
+            words = (
+                f"We cannot tell whether the training started. Looking at {backend.title}: "
+                f"read {effect.reads} of {tools.patience.settle_reads}. Nothing is sent twice."
+            )
+            run = runs.update(run.id, attention=words)
+            old_enough = tools.clock.now() >= sent + timedelta(seconds=tools.patience.settle)
+            if effect.reads >= tools.patience.settle_reads and old_enough:
+                runs.move_effect(effect.id, EffectState.ABSENT)
+                words = f"{backend.title} has no such training. Nothing was charged."
+                return _absent(run, words, tools, ctx)
+        ctx.report(RunChanged(run))
+        ctx.pause(wait)
+    raise AssertionError("retries never end")
+
+
+def _absent(run: Run, words: str, tools: Tools, ctx: JobContext) -> Run:
+    run = tools.stores.runs.advance(
+        run.id,
+        RunState.FAILED,
+        failed_at=RunState.LAUNCHING,
+        error=words,
+        attention="",
+        finished_at=tools.clock.now(),
+    )
+    ctx.report(RunChanged(run))
+    return run

@@ -1,0 +1,232 @@
+"""Package, upload, launch: everything up to the one request that costs money."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from fluxlora_desktop.domain.captions import one_line, with_trigger
+from fluxlora_desktop.domain.datasets import Archive, DatasetVersion, PackItem
+from fluxlora_desktop.domain.errors import (
+    AppError,
+    OutcomeUnknown,
+    ServiceBusy,
+    ServiceUnreachable,
+)
+from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
+from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, RunState
+from fluxlora_desktop.domain.training import Destination, RemoteFile, TrainingSpec
+from fluxlora_desktop.workflows.events import RunChanged
+from fluxlora_desktop.workflows.photos import check_dataset, finding_key
+from fluxlora_desktop.workflows.plans import check_plan, spec_for, trainer_of
+from fluxlora_desktop.workflows.tools import Tools
+
+
+def start_run(run_id: str, tools: Tools) -> Run:
+    """Freeze the draft's dataset and leave DRAFT; the training itself is `launch_training`'s.
+
+    Raises `InputError` or `TooFewPhotos`; the draft stays as it is then.
+    """
+    stores = tools.stores
+    run = stores.runs.get(run_id)
+    if run.state is not RunState.DRAFT:
+        return run
+    dataset = stores.datasets.get(run.dataset_id)
+    check_plan(run, dataset)
+    backend = tools.services.trainer(run.plan.backend)
+    spec = spec_for(run, backend, dataset)
+    estimate = backend.estimate(spec)
+    remarks = [finding_key(finding) for finding in check_dataset(dataset, tools)]
+    version = stores.datasets.freeze(dataset.id, [*sorted(dataset.dismissed), *remarks])
+    return stores.runs.advance(
+        run_id,
+        RunState.PACKAGING,
+        version_id=version.id,
+        base=spec.base,
+        price_low=estimate.low_usd,
+        price_high=estimate.high_usd,
+        total=trainer_of(run.plan, backend).steps_of(spec.parameters),
+        started_at=tools.clock.now(),
+    )
+
+
+def try_again(run_id: str, tools: Tools) -> Run:
+    """Send a failed or cancelled run on its way again; return the run that goes on.
+
+    A training that succeeded only fetches its weights again. One that never started goes on as it
+    is. One that did start keeps its history, and a new run with the same photos and recipe begins,
+    which costs money: a person asked for it.
+    """
+    runs = tools.stores.runs
+    run = runs.get(run_id)
+    fresh = {"error": "", "attention": "", "finished_at": None, "failed_at": None}
+    if run.state is RunState.FAILED and run.failed_at is RunState.COLLECTING:
+        return runs.advance(run_id, RunState.COLLECTING, **fresh)
+    effect = runs.live_effect(EffectKind.TRAINING, run_id)
+    if effect is None or effect.state is not EffectState.CONFIRMED:
+        return runs.advance(run_id, RunState.PACKAGING, **fresh)
+    again = runs.create(run.dataset_id, run.plan)
+    return runs.advance(
+        again.id,
+        RunState.PACKAGING,
+        version_id=run.version_id,
+        base=run.base,
+        price_low=run.price_low,
+        price_high=run.price_high,
+        total=run.total,
+        started_at=tools.clock.now(),
+    )
+
+
+def launch_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
+    """Carry a run from PACKAGING or UPLOADING through the launch.
+
+    Ends in QUEUED, UNKNOWN or FAILED. Nothing is launched twice: before the request the journal
+    says so on disk, and an answer that does not come leads to UNKNOWN.
+    """
+    backend = tools.services.trainer(run.plan.backend)
+    version = _version(run, tools)
+    spec = spec_for(run, backend, version)
+    if run.state is RunState.UPLOADING:
+        run = tools.stores.runs.advance(run.id, RunState.PACKAGING)
+    ctx.report(RunChanged(run))
+    archive = _package(run, version, backend, tools, ctx)
+    run = tools.stores.runs.advance(run.id, RunState.UPLOADING)
+    ctx.report(RunChanged(run))
+    destination = backend.prepare(spec, ctx)
+    run = tools.stores.runs.update(run.id, destination=destination.name)
+    run = _upload_and_submit(run, spec, destination, archive, backend, tools, ctx)
+    ctx.report(RunChanged(run))
+    return run
+
+
+def _version(run: Run, tools: Tools) -> DatasetVersion:
+    assert run.version_id is not None, "a run that left DRAFT has a frozen dataset"
+    return tools.stores.datasets.version(run.version_id)
+
+
+def _package(
+    run: Run,
+    version: DatasetVersion,
+    backend: TrainingBackend,
+    tools: Tools,
+    ctx: JobContext,
+) -> Archive:
+    trainer = trainer_of(run.plan, backend)
+    files = tools.stores.files
+    items = [
+        PackItem(
+            item.photo.sha256,
+            files.working(item.photo.sha256),
+            _caption_for(item.caption, version.trigger_word),
+        )
+        for item in version.photos
+    ]
+    target = files.run_folder(run.id) / "photos.zip"
+    return tools.photos.package(items, trainer.archive_stem, target, ctx)
+
+
+def _caption_for(caption: str, trigger_word: str) -> str:
+    text = one_line(caption)
+    return with_trigger(text, trigger_word) if text else ""
+
+
+def _upload_and_submit(
+    run: Run,
+    spec: TrainingSpec,
+    destination: Destination,
+    archive: Archive,
+    backend: TrainingBackend,
+    tools: Tools,
+    ctx: JobContext,
+) -> Run:
+    runs = tools.stores.runs
+    waits = tools.patience.retries()
+    for _ in range(tools.patience.launch_tries):
+        effect = runs.plan_effect(EffectKind.TRAINING, run.id, backend.key, run.price_high)
+        data = backend.upload(archive, effect.nonce, ctx)
+        effect = runs.update_effect(effect.id, file_id=data.id)
+        ctx.check()
+        run = runs.advance(run.id, RunState.LAUNCHING, attention="")
+        ctx.report(RunChanged(run))
+        try:
+            return _submit(run, effect, spec, destination, data, backend, tools)
+        except ServiceUnreachable as error:
+            runs.move_effect(effect.id, EffectState.PLANNED, note=str(error))
+            wait, words = next(waits), "There is no connection. Nothing was started."
+        except ServiceBusy as error:
+            runs.move_effect(effect.id, EffectState.REFUSED, note=str(error))
+            wait, words = error.retry_after, f"{backend.title} asks to wait."
+        run = runs.advance(run.id, RunState.PACKAGING, attention=words)
+        run = runs.advance(run.id, RunState.UPLOADING)
+        ctx.report(RunChanged(run))
+        ctx.pause(wait)
+    raise ServiceUnreachable(backend.key, "the launch could not be sent")
+
+
+def _submit(
+    run: Run,
+    effect: Effect,
+    spec: TrainingSpec,
+    destination: Destination,
+    data: RemoteFile,
+    backend: TrainingBackend,
+    tools: Tools,
+) -> Run:
+    """Send the one request that costs money; the journal is on disk before its first byte."""
+    runs = tools.stores.runs
+    runs.move_effect(effect.id, EffectState.IN_FLIGHT, sent_at=tools.clock.now())
+    try:
+        remote = backend.submit(spec, destination, data, effect.nonce)
+    except (ServiceUnreachable, ServiceBusy):
+        raise
+    except OutcomeUnknown as error:
+        runs.move_effect(effect.id, EffectState.UNKNOWN, note=str(error))
+        runs.add_event(run.id, "warn", "No clear answer to the launch. Nothing is sent again.")
+        return runs.advance(run.id, RunState.UNKNOWN)
+    except AppError as error:
+        runs.move_effect(effect.id, EffectState.REFUSED, note=str(error))
+        raise
+    runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id=remote.id)
+    return adopt_launch(
+        replace(run, page=remote.page, trainer_version=remote.trainer_version),
+        remote.id,
+        backend.key,
+        tools,
+    )
+
+
+def adopt_launch(run: Run, remote_id: str, service: str, tools: Tools) -> Run:
+    """Move a run whose training is known at the service into QUEUED."""
+    return tools.stores.runs.advance(
+        run.id,
+        RunState.QUEUED,
+        external_training_id=remote_id,
+        external_training_service=service,
+        page=run.page,
+        trainer_version=run.trainer_version,
+        attention="",
+    )
+
+
+def finish_launch(run: Run, tools: Tools) -> Run:
+    """Settle a run found in LAUNCHING at start: the journal knows how far it got."""
+    runs = tools.stores.runs
+    effect = runs.live_effect(EffectKind.TRAINING, run.id)
+    if effect is not None and effect.state is EffectState.CONFIRMED:
+        return adopt_launch(run, effect.remote_id, effect.service, tools)
+    if effect is not None and effect.state in {EffectState.IN_FLIGHT, EffectState.UNKNOWN}:
+        if effect.state is EffectState.IN_FLIGHT:
+            runs.move_effect(effect.id, EffectState.UNKNOWN, note="found in flight at start")
+        return runs.advance(run.id, RunState.UNKNOWN)
+    return runs.advance(run.id, RunState.PACKAGING)
+
+
+def abandon_run(run_id: str, tools: Tools) -> Run:
+    """Cancel a run that has not been launched; any other is left alone."""
+    run = tools.stores.runs.get(run_id)
+    if run.state in {RunState.PACKAGING, RunState.UPLOADING}:
+        return tools.stores.runs.advance(
+            run_id, RunState.CANCELLED, finished_at=tools.clock.now(), cost_usd=Decimal(0)
+        )
+    return run

@@ -1,0 +1,110 @@
+"""Take photos in, check them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fluxlora_desktop.domain.captions import caption_findings, one_line
+from fluxlora_desktop.domain.datasets import Dataset, Finding, Photo, count_findings
+from fluxlora_desktop.domain.errors import UnreadablePhoto
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.workflows.tools import Tools
+
+PHOTO_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif"}
+    | {".tif", ".tiff", ".bmp", ".gif"}
+)
+_CAPTION_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class TakenPhoto:
+    """A photo that is in the library now, with the caption that lay beside it."""
+
+    photo: Photo
+    caption: str = ""
+
+
+def list_photos(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the photos among files and folders, folders walked by name, hidden files left out.
+
+    A file given by itself is kept whatever its suffix says: its content decides later.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = (p for p in path.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)
+            found += sorted(p for p in inside if p.is_file() and not _hidden(p, path))
+        elif path.suffix.lower() != ".txt":
+            found.append(path)
+    return tuple(dict.fromkeys(found))
+
+
+def _hidden(path: Path, below: Path) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in path.relative_to(below).parts)
+
+
+def take_in_photo(source: Path, tools: Tools, ctx: JobContext) -> TakenPhoto:
+    """Copy one photo into the library, measure it, and read the caption beside it.
+
+    Raises `UnreadablePhoto` with the source's name; nothing is kept then.
+    """
+    if not source.is_file():
+        raise UnreadablePhoto(source, "it is not a file, or it is gone")
+    sha256, size = tools.stores.files.adopt(source)
+    ctx.check()
+    photo = _develop(sha256, size, source, tools)
+    return TakenPhoto(photo, _caption_beside(source))
+
+
+def take_in_bytes(data: bytes, name: str, tools: Tools) -> TakenPhoto:
+    """The same for a pasted picture."""
+    sha256, size = tools.stores.files.adopt_bytes(data)
+    return TakenPhoto(_develop(sha256, size, Path(name), tools))
+
+
+def _develop(sha256: str, size: int, source: Path, tools: Tools) -> Photo:
+    known = tools.stores.datasets.photo(sha256)
+    files = tools.stores.files
+    working, thumb = files.working(sha256), files.photo_thumb(sha256)
+    if known and working.is_file() and thumb.is_file():
+        return known
+    try:
+        facts = tools.photos.develop(files.original(sha256), working=working, thumb=thumb)
+    except UnreadablePhoto as error:
+        if known is None:
+            files.original(sha256).unlink(missing_ok=True)
+        raise UnreadablePhoto(source, error.reason) from error
+    photo = Photo(sha256, source.name, size, facts)
+    tools.stores.datasets.put_photo(photo)
+    return photo
+
+
+def _caption_beside(source: Path) -> str:
+    beside = source.with_suffix(".txt")
+    try:
+        with beside.open("rb") as file:
+            raw = file.read(_CAPTION_LIMIT)
+    except OSError:
+        return ""
+    return one_line(raw.decode("utf-8-sig", errors="replace"))
+
+
+def check_dataset(dataset: Dataset, tools: Tools) -> tuple[Finding, ...]:
+    """Return every finding about a dataset, the gravest first, dismissed ones left out."""
+    photos = tuple(item.photo for item in dataset.photos)
+    found = (
+        *count_findings(len(photos)),
+        *tools.photos.find_problems(photos),
+        *caption_findings(dataset),
+    )
+    order = {"block": 0, "warn": 1, "note": 2}
+    kept = (finding for finding in found if finding_key(finding) not in dataset.dismissed)
+    return tuple(sorted(kept, key=lambda finding: order[finding.severity]))
+
+
+def finding_key(finding: Finding) -> str:
+    """Return the name under which a dismissal is remembered."""
+    return ":".join((finding.what, *finding.photos))

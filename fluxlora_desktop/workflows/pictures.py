@@ -1,0 +1,260 @@
+"""Make pictures: one paid request for each, journalled, stored with everything that made it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from fluxlora_desktop import __version__
+from fluxlora_desktop.domain.bases import title_of
+from fluxlora_desktop.domain.errors import (
+    AppError,
+    CredentialError,
+    JobCancelled,
+    LoraNotUsable,
+    ModelWithdrawn,
+    OutcomeUnknown,
+    PaymentRequired,
+    ServiceBusy,
+    ServiceUnreachable,
+    UnexpectedReply,
+)
+from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.money import Certainty, Charge
+from fluxlora_desktop.domain.pictures import (
+    GeneratedImage,
+    GeneratorModel,
+    Picture,
+    PictureLora,
+    PictureRequest,
+    PictureState,
+    PictureText,
+)
+from fluxlora_desktop.domain.ports import ImageGenerator, JobContext
+from fluxlora_desktop.domain.routes import Route, check_request, routes_for, use_of
+from fluxlora_desktop.domain.runs import EffectKind, EffectState
+from fluxlora_desktop.workflows.events import PictureChanged
+from fluxlora_desktop.workflows.tools import Tools
+
+SEED_LIMIT = 2**31 - 1
+_BUSY_TRIES = 20
+_ENDS_ORDER = (CredentialError, PaymentRequired, ServiceUnreachable, ModelWithdrawn, LoraNotUsable)
+
+
+def routes_of(lora: Lora, tools: Tools) -> tuple[Route, ...]:
+    """Return where a Lora can be used and where not, with reasons."""
+    offers = ((g.key, g.title, g.abilities()) for g in tools.services.generators)
+    return routes_for(use_of(lora), offers)
+
+
+def order_pictures(request: PictureRequest, tools: Tools) -> tuple[Picture, ...]:
+    """Check an order and write its pictures down as waiting; nothing is sent yet.
+
+    Raises `InputError` or `LoraNotUsable`, which names the routes that work.
+    """
+    generator = tools.services.generator(request.generator)
+    working = {
+        f"{route.generator_title}: {route.model_title}"
+        for use in request.loras
+        for route in routes_for(
+            use, ((g.key, g.title, g.abilities()) for g in tools.services.generators)
+        )
+        if route.works
+    }
+    model = check_request(request, generator.abilities(), working_routes=tuple(sorted(working)))
+    order, now = secrets.token_hex(8), tools.clock.now()
+    pictures = tuple(
+        Picture(
+            id=f"{order}{place:02d}",
+            order_id=order,
+            state=PictureState.WAITING,
+            generator=request.generator,
+            model=request.model,
+            base=model.base,
+            prompt=request.prompt,
+            loras=tuple(
+                PictureLora(use.lora_id, use.name, use.scale, use.tensor_hash)
+                for use in request.loras
+            ),
+            width=request.width,
+            height=request.height,
+            steps=request.steps,
+            guidance=request.guidance,
+            seed=(request.seed + place) % SEED_LIMIT,
+            created_at=now,
+        )
+        for place in range(request.count)
+    )
+    tools.stores.pictures.add(pictures)
+    return pictures
+
+
+def make_pictures(
+    pictures: Iterable[Picture], request: PictureRequest, tools: Tools, ctx: JobContext
+) -> tuple[Picture, ...]:
+    """Make the waiting pictures of an order, one after another; return them as they ended.
+
+    A picture that fails does not stop the rest, unless the trouble is the account's: then the rest
+    are marked with the same words and nothing more is sent.
+    """
+    generator = tools.services.generator(request.generator)
+    model = check_request(request, generator.abilities())
+    done: list[Picture] = []
+    stopped: AppError | None = None
+    waiting = list(pictures)
+    for place, picture in enumerate(waiting):
+        if stopped is not None:
+            ended = _failed(picture, stopped, tools)
+        else:
+            try:
+                ctx.check()
+            except JobCancelled:
+                for left in waiting[place:]:
+                    _cancelled(left, tools, ctx)
+                raise
+            ended, stopped = _make_one(picture, request, generator, model, tools, ctx)
+        ctx.report(PictureChanged(ended))
+        done.append(ended)
+    return tuple(done)
+
+
+def _cancelled(picture: Picture, tools: Tools, ctx: JobContext) -> None:
+    ended = tools.stores.pictures.update(
+        picture.id, state=PictureState.FAILED, error="You stopped it before it was sent."
+    )
+    ctx.report(PictureChanged(ended))
+
+
+def _make_one(
+    picture: Picture,
+    request: PictureRequest,
+    generator: ImageGenerator,
+    model: GeneratorModel,
+    tools: Tools,
+    ctx: JobContext,
+) -> tuple[Picture, AppError | None]:
+    picture = tools.stores.pictures.update(picture.id, state=PictureState.MAKING)
+    ctx.report(PictureChanged(picture))
+    price = model.estimate(picture.width, picture.height, picture.steps).low_usd
+    single = replace(request, seed=picture.seed, count=1)
+    try:
+        image = _send(picture, single, generator, price, tools, ctx)
+    except OutcomeUnknown as error:
+        _charge(picture, price, Certainty.MAYBE, tools)
+        return _maybe_charged(picture, error, tools), None
+    except AppError as error:
+        return _failed(picture, error, tools), error if isinstance(error, _ENDS_ORDER) else None
+    _charge(picture, price, Certainty.CHARGED, tools)
+    return _store(picture, image, model, price, tools), None
+
+
+def _send(
+    picture: Picture,
+    request: PictureRequest,
+    generator: ImageGenerator,
+    price: Decimal,
+    tools: Tools,
+    ctx: JobContext,
+) -> GeneratedImage:
+    """Send the one request of a picture; only "please wait" and "never left" are sent again."""
+    runs = tools.stores.runs
+    tries = 0
+    while True:
+        effect = runs.plan_effect(EffectKind.PICTURE, picture.id, generator.key, price)
+        runs.move_effect(effect.id, EffectState.IN_FLIGHT, sent_at=tools.clock.now())
+        try:
+            image = generator.generate(request, ctx)
+        except OutcomeUnknown as error:
+            runs.move_effect(effect.id, EffectState.UNKNOWN, note=str(error))
+            raise
+        except ServiceUnreachable as error:
+            runs.move_effect(effect.id, EffectState.PLANNED, note=str(error))
+            raise
+        except ServiceBusy as error:
+            runs.move_effect(effect.id, EffectState.REFUSED, note=str(error))
+            tries += 1
+            if tries >= _BUSY_TRIES:
+                raise
+            ctx.pause(error.retry_after)
+        except AppError as error:
+            runs.move_effect(effect.id, EffectState.REFUSED, note=str(error))
+            raise
+        except JobCancelled:
+            runs.move_effect(effect.id, EffectState.UNKNOWN, note="stopped while it was made")
+            _charge(picture, price, Certainty.MAYBE, tools)
+            _maybe_charged(picture, OutcomeUnknown(generator.key, "You stopped it."), tools)
+            raise
+        else:
+            runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id=image.remote_id)
+            return image
+
+
+def _store(
+    picture: Picture, image: GeneratedImage, model: GeneratorModel, price: Decimal, tools: Tools
+) -> Picture:
+    files = tools.stores.files
+    target = files.picture(picture.id, picture.created_at)
+    thumb = files.picture_thumb(picture.id)
+    text = text_of(replace(picture, seed=image.seed), model.title)
+    try:
+        sha256 = tools.pictures.finish(image.data, text, target, thumb)
+    except UnexpectedReply as error:
+        return _failed(picture, error, tools)
+    return tools.stores.pictures.update(
+        picture.id,
+        state=PictureState.DONE,
+        file=files.relative(target),
+        thumb=files.relative(thumb),
+        sha256=sha256,
+        remote_id=image.remote_id,
+        seed=image.seed,
+        cost_usd=price,
+        error="",
+    )
+
+
+def text_of(picture: Picture, model_title: str) -> PictureText:
+    """Return what goes into the picture's file."""
+    return PictureText(
+        prompt=picture.prompt,
+        model_title=title_of(picture.base) if picture.base else model_title,
+        base=picture.base,
+        generator=f"{picture.generator}/{picture.model}",
+        loras=picture.loras,
+        width=picture.width,
+        height=picture.height,
+        steps=picture.steps,
+        guidance=picture.guidance,
+        seed=picture.seed,
+        app_version=__version__,
+        extra=(("picture", picture.id), ("order", picture.order_id)),
+    )
+
+
+def _charge(picture: Picture, price: Decimal, certainty: Certainty, tools: Tools) -> None:
+    tools.stores.ledger.add(
+        Charge(
+            id=f"picture-{picture.id}",
+            service=picture.generator,
+            kind="picture",
+            amount_usd=price,
+            at=tools.clock.now(),
+            certainty=certainty,
+            picture_id=picture.id,
+            note=picture.prompt[:80],
+        )
+    )
+
+
+def _failed(picture: Picture, error: AppError, tools: Tools) -> Picture:
+    return tools.stores.pictures.update(
+        picture.id, state=PictureState.FAILED, error=error.detail or str(error)
+    )
+
+
+def _maybe_charged(picture: Picture, error: AppError, tools: Tools) -> Picture:
+    return tools.stores.pictures.update(
+        picture.id, state=PictureState.MAYBE_CHARGED, error=error.detail or str(error)
+    )

@@ -1,0 +1,143 @@
+"""Publish a Lora on the hub, and prove it by reading back."""
+
+from __future__ import annotations
+
+from fluxlora_desktop.domain.bases import base_named, title_of
+from fluxlora_desktop.domain.errors import InputError, UnexpectedReply
+from fluxlora_desktop.domain.loras import (
+    CardFacts,
+    Lora,
+    Publication,
+    PublicationBundle,
+    PublicationStatus,
+)
+from fluxlora_desktop.domain.pictures import CardPicture
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.runs import Run
+from fluxlora_desktop.domain.training import Visibility
+from fluxlora_desktop.workflows.plans import choices_for, repo_name, trainer_of
+from fluxlora_desktop.workflows.tools import Tools
+
+
+def publish_lora(
+    lora_id: str,
+    repo: str,
+    visibility: Visibility,
+    tools: Tools,
+    ctx: JobContext,
+    pictures: tuple[CardPicture, ...] = (),
+) -> Lora:
+    """Send weights, card, licence and notice as one commit; keep the publication when it is proven.
+
+    `repo` is a name without an owner, or owner/name. Raises `UnexpectedReply` when the hub holds
+    other bytes than this computer.
+    """
+    stores, hub = tools.stores, tools.services.hub
+    lora = stores.loras.get(lora_id)
+    name = repo if "/" in repo else f"{hub.whoami().name}/{repo_name(repo or lora.name)}"
+    bundle = PublicationBundle(
+        repo=name,
+        visibility=visibility,
+        weights=str(stores.files.lora(lora_id)),
+        weights_sha256=lora.sha256,
+        weights_size=lora.size_bytes,
+        card=_card(lora, tools),
+        run_mark=lora.id,
+        pictures=pictures,
+    )
+    commit = hub.publish(bundle, ctx)
+    status = hub.status(commit.repo)
+    if status.weights_sha256 != lora.sha256:
+        raise UnexpectedReply(hub.key, f"{commit.repo}: SHA-256", status.weights_sha256 or "none")
+    return stores.loras.publish(
+        Publication(
+            lora_id=lora_id,
+            hub=hub.key,
+            repo=commit.repo,
+            commit=commit.commit,
+            visibility=status.visibility or commit.visibility,
+            status=PublicationStatus.VERIFIED,
+            sha256=status.weights_sha256,
+            page=commit.page,
+            address=commit.address,
+            updated_at=tools.clock.now(),
+        )
+    )
+
+
+def _card(lora: Lora, tools: Tools) -> CardFacts:
+    base = base_named(lora.base)
+    if base is None:
+        raise InputError("base", f"{title_of(lora.base)} cannot be named on a card")
+    run = tools.stores.runs.get(lora.run_id) if lora.run_id else None
+    if run is None or run.version_id is None:
+        return CardFacts(lora.name, base, lora.trigger_word, lora.recommended_scale)
+    return _card_of_run(lora, run, tools)
+
+
+def _card_of_run(lora: Lora, run: Run, tools: Tools) -> CardFacts:
+    base = base_named(lora.base)
+    assert base is not None and run.version_id is not None
+    version = tools.stores.datasets.version(run.version_id)
+    backend = tools.services.trainer(run.plan.backend)
+    return CardFacts(
+        title=lora.name,
+        base=base,
+        trigger_word=lora.trigger_word,
+        recommended_scale=lora.recommended_scale,
+        trained_with=f"{trainer_of(run.plan, backend).title} at {backend.title}",
+        parameters=tuple(
+            (choice.name, str(choice.value)) for choice in choices_for(run.plan, backend, version)
+        ),
+        photo_count=len(version.photos),
+        rights_confirmed=run.plan.rights_confirmed,
+    )
+
+
+def change_visibility(lora_id: str, visibility: Visibility, tools: Tools) -> Lora:
+    """Make a published Lora public or private, and keep what the hub then says."""
+    stores, hub = tools.stores, tools.services.hub
+    publication = _publication(stores.loras.get(lora_id))
+    hub.set_visibility(publication.repo, visibility)
+    return look_at_publication(lora_id, tools)
+
+
+def look_at_publication(lora_id: str, tools: Tools) -> Lora:
+    """Ask the hub how a publication stands and keep the answer."""
+    stores, hub = tools.stores, tools.services.hub
+    lora = stores.loras.get(lora_id)
+    old = _publication(lora)
+    now = hub.status(old.repo)
+    if not now.exists:
+        status = PublicationStatus.MISSING
+    elif now.weights_sha256 != lora.sha256:
+        status = PublicationStatus.DIFFERENT
+    else:
+        status = PublicationStatus.VERIFIED
+    return stores.loras.publish(
+        Publication(
+            lora_id=lora_id,
+            hub=old.hub,
+            repo=old.repo,
+            commit=now.commit or old.commit,
+            visibility=now.visibility or old.visibility,
+            status=status,
+            sha256=now.weights_sha256,
+            page=old.page,
+            address=old.address,
+            updated_at=tools.clock.now(),
+        )
+    )
+
+
+def withdraw_publication(lora_id: str, tools: Tools) -> Lora:
+    """Delete a Lora's repo on the hub; the Lora stays here."""
+    stores, hub = tools.stores, tools.services.hub
+    hub.delete(_publication(stores.loras.get(lora_id)).repo)
+    return stores.loras.unpublish(lora_id)
+
+
+def _publication(lora: Lora) -> Publication:
+    if lora.publication is None:
+        raise InputError("repo", f"{lora.name} is not published")
+    return lora.publication

@@ -1,0 +1,44 @@
+"""The ports that most workflows take, and how patiently they wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fluxlora_desktop.domain.ports import Clock, PhotoWorkshop, PictureWorkshop, Services, Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Waiting times in seconds; tests and practice mode use shorter ones.
+
+    `settle` is how long after a lost launch the service must have been read in full, `settle_reads`
+    times, before the launch counts as absent: Replicate does not document how soon a new training
+    shows in its list.
+    """
+
+    poll: float = 5.0
+    shortest_retry: float = 2.0
+    longest_retry: float = 60.0
+    settle: float = 720.0
+    settle_reads: int = 5
+    launch_tries: int = 20
+
+    def retries(self) -> Iterator[float]:
+        """Yield growing waits without end."""
+        wait = self.shortest_retry
+        while True:
+            yield wait
+            wait = min(wait * 2, self.longest_retry)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything that a workflow may use."""
+
+    stores: Stores
+    services: Services
+    photos: PhotoWorkshop
+    pictures: PictureWorkshop
+    clock: Clock
+    patience: Patience = Patience()
