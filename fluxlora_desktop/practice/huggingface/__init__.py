@@ -1,0 +1,1 @@
+"""A practice Hugging Face hub: repos, LFS, commits, visibility, model cards."""
