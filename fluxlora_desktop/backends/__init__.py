@@ -1,0 +1,1 @@
+"""Remote services and the local engine, one folder each."""

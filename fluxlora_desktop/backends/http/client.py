@@ -1,0 +1,268 @@
+"""A service over HTTP: free reads, free writes, and the one paid request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from fluxlora_desktop import __version__
+from fluxlora_desktop.backends.http.downloads import save_stream
+from fluxlora_desktop.backends.http.endpoint import Endpoint
+from fluxlora_desktop.backends.http.errors import error_for_break, error_for_reply, parse_json
+from fluxlora_desktop.backends.http.retries import NEVER_TAKEN, repeat_free
+from fluxlora_desktop.backends.http.transport import Exchange, WatchedTransport, exchange
+from fluxlora_desktop.backends.http.uploads import Form
+from fluxlora_desktop.domain.errors import (
+    AppError,
+    OutcomeUnknown,
+    UnexpectedReply,
+)
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.secrets import Secret
+
+Params = Mapping[str, str | int]
+
+_JSON_SECONDS = 90.0
+_PAID_SECONDS = 120.0
+_JSON_LIMIT = 5_000_000
+_IDLE = httpx.Timeout(60.0, connect=10.0)
+_REDIRECTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes and what the service calls them."""
+
+    data: bytes
+    media_type: str
+
+
+class ServiceClient:
+    """The verbs of one service.
+
+    A connection is made for each call, so calls may come from any thread and none meets a
+    connection that went stale between two polls. The token goes to the service's own host alone.
+    """
+
+    def __init__(self, *, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    def get_json(
+        self,
+        path: str,
+        *,
+        params: Params | None = None,
+        ctx: JobContext | None = None,
+        attempts: int = 4,
+    ) -> Any:
+        """Read JSON; repeated when the service does not answer, waiting through `ctx`."""
+        return repeat_free(lambda: self._json("GET", path, params=params), ctx, attempts=attempts)
+
+    def post_json(self, path: str, body: object, *, method: str = "POST") -> Any:
+        """Send JSON with an effect that costs nothing; sent once."""
+        return self._json(method, path, body=body)
+
+    def delete(self, path: str) -> None:
+        """Delete something; raises `NotFoundAtService` when it is gone."""
+        self._json("DELETE", path)
+
+    def post_paid(
+        self,
+        path: str,
+        body: object,
+        *,
+        headers: Mapping[str, str] | None = None,
+        total_seconds: float = _PAID_SECONDS,
+        limit: int = _JSON_LIMIT,
+    ) -> Any:
+        """Send the one request that costs money: a fresh connection, no repeat, no redirect.
+
+        Raises `ServiceUnreachable` when no byte of it left, `ServiceRefused` and its kin for a
+        clear no, `OutcomeUnknown` for everything else, a success that is not JSON included.
+        """
+        service, secret = self.endpoint.service, self.endpoint.secret()
+        with self._sent(
+            "POST",
+            self.endpoint.url(path),
+            body=body,
+            headers=headers,
+            total_seconds=total_seconds,
+            paid=True,
+        ) as response:
+            data = _read(response, limit)
+            if data is None:
+                raise OutcomeUnknown(service, "the reply is too long", status=response.status_code)
+            if not response.is_success:
+                raise error_for_reply(
+                    service, response.status_code, response.headers, data, secret=secret, paid=True
+                )
+            try:
+                return parse_json(data)
+            except ValueError as error:
+                raise OutcomeUnknown(
+                    service, "the reply is not JSON", status=response.status_code
+                ) from error
+
+    def upload(self, path: str, form: Form, *, ctx: JobContext) -> Any:
+        """Send a file as a form, reporting bytes; repeated only when nothing of it was taken."""
+
+        def send() -> Any:
+            return self._json("POST", path, form=form, ctx=ctx, total_seconds=None)
+
+        return repeat_free(send, ctx, on=NEVER_TAKEN)
+
+    def read(
+        self, url: str, *, limit: int, total_seconds: float = _JSON_SECONDS, ctx: JobContext
+    ) -> Blob:
+        """Read a small file, such as a picture, from the service or a delivery host."""
+
+        def get() -> Blob:
+            with self._followed(url, {}, total_seconds) as response:
+                data = _read(response, limit)
+                if data is None:
+                    raise UnexpectedReply(self.endpoint.service, "file", f"over {limit} bytes")
+                self._check(response, data)
+                media_type = response.headers.get("content-type", "").split(";")[0].strip()
+                return Blob(data, media_type)
+
+        return repeat_free(get, ctx)
+
+    def download(self, url: str, part: Path, *, what: str, limit: int, ctx: JobContext) -> Path:
+        """Bring a large file to `part`, going on where an earlier try ended; return `part`.
+
+        Raises `UnexpectedReply` over `limit` bytes, `DiskFull` when there is no room.
+        """
+
+        def get() -> Path:
+            return save_stream(
+                lambda headers: self._followed(url, headers, None),
+                part,
+                service=self.endpoint.service,
+                what=what,
+                limit=limit,
+                check=self._check,
+                ctx=ctx,
+            )
+
+        return repeat_free(get, ctx, attempts=6)
+
+    def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: object = None,
+        form: Form | None = None,
+        ctx: JobContext | None = None,
+        total_seconds: float | None = _JSON_SECONDS,
+    ) -> Any:
+        url = self.endpoint.url(path)
+        self.endpoint.check_readable(url)
+        with self._sent(
+            method, url, params=params, body=body, form=form, ctx=ctx, total_seconds=total_seconds
+        ) as response:
+            data = _read(response, _JSON_LIMIT)
+            if data is None:
+                raise UnexpectedReply(self.endpoint.service, path, f"over {_JSON_LIMIT} bytes")
+            self._check(response, data)
+            if response.status_code == 204 or (method == "DELETE" and not data):
+                return None
+            try:
+                return parse_json(data)
+            except ValueError as error:
+                got = response.headers.get("content-type", "no content type")
+                raise UnexpectedReply(
+                    self.endpoint.service, path, got, status=response.status_code
+                ) from error
+
+    def _check(self, response: httpx.Response, data: bytes) -> None:
+        if not response.is_success:
+            raise error_for_reply(
+                self.endpoint.service,
+                response.status_code,
+                response.headers,
+                data,
+                secret=self.endpoint.token(),
+            )
+
+    @contextmanager
+    def _followed(
+        self, url: str, headers: Mapping[str, str], total_seconds: float | None
+    ) -> Iterator[httpx.Response]:
+        """Open a file for reading, through at most three redirects to hosts that are listed."""
+        for _ in range(_REDIRECTS + 1):
+            self.endpoint.check_readable(url)
+            with self._sent("GET", url, headers=headers, total_seconds=total_seconds) as response:
+                if response.next_request is None:
+                    yield response
+                    return
+                url = str(response.next_request.url)
+        raise UnexpectedReply(self.endpoint.service, "redirects", f"more than {_REDIRECTS}")
+
+    @contextmanager
+    def _sent(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Params | None = None,
+        body: object = None,
+        form: Form | None = None,
+        headers: Mapping[str, str] | None = None,
+        ctx: JobContext | None = None,
+        total_seconds: float | None = _JSON_SECONDS,
+        paid: bool = False,
+    ) -> Iterator[httpx.Response]:
+        """Send one request on a connection of its own and translate what breaks on the way."""
+        secret = self._secret_for(url)
+        sending = {"user-agent": f"fluxlora-desktop/{__version__}", **(headers or {})}
+        if secret is not None:
+            sending["authorization"] = f"Bearer {secret.reveal()}"
+        if form is not None:
+            sending |= form.headers
+        with exchange(total_seconds) as watched:
+            try:
+                with (
+                    httpx.Client(transport=WatchedTransport(url), timeout=_IDLE) as client,
+                    client.stream(
+                        method,
+                        url,
+                        params=params,
+                        json=body,
+                        content=form.chunks(ctx) if form and ctx else None,
+                        headers=sending,
+                    ) as response,
+                ):
+                    yield response
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise self._broken(error, watched, secret, paid) from error
+
+    def _secret_for(self, url: str) -> Secret | None:
+        return self.endpoint.secret() if self.endpoint.owns(url) else None
+
+    def _broken(
+        self,
+        error: httpx.HTTPError | httpx.InvalidURL,
+        watched: Exchange,
+        secret: Secret | None,
+        paid: bool,
+    ) -> AppError:
+        return error_for_break(
+            self.endpoint.service, error, sent=watched.sent, paid=paid, secret=secret
+        )
+
+
+def _read(response: httpx.Response, limit: int) -> bytes | None:
+    """Return the decoded body, or None when it is longer than the limit."""
+    data = bytearray()
+    for chunk in response.iter_bytes():
+        data += chunk
+        if len(data) > limit:
+            return None
+    return bytes(data)

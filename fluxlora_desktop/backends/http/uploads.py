@@ -1,0 +1,71 @@
+"""Forms with a file: sent in pieces, with their length known, and stoppable."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fluxlora_desktop.domain.ports import JobContext, Transferred
+
+_PIECE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One plain part of a form."""
+
+    name: str
+    value: str
+    media_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A multipart form: plain fields, then one file under `part` called `name`."""
+
+    file: Path
+    name: str
+    media_type: str
+    part: str = "content"
+    fields: tuple[Field, ...] = ()
+    what: str = "photos"
+    boundary: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the form's own headers, its exact length in bytes included."""
+        length = len(self._before()) + self.file.stat().st_size + len(self._after())
+        return {
+            "content-type": f"multipart/form-data; boundary={self.boundary}",
+            "content-length": str(length),
+        }
+
+    def chunks(self, ctx: JobContext) -> Iterator[bytes]:
+        """Yield the form in pieces of a megabyte, reporting the file's bytes as they leave."""
+        total, done = self.file.stat().st_size, 0
+        yield self._before()
+        with self.file.open("rb") as source:
+            while piece := source.read(_PIECE):
+                ctx.check()
+                yield piece
+                done += len(piece)
+                ctx.report(Transferred(self.what, done, total))
+        yield self._after()
+
+    def _before(self) -> bytes:
+        parts = [
+            f"--{self.boundary}\r\nContent-Disposition: form-data; "
+            f'name="{plain.name}"\r\nContent-Type: {plain.media_type}\r\n\r\n{plain.value}\r\n'
+            for plain in self.fields
+        ]
+        parts.append(
+            f"--{self.boundary}\r\nContent-Disposition: form-data; "
+            f'name="{self.part}"; filename="{self.name}"\r\n'
+            f"Content-Type: {self.media_type}\r\n\r\n"
+        )
+        return "".join(parts).encode()
+
+    def _after(self) -> bytes:
+        return f"\r\n--{self.boundary}--\r\n".encode()
