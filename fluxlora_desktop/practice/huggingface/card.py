@@ -154,7 +154,7 @@ class _Reader:
 
     def _quoted(self, text: str) -> str:
         quote = text[0]
-        whole = r'"(?:[^"\\]|\\.)*"' if quote == '"' else r"'(?:[^']|'')*'"
+        whole = r'"(?:[^"\\]|\\.)*"' if quote == '"' else r"'(?:[^']|'')*'(?!')"
         while not (match := re.match(whole, text, re.DOTALL)):
             if self._at >= len(self._lines):
                 raise self._error("unexpected end inside a quoted text")
@@ -170,7 +170,7 @@ class _Reader:
             parts.append(line)
             self._at += 1
         text = " ".join(re.split(r"\s#", part, maxsplit=1)[0].strip() for part in parts)
-        if text[0] in "@`%&*!,]}":
+        if text[0] in "@`%&*!,]}" or text.startswith("- "):
             raise self._error(f"a plain text cannot start with {text[0]!r}")
         if ": " in text or text.endswith(":"):
             raise self._error("mapping values are not allowed in this context")
