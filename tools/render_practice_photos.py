@@ -543,9 +543,9 @@ def save(image: Image.Image, view: View, folder: Path) -> None:
         case ".webp":
             image.save(target, quality=88, method=6)
         case ".heic":
-            image.save(target, format="HEIF", quality=72)
+            image.save(target, format="HEIF", quality=62)
         case _:
-            few = image.filter(ImageFilter.GaussianBlur(0.5))
+            few = image.filter(ImageFilter.GaussianBlur(0.4))
             few.save(target, optimize=True)
     if view.caption:
         target.with_suffix(".txt").write_text(view.caption + "\n", encoding="utf-8")
