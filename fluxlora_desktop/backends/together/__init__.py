@@ -1,0 +1,1 @@
+"""Together: pictures without a LoRA and with one or two."""

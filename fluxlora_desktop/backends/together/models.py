@@ -1,0 +1,83 @@
+"""The models that the app knows at Together, in one table; the live catalogue says which run.
+
+Limits: docs.together.ai, inference/images/parameters (2026). Prices: FLUX.2-dev from a copy of the
+pricing page of 2026-05, FLUX.1-dev-lora from the quickstart, the others from the price list of
+2025; none of them is confirmed, so each says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from fluxlora_desktop.domain.pictures import GeneratorModel, SizeRule
+
+_SIZE = SizeRule(low=256, high=1920, multiple=8)
+_LORA_SCALE = (0.0, 2.0)
+_OLD_PRICE = "Together's price list of 2025, per megapixel; it may have changed"
+
+FLUX2_DEV = GeneratorModel(
+    key="black-forest-labs/FLUX.2-dev",
+    title="FLUX.2-dev at Together",
+    base="flux.2-dev",
+    max_loras=2,
+    size=_SIZE,
+    steps=(1, 50),
+    default_steps=28,
+    guidance=(0.0, 10.0),
+    default_guidance=3.5,
+    scale=_LORA_SCALE,
+    usd_per_megapixel=Decimal("0.0154"),
+    price_basis="Together's price of 2026-05, per megapixel at 28 steps; it may have changed",
+)
+FLUX1_DEV_LORA = GeneratorModel(
+    key="black-forest-labs/FLUX.1-dev-lora",
+    title="FLUX.1-dev at Together",
+    base="flux.1-dev",
+    max_loras=2,
+    size=_SIZE,
+    steps=(1, 50),
+    default_steps=28,
+    guidance=(0.0, 10.0),
+    default_guidance=3.5,
+    scale=_LORA_SCALE,
+    usd_per_megapixel=Decimal("0.035"),
+    price_basis=_OLD_PRICE,
+    available=False,
+)
+FLUX1_SCHNELL = GeneratorModel(
+    key="black-forest-labs/FLUX.1-schnell",
+    title="FLUX.1-schnell at Together",
+    base="",
+    size=_SIZE,
+    steps=(1, 12),
+    default_steps=4,
+    usd_per_megapixel=Decimal("0.0027"),
+    price_basis=_OLD_PRICE,
+    available=False,
+)
+FLUX1_1_PRO = GeneratorModel(
+    key="black-forest-labs/FLUX.1.1-pro",
+    title="FLUX 1.1 pro at Together",
+    base="",
+    size=_SIZE,
+    steps=(1, 50),
+    default_steps=28,
+    usd_per_megapixel=Decimal("0.04"),
+    price_basis=_OLD_PRICE,
+    available=False,
+)
+
+MODELS: tuple[GeneratorModel, ...] = (FLUX2_DEV, FLUX1_DEV_LORA, FLUX1_SCHNELL, FLUX1_1_PRO)
+
+
+def models_listed(names: Iterable[str]) -> tuple[GeneratorModel, ...]:
+    """Return what is offered when the catalogue lists these ids.
+
+    A model that takes LoRAs stays, marked as not available, so that a Lora's routes can say why it
+    does not work there; the others are left out.
+    """
+    listed = {name.casefold() for name in names}
+    marked = (replace(model, available=model.key.casefold() in listed) for model in MODELS)
+    return tuple(model for model in marked if model.available or model.max_loras)
