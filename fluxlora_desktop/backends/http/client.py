@@ -59,9 +59,12 @@ class ServiceClient:
         params: Params | None = None,
         ctx: JobContext | None = None,
         attempts: int = 4,
+        limit: int = _JSON_LIMIT,
     ) -> Any:
-        """Read JSON; repeated when the service does not answer, waiting through `ctx`."""
-        return repeat_free(lambda: self._json("GET", path, params=params), ctx, attempts=attempts)
+        """Read JSON of at most `limit` bytes; repeated while nothing answers, through `ctx`."""
+        return repeat_free(
+            lambda: self._json("GET", path, params=params, limit=limit), ctx, attempts=attempts
+        )
 
     def post_json(self, path: str, body: object, *, method: str = "POST") -> Any:
         """Send JSON with an effect that costs nothing; sent once."""
@@ -161,15 +164,16 @@ class ServiceClient:
         form: Form | None = None,
         ctx: JobContext | None = None,
         total_seconds: float | None = _JSON_SECONDS,
+        limit: int = _JSON_LIMIT,
     ) -> Any:
         url = self.endpoint.url(path)
         self.endpoint.check_readable(url)
         with self._sent(
             method, url, params=params, body=body, form=form, ctx=ctx, total_seconds=total_seconds
         ) as response:
-            data = _read(response, _JSON_LIMIT)
+            data = _read(response, limit)
             if data is None:
-                raise UnexpectedReply(self.endpoint.service, path, f"over {_JSON_LIMIT} bytes")
+                raise UnexpectedReply(self.endpoint.service, path, f"over {limit} bytes")
             self._check(response, data)
             if response.status_code == 204 or (method == "DELETE" and not data):
                 return None

@@ -1,0 +1,1 @@
+"""Replicate: trainings and pictures, after its OpenAPI description 1.0.0-a1."""

@@ -1,0 +1,65 @@
+"""The model that a training's result becomes a version of."""
+
+from __future__ import annotations
+
+from fluxlora_desktop.backends.replicate.client import ReplicateClient
+from fluxlora_desktop.backends.replicate.wire import SERVICE, Hardware, ModelReply
+from fluxlora_desktop.domain.errors import NotFoundAtService, ServiceInterrupted, ServiceRefused
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.training import Destination, TrainingSpec
+
+_MOST_NAMES = 30
+
+
+def find_destination(client: ReplicateClient, spec: TrainingSpec, ctx: JobContext) -> Destination:
+    """Return this run's model, made if it is not there; a name taken otherwise gets a number."""
+    owner = client.account().username
+    for place in range(1, _MOST_NAMES + 1):
+        ctx.check()
+        name = spec.destination if place == 1 else f"{spec.destination}-{place}"
+        model = _existing(client, f"{owner}/{name}")
+        created = model is None
+        if model is None:
+            model = _create(client, owner, name, spec.run_id)
+        if _made_by(model, spec.run_id):
+            return Destination(f"{owner}/{name}", created)
+    raise ServiceRefused(SERVICE, f"every name like {spec.destination} is taken")
+
+
+def _existing(client: ReplicateClient, name: str) -> ModelReply | None:
+    try:
+        return client.model(name)
+    except NotFoundAtService:
+        return None
+
+
+def _create(client: ReplicateClient, owner: str, name: str, run_id: str) -> ModelReply:
+    """Make the model; when the answer is lost or the name is taken, look what is there."""
+    try:
+        return client.create_model(
+            owner=owner,
+            name=name,
+            sku=_sku(client.hardware()),
+            description=f"A LoRA made with FluxLoRA Desktop, run {run_id}",
+        )
+    except ServiceInterrupted:
+        return client.model(f"{owner}/{name}")
+    except ServiceRefused as error:
+        if error.status != 409:
+            raise
+        return client.model(f"{owner}/{name}")
+
+
+def _made_by(model: ModelReply, run_id: str) -> bool:
+    return model.description.rstrip().endswith(f"run {run_id}")
+
+
+def _sku(machines: tuple[Hardware, ...]) -> str:
+    """Choose any machine: Replicate puts its own in place for a FLUX LoRA."""
+    skus = [machine.sku for machine in machines]
+    for wanted in ("gpu-t4", "cpu"):
+        if wanted in skus:
+            return wanted
+    if not skus:
+        raise ServiceRefused(SERVICE, "Replicate lists no hardware at present.")
+    return skus[0]

@@ -1,0 +1,188 @@
+"""Pictures at Replicate: with the trained version itself, or with any published LoRA.
+
+Inputs: replicate/cog-flux 51e81e0. Only a trained version takes a size in pixels; the official
+models take the nearest of eleven shapes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from decimal import Decimal
+
+from fluxlora_desktop.backends.http.errors import scrub
+from fluxlora_desktop.backends.replicate.client import ReplicateClient
+from fluxlora_desktop.backends.replicate.wire import SERVICE, JobReply
+from fluxlora_desktop.domain.errors import (
+    AppError,
+    JobCancelled,
+    OutcomeUnknown,
+    ServiceRefused,
+)
+from fluxlora_desktop.domain.pictures import (
+    GeneratedImage,
+    GeneratorAbilities,
+    GeneratorModel,
+    PictureRequest,
+    SizeRule,
+)
+from fluxlora_desktop.domain.ports import Account, JobContext
+from fluxlora_desktop.domain.routes import check_request
+from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.training import ParameterValue
+
+_BASE = "flux.1-dev"
+_SIZE = SizeRule(low=256, high=1440, multiple=16)
+_OFFICIAL = {
+    "flux-dev-lora": "black-forest-labs/flux-dev-lora",
+    "flux-dev": "black-forest-labs/flux-dev",
+}
+_MODELS = (
+    GeneratorModel(
+        key="trained-version",
+        title="Your trained model",
+        base=_BASE,
+        max_loras=1,
+        needs_lora=True,
+        needs_trained_version=True,
+        private_works=True,
+        size=_SIZE,
+        scale=(-1.0, 3.0),
+        usd_per_picture=Decimal("0.03"),
+        price_basis="About $0.03: some 20 seconds of an H100.",
+    ),
+    GeneratorModel(
+        key="flux-dev-lora",
+        title="FLUX.1-dev with a published LoRA",
+        base=_BASE,
+        max_loras=2,
+        needs_lora=True,
+        size=_SIZE,
+        scale=(-1.0, 3.0),
+        usd_per_picture=Decimal("0.032"),
+        price_basis="About $0.03 a picture.",
+    ),
+    GeneratorModel(
+        key="flux-dev",
+        title="FLUX.1-dev without a LoRA",
+        base=_BASE,
+        size=_SIZE,
+        usd_per_picture=Decimal("0.025"),
+        price_basis="$0.025 a picture.",
+    ),
+)
+_SHAPES = (
+    "1:1", "16:9", "21:9", "3:2", "2:3", "4:5", "5:4", "3:4", "4:3", "9:16", "9:21",
+)  # fmt: skip
+_SMALL_PIXELS = 512 * 512
+_ENDED = frozenset({"succeeded", "failed", "canceled", "aborted"})
+_POLL_SECONDS = 1.0
+_MOST_POLLS = 900
+
+
+class ReplicatePictures:
+    """Makes pictures, one request for each."""
+
+    key = SERVICE
+    title = "Replicate"
+
+    def __init__(self, *, address: str, token: Callable[[], Secret | None]) -> None:
+        self._client = ReplicateClient(address=address, token=token)
+
+    def abilities(self) -> GeneratorAbilities:
+        """Return the three ways to make a picture here."""
+        return GeneratorAbilities(
+            _MODELS, checked=True, billing_page="https://replicate.com/account/billing"
+        )
+
+    def refresh(self) -> GeneratorAbilities:
+        """Return the same: official models do not come and go with the day."""
+        return self.abilities()
+
+    def check(self) -> Account:
+        """Ask Replicate whose token it is."""
+        account = self._client.account()
+        return Account(SERVICE, account.username, account.name)
+
+    def generate(self, request: PictureRequest, ctx: JobContext) -> GeneratedImage:
+        """Make one picture and bring it home; a cancel while it is made stops it there too."""
+        model = check_request(request, self.abilities())
+        version = request.loras[0].trained_version if model.needs_trained_version else ""
+        inputs = _trained_inputs(request) if version else _official_inputs(request)
+        job = self._client.create_prediction(
+            model=_OFFICIAL.get(model.key, ""), version=version, inputs=inputs
+        )
+        return self._finish(job, request.seed, ctx)
+
+    def _finish(self, job: JobReply, seed: int, ctx: JobContext) -> GeneratedImage:
+        """Bring home what is paid for: trouble on the way is never "nothing was sent"."""
+        try:
+            job = self._wait(job, ctx)
+            blob = self._client.picture(job.pictures[0], ctx) if _made(job) else None
+        except JobCancelled:
+            with suppress(AppError):
+                self._client.cancel("predictions", job.id)
+            raise
+        except AppError as error:
+            words = f"The picture {job.id} could not be fetched: {error.detail}"
+            raise OutcomeUnknown(SERVICE, words) from error
+        if blob is None:
+            words = job.error or f"The picture was not made: {job.status}."
+            raise ServiceRefused(SERVICE, scrub(words))
+        media_type = blob.media_type if blob.media_type.startswith("image/") else "image/png"
+        return GeneratedImage(blob.data, media_type, seed, job.id, job.metrics.predict_time)
+
+    def _wait(self, job: JobReply, ctx: JobContext) -> JobReply:
+        for _ in range(_MOST_POLLS):
+            if job.status in _ENDED:
+                return job
+            ctx.pause(_POLL_SECONDS)
+            job = self._client.prediction(job.id, ctx)
+        raise OutcomeUnknown(SERVICE, f"The picture {job.id} is not made after 15 minutes.")
+
+
+def _made(job: JobReply) -> bool:
+    return job.status == "succeeded" and bool(job.pictures)
+
+
+def _common_inputs(request: PictureRequest) -> dict[str, ParameterValue]:
+    return {
+        "prompt": request.prompt,
+        "num_outputs": 1,
+        "num_inference_steps": request.steps,
+        "seed": request.seed,
+        "output_format": "png",
+        "go_fast": False,  # the fast way is not the same twice for one seed
+    }
+
+
+def _trained_inputs(request: PictureRequest) -> dict[str, ParameterValue]:
+    return _common_inputs(request) | {
+        "model": "dev",
+        "aspect_ratio": "custom",
+        "width": request.width,
+        "height": request.height,
+        "guidance_scale": request.guidance,
+        "lora_scale": request.loras[0].scale,
+    }
+
+
+def _official_inputs(request: PictureRequest) -> dict[str, ParameterValue]:
+    inputs = _common_inputs(request) | {
+        "aspect_ratio": _nearest_shape(request.width, request.height),
+        "megapixels": "0.25" if request.width * request.height <= _SMALL_PIXELS else "1",
+        "guidance": request.guidance,
+    }
+    for use, name in zip(request.loras, ("lora", "extra_lora"), strict=False):
+        address = "lora_weights" if name == "lora" else name
+        inputs |= {address: use.address, f"{name}_scale": use.scale}
+    return inputs
+
+
+def _nearest_shape(width: int, height: int) -> str:
+    def distance(shape: str) -> float:
+        wide, high = shape.split(":")
+        return abs(math.log(width / height) - math.log(int(wide) / int(high)))
+
+    return min(_SHAPES, key=distance)

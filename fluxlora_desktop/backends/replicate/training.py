@@ -1,0 +1,251 @@
+"""Trainings at Replicate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from fluxlora_desktop.backends.http.downloads import forget_part
+from fluxlora_desktop.backends.http.errors import scrub
+from fluxlora_desktop.backends.replicate.client import ReplicateClient
+from fluxlora_desktop.backends.replicate.destinations import find_destination
+from fluxlora_desktop.backends.replicate.logs import clean_log, read_losses, read_progress
+from fluxlora_desktop.backends.replicate.trainers import TRAINERS
+from fluxlora_desktop.backends.replicate.weights import take_weights
+from fluxlora_desktop.backends.replicate.wire import SERVICE, JobReply
+from fluxlora_desktop.domain.datasets import Archive
+from fluxlora_desktop.domain.errors import (
+    InputError,
+    NotFoundAtService,
+    ServiceInterrupted,
+    ServiceRefused,
+    ServiceUnreachable,
+    UnexpectedReply,
+    WeightsError,
+)
+from fluxlora_desktop.domain.money import Estimate
+from fluxlora_desktop.domain.ports import Account, FetchedWeights, JobContext
+from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.training import (
+    Destination,
+    FoundRuns,
+    Mark,
+    ParameterValue,
+    RemoteFile,
+    RemoteRun,
+    RemoteState,
+    RunSnapshot,
+    Trainer,
+    TrainingAbilities,
+    TrainingSpec,
+)
+
+_STATES = {
+    "starting": RemoteState.QUEUED,
+    "processing": RemoteState.TRAINING,
+    "succeeded": RemoteState.SUCCEEDED,
+    "failed": RemoteState.FAILED,
+    "canceled": RemoteState.CANCELLED,
+    "aborted": RemoteState.FAILED,
+}
+_OPEN = frozenset({RemoteState.QUEUED, RemoteState.TRAINING})
+_ARCHIVE_LIMIT = 100_000_000
+_OUTPUT_PATIENCE = timedelta(minutes=10)
+_CLOCK_SLACK = timedelta(minutes=15)
+_MOST_PAGES = 50
+
+
+class ReplicateTraining:
+    """Trains with the trainers listed in `trainers.py`."""
+
+    key = SERVICE
+    title = "Replicate"
+
+    def __init__(self, *, address: str, token: Callable[[], Secret | None]) -> None:
+        self._client = ReplicateClient(address=address, token=token)
+
+    def abilities(self) -> TrainingAbilities:
+        """Return the trainers and what Replicate can do."""
+        return TrainingAbilities(
+            trainers=TRAINERS,
+            archive_limit_bytes=_ARCHIVE_LIMIT - 1,
+            billing_page="https://replicate.com/account/billing",
+            runs_page="https://replicate.com/trainings",
+        )
+
+    def check(self) -> Account:
+        """Ask Replicate whose token it is."""
+        account = self._client.account()
+        return Account(SERVICE, account.username, account.name)
+
+    def estimate(self, spec: TrainingSpec) -> Estimate:
+        """Return the price and time range of a training."""
+        trainer = self._trainer(spec.trainer)
+        return trainer.price.estimate(trainer.steps_of(spec.parameters))
+
+    def prepare(self, spec: TrainingSpec, ctx: JobContext) -> Destination:
+        """Make the model that will hold the trained version, unless this run made it before."""
+        return find_destination(self._client, spec, ctx)
+
+    def upload(self, archive: Archive, nonce: str, ctx: JobContext) -> RemoteFile:
+        """Send the archive for one attempt; what arrives is compared by SHA-256."""
+        if archive.size_bytes >= _ARCHIVE_LIMIT:
+            raise InputError("photos", "Replicate takes less than 100 MB of photos")
+        file = self._client.upload(archive, nonce, ctx)
+        if file.sha256 and file.sha256 != archive.sha256:
+            raise ServiceInterrupted(SERVICE, "the photos arrived damaged")
+        if not file.address:
+            raise UnexpectedReply(SERVICE, "FileReply.urls.get", "no address")
+        return RemoteFile(file.id, file.address, archive.sha256, file.expires_at)
+
+    def submit(
+        self, spec: TrainingSpec, destination: Destination, data: RemoteFile, nonce: str
+    ) -> RemoteRun:
+        """Launch with the trainer's newest version: one paid request, never repeated."""
+        trainer = self._trainer(spec.trainer)
+        version = self._newest_version(trainer)
+        job = self._client.create_training(
+            trainer.key, version, destination.name, _inputs(trainer, spec, data, nonce)
+        )
+        return _remote(job, trainer.key, version)
+
+    def find(self, mark: Mark, since: datetime, ctx: JobContext) -> FoundRuns:
+        """Return the trainings that bear the mark, the one that still runs first."""
+        until, page, hits = since - _CLOCK_SLACK, "", list[JobReply]()
+        for _ in range(_MOST_PAGES):
+            ctx.check()
+            reply = self._client.trainings(page, ctx)
+            hits += [job for job in reply.results if job.bears(mark.nonce, mark.file_id)]
+            past = any(job.created_at and job.created_at < until for job in reply.results)
+            page = reply.next
+            if past or not page:
+                return FoundRuns(_in_order(hits), complete=True)
+        return FoundRuns(_in_order(hits), complete=False)
+
+    def poll(self, run: RemoteRun) -> RunSnapshot:
+        """Return how a training stands, with everything that its log tells."""
+        return self._snapshot(self._client.training(run.id), run.trainer)
+
+    def cancel(self, run: RemoteRun) -> None:
+        """Ask Replicate to stop; silent for a training that has ended."""
+        try:
+            self._client.cancel("trainings", run.id)
+        except ServiceRefused:
+            job = self._client.training(run.id)
+            if _STATES.get(job.status, RemoteState.TRAINING) in _OPEN:
+                raise
+
+    def fetch_weights(
+        self, run: RemoteRun, snapshot: RunSnapshot, folder: Path, ctx: JobContext
+    ) -> FetchedWeights:
+        """Bring the archive into `folder`, keep it, and take `lora.safetensors` out of it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        archive, target = folder / "weights.tar", folder / "lora.safetensors"
+        if archive.is_file():
+            try:
+                return take_weights(archive, target, ctx)
+            except WeightsError:  # perhaps the file is at fault and not the training
+                archive.replace(folder / "weights.tar.bad")
+        part = folder / "weights.tar.part"
+        self._download(run, snapshot.weights_address, part, ctx)
+        part.replace(archive)
+        forget_part(part)
+        return take_weights(archive, target, ctx)
+
+    def clean_up(self, data: RemoteFile) -> None:
+        """Delete the uploaded photos; silent when they are gone."""
+        self._client.delete_file(data.id)
+
+    def _download(self, run: RemoteRun, address: str, part: Path, ctx: JobContext) -> None:
+        """Fetch from the address known, or from the one that Replicate tells now."""
+        if address:
+            try:
+                self._client.weights(address, part, ctx)
+            except NotFoundAtService:
+                fresh = self.poll(run).weights_address
+                if not fresh or fresh == address:
+                    raise
+                address = fresh
+            else:
+                return
+        else:
+            address = self.poll(run).weights_address
+        if not address:
+            raise NotFoundAtService(SERVICE, "Replicate names no weights for this training.")
+        self._client.weights(address, part, ctx)
+
+    def _trainer(self, key: str) -> Trainer:
+        return self.abilities().trainer(key)
+
+    def _newest_version(self, trainer: Trainer) -> str:
+        """Look the version up; trouble here means that nothing was launched."""
+        try:
+            model = self._client.model(trainer.key)
+        except ServiceInterrupted as error:
+            raise ServiceUnreachable(SERVICE, error.detail, kind="offline") from error
+        if model.latest_version is None:
+            raise ServiceRefused(SERVICE, f"{trainer.title} has no version at present.")
+        return model.latest_version.id
+
+    def _snapshot(self, job: JobReply, trainer: str) -> RunSnapshot:
+        state = _STATES.get(job.status, RemoteState.TRAINING)
+        error = job.error
+        if job.status == "aborted":
+            error = error or "Replicate ended the training before it ran."
+        if state is RemoteState.SUCCEEDED and not job.weights:
+            if _output_is_late(job):
+                state, error = RemoteState.FAILED, error or "The training left no weights."
+            else:
+                state = RemoteState.TRAINING
+        log = clean_log(job.logs)
+        seconds = None if state in _OPEN else job.metrics.predict_time
+        return RunSnapshot(
+            state=state,
+            progress=read_progress(log),
+            log=log,
+            losses=read_losses(log),
+            error=scrub(error),
+            weights_address=job.weights,
+            version=job.trained_version,
+            billed_seconds=seconds,
+            charge_usd=self._charge(seconds, trainer),
+        )
+
+    def _charge(self, seconds: float | None, trainer: str) -> Decimal | None:
+        known = next((item for item in TRAINERS if item.key == trainer), None)
+        if seconds is None or known is None:
+            return None
+        return (known.price.usd_per_second * Decimal(str(seconds))).quantize(Decimal("0.0001"))
+
+
+def _output_is_late(job: JobReply) -> bool:
+    """Tell whether a success without weights has had its ten minutes to name them."""
+    return job.completed_at is None or datetime.now(UTC) - job.completed_at > _OUTPUT_PATIENCE
+
+
+def _inputs(
+    trainer: Trainer, spec: TrainingSpec, data: RemoteFile, nonce: str
+) -> dict[str, ParameterValue]:
+    """Return the trainer's inputs; a text left empty is left out, as the trainer's default."""
+    chosen = trainer.checked(spec.parameters)
+    inputs = {name: value for name, value in chosen.items() if value != ""}
+    inputs["input_images"] = data.address
+    if trainer.trigger_input:
+        inputs[trainer.trigger_input] = spec.trigger_word
+    if trainer.spare_input:
+        inputs[trainer.spare_input] = f"fluxlora-{nonce}"
+    return inputs
+
+
+def _in_order(hits: list[JobReply]) -> tuple[RemoteRun, ...]:
+    def rank(job: JobReply) -> tuple[bool, datetime]:
+        ended = _STATES.get(job.status, RemoteState.TRAINING) not in _OPEN
+        return ended, job.created_at or datetime.max.replace(tzinfo=UTC)
+
+    return tuple(_remote(job, "", job.version) for job in sorted(hits, key=rank))
+
+
+def _remote(job: JobReply, trainer: str, version: str) -> RemoteRun:
+    return RemoteRun(SERVICE, job.id, trainer, f"https://replicate.com/p/{job.id}", version)
