@@ -1,0 +1,67 @@
+"""What all desks share: work goes to the background, trouble and undo come back as signals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.jobs.runner import Job, JobRunner
+from fluxlora_desktop.workflows.tools import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """Something that was done and can be taken back: the words for the bar, and the way back."""
+
+    says: str
+    undo: Callable[[], None]
+
+
+class Desk(QObject):
+    """A group of things that a person can ask for; lives in the GUI thread.
+
+    `failed` carries an error for the notice bar, `undoable` an `Undoable` for the undo bar, `said`
+    a short sentence about what was done.
+    """
+
+    failed = Signal(object)
+    undoable = Signal(object)
+    said = Signal(str)
+
+    def __init__(self, tools: Tools, jobs: JobRunner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.tools = tools
+        self._jobs = jobs
+
+    def _run(
+        self,
+        name: str,
+        work: Callable[[JobContext], Any],
+        *,
+        lane: str,
+        done: Callable[[Any], None] | None = None,
+        failed: Callable[[Any], None] | None = None,
+        progress: Callable[[Any], None] | None = None,
+    ) -> Job:
+        """Run work in the background; trouble goes to `failed`, or to the notice bar."""
+        job = self._jobs.start(name, work, lane=lane)
+        if done is not None:
+            job.succeeded.connect(done)
+        job.failed.connect(failed if failed is not None else self.failed)
+        if progress is not None:
+            job.progressed.connect(progress)
+        return job
+
+    def _save(self, name: str, write: Callable[[], Any]) -> Job:
+        """Write to the library in order, in its one lane."""
+        return self._run(name, partial(_without_context, write), lane="library")
+
+
+def _without_context(work: Callable[[], Any], ctx: JobContext) -> Any:
+    ctx.check()
+    return work()

@@ -1,0 +1,430 @@
+"""The draft desk: everything that the Create wizard shows and asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtGui import QUndoStack
+
+from fluxlora_desktop.domain.captions import replace_trigger, with_trigger
+from fluxlora_desktop.domain.datasets import (
+    Dataset,
+    DatasetPhoto,
+    Finding,
+    Mend,
+    Readiness,
+    readiness,
+)
+from fluxlora_desktop.domain.errors import AppError, DatasetError, InputError, TooFewPhotos
+from fluxlora_desktop.domain.money import Estimate
+from fluxlora_desktop.domain.pictures import LoraUse
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.routes import Route, routes_for
+from fluxlora_desktop.domain.runs import Run, RunPlan
+from fluxlora_desktop.domain.training import Choice, Trainer, Visibility
+from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.desks.base import Desk
+from fluxlora_desktop.ui.desks.draft_undo import CaptionsCommand, PhotosCommand
+from fluxlora_desktop.workflows.photos import (
+    TakenPhoto,
+    check_dataset,
+    finding_key,
+    list_photos,
+    take_in_bytes,
+    take_in_photo,
+)
+from fluxlora_desktop.workflows.plans import check_plan, choices_for, spec_for, trainer_of
+from fluxlora_desktop.workflows.tools import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The draft as it stands.
+
+    `problem` says what keeps Start from being pressed ("" when nothing does) and `problem_field`
+    which input it is about; `routes` tells where the finished LoRA could be used.
+    """
+
+    run: Run
+    dataset: Dataset
+    findings: tuple[Finding, ...]
+    trainer: Trainer
+    choices: tuple[Choice, ...]
+    estimate: Estimate
+    routes: tuple[Route, ...]
+    problem: str = ""
+    problem_field: str = ""
+
+    @property
+    def plan(self) -> RunPlan:
+        """Return what was chosen."""
+        return self.run.plan
+
+    @property
+    def readiness(self) -> Readiness:
+        """Return the verdict over the photos."""
+        return readiness(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Photos that are being taken in: how many are done, of how many."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that could not be taken in."""
+
+    path: Path
+    error: AppError
+
+
+class DraftDesk(Desk):
+    """Holds the one draft that the wizard works on; every change is saved as it is made.
+
+    `changed(Draft)` after every change, `arriving(Arrivals)` while photos come in, `refused(tuple
+    of Refused)` when a batch ends with files left out. Undo and redo are `undo_stack`'s.
+    """
+
+    changed = Signal(object)
+    arriving = Signal(object)
+    refused = Signal(object)
+
+    def __init__(self, tools: Tools, jobs: JobRunner, parent: QObject | None = None) -> None:
+        super().__init__(tools, jobs, parent)
+        self.undo_stack = QUndoStack(self)
+        self._run_row: Run | None = None
+        self._dataset = Dataset("")
+        self._findings: tuple[Finding, ...] = ()
+        self._expected = self._arrived = self._batch = self._next_place = 0
+        self._places: dict[str, int] = {}
+        self._left_out: list[Refused] = []
+        self._check_soon = QTimer(self, singleShot=True, interval=120)
+        self._check_soon.timeout.connect(self._check)
+        self._checking = False
+
+    def load(self) -> None:
+        """Bring back the draft that was worked on last, or begin one."""
+        self._run("Open draft", self._open, lane="library", done=self._on_opened)
+
+    def begin_anew(self) -> None:
+        """Begin an empty draft; the old one is forgotten, its photos stay in the library."""
+        old = self._run_row
+        if old is not None:
+            self._save("Forget draft", partial(self.tools.stores.runs.delete_draft, old.id))
+        self.load_next()
+
+    def load_next(self) -> None:
+        """Begin the draft after one that was started."""
+        self.undo_stack.clear()
+        self._run("New draft", self._create, lane="library", done=self._on_opened)
+
+    def _open(self, ctx: JobContext) -> tuple[Run, Dataset]:
+        drafts = self.tools.stores.runs.drafts()
+        if not drafts:
+            return self._create(ctx)
+        return drafts[0], self.tools.stores.datasets.get(drafts[0].dataset_id)
+
+    def _create(self, _ctx: JobContext) -> tuple[Run, Dataset]:
+        dataset = self.tools.stores.datasets.create()
+        return self.tools.stores.runs.create(dataset.id, RunPlan()), dataset
+
+    @Slot(object)
+    def _on_opened(self, opened: tuple[Run, Dataset]) -> None:
+        self._run_row, self._dataset = opened
+        self._findings = ()
+        self._announce()
+
+    @property
+    def loaded(self) -> bool:
+        """Tell whether the draft is known yet."""
+        return self._run_row is not None
+
+    def draft(self) -> Draft:
+        """Return the draft; call it only after `changed` was seen once."""
+        assert self._run_row is not None, "the draft is not loaded yet"
+        run, dataset = self._run_row, self._dataset
+        backend = self.tools.services.trainer(run.plan.backend)
+        trainer = trainer_of(run.plan, backend)
+        problem, field = self._problem(run, dataset)
+        return Draft(
+            run=run,
+            dataset=dataset,
+            findings=self._findings,
+            trainer=trainer,
+            choices=choices_for(run.plan, backend, dataset),
+            estimate=self._estimate(run, dataset),
+            routes=self._routes(run.plan, trainer),
+            problem=problem,
+            problem_field=field,
+        )
+
+    def _problem(self, run: Run, dataset: Dataset) -> tuple[str, str]:
+        try:
+            check_plan(run, dataset)
+            spec_for(run, self.tools.services.trainer(run.plan.backend), dataset)
+        except InputError as error:
+            return error.reason, error.field
+        except TooFewPhotos as error:
+            return f"Add {error.need - error.have} more photos.", "photos"
+        blocked = [f for f in self._findings if f.severity == "block"]
+        return (blocked[0].says, "photos") if blocked else ("", "")
+
+    def _estimate(self, run: Run, dataset: Dataset) -> Estimate:
+        backend = self.tools.services.trainer(run.plan.backend)
+        try:
+            return backend.estimate(spec_for(run, backend, dataset))
+        except InputError:
+            plain = replace(run, plan=replace(run.plan, parameters={}))
+            return backend.estimate(spec_for(plain, backend, dataset))
+
+    def _routes(self, plan: RunPlan, trainer: Trainer) -> tuple[Route, ...]:
+        """Say where the finished LoRA could be used, as if it were there already."""
+        use = LoraUse(
+            lora_id="",
+            name=plan.name or "This LoRA",
+            base=trainer.base,
+            scale=1.0,
+            trained_version="planned",
+            trained_at=plan.backend,
+            address="planned" if plan.publish else "",
+            private=plan.visibility is Visibility.PRIVATE,
+        )
+        offers = ((g.key, g.title, g.abilities()) for g in self.tools.services.generators)
+        return routes_for(use, offers)
+
+    def _announce(self, *, check: bool = True) -> None:
+        if check:
+            self._check_soon.start()
+        self.changed.emit(self.draft())
+
+    @Slot()
+    def _check(self) -> None:
+        if self._checking or self._run_row is None:
+            return
+        self._checking = True
+        job = self._run(
+            "Check photos",
+            partial(self._find, self._dataset),
+            lane="details",
+            done=self._on_checked,
+        )
+        job.finished.connect(self._on_check_over)
+
+    def _find(self, dataset: Dataset, _ctx: JobContext) -> tuple[Dataset, tuple[Finding, ...]]:
+        return dataset, check_dataset(dataset, self.tools)
+
+    @Slot(object)
+    def _on_checked(self, checked: tuple[Dataset, tuple[Finding, ...]]) -> None:
+        dataset, findings = checked
+        if dataset is not self._dataset:
+            self._check_soon.start()
+        if findings != self._findings:
+            self._findings = findings
+            self._announce(check=False)
+
+    @Slot()
+    def _on_check_over(self) -> None:
+        self._checking = False
+
+    def add_files(self, paths: Iterable[Path]) -> None:
+        """Take files and folders in; they appear one after another."""
+        chosen = tuple(paths)
+        self._run(
+            "Look for photos",
+            partial(_list_photos, chosen),
+            lane="disk",
+            done=partial(self._take_in, chosen),
+        )
+
+    def add_picture(self, data: bytes, name: str) -> None:
+        """Take a pasted picture in."""
+        self._expect(1)
+        self._start_taking(
+            name, Path(name), self._batch, partial(_take_bytes, data, name, self.tools)
+        )
+
+    def _take_in(self, chosen: tuple[Path, ...], photos: tuple[Path, ...]) -> None:
+        if not photos:
+            reason = "there are no photos in it"
+            self.refused.emit(tuple(Refused(p, DatasetError(p, reason)) for p in chosen))
+            return
+        self._expect(len(photos))
+        for path in photos:
+            work = partial(_take_file, path, self.tools)
+            self._start_taking(path.name, path, self._batch, work)
+
+    def _expect(self, count: int) -> None:
+        if self._arrived == self._expected:
+            self._expected = self._arrived = 0
+        self._expected += count
+        self._batch += 1
+        self.arriving.emit(Arrivals(self._arrived, self._expected))
+
+    def _start_taking(self, name: str, path: Path, batch: int, work: Any) -> None:
+        self._next_place += 1
+        place = self._next_place
+        job = self._run(
+            f"Take in {name}",
+            work,
+            lane="photos",
+            done=partial(self._on_taken, batch, place, path),
+            failed=partial(self._on_refused, path),
+        )
+        job.finished.connect(self._on_one_over)
+
+    def _on_taken(self, batch: int, place: int, path: Path, taken: TakenPhoto) -> None:
+        sha256 = taken.photo.sha256
+        if sha256 in self._dataset.hashes():
+            error = DatasetError(path, "it is in the set already")
+            self._left_out.append(Refused(path, error))
+            return
+        self._places[sha256] = place
+        before = self._dataset.photos
+        at = len(before)
+        while at and self._places.get(before[at - 1].photo.sha256, -1) > place:
+            at -= 1
+        item = DatasetPhoto(taken.photo, taken.caption)
+        after = (*before[:at], item, *before[at:])
+        self.undo_stack.push(PhotosCommand(self, "Add photos", before, after, batch))
+        if taken.caption:
+            self._save_caption(sha256, taken.caption)
+
+    def _on_refused(self, path: Path, error: object) -> None:
+        if isinstance(error, AppError):
+            self._left_out.append(Refused(path, error))
+        else:
+            self.failed.emit(error)
+
+    @Slot()
+    def _on_one_over(self) -> None:
+        self._arrived += 1
+        self.arriving.emit(Arrivals(self._arrived, self._expected))
+        if self._arrived == self._expected and self._left_out:
+            left_out, self._left_out = tuple(self._left_out), []
+            self.refused.emit(left_out)
+
+    def show_photos(self, photos: tuple[DatasetPhoto, ...]) -> None:
+        """Make the set these photos in this order; what undo and redo call."""
+        self._dataset = replace(self._dataset, photos=photos)
+        hashes = self._dataset.hashes()
+        store = self.tools.stores.datasets
+        self._save("Save photos", partial(store.set_photos, self._dataset.id, hashes))
+        self._announce()
+
+    def remove(self, hashes: Sequence[str]) -> None:
+        """Take photos out of the set, with undo; their captions stay in the library."""
+        before = self._dataset.photos
+        after = tuple(item for item in before if item.photo.sha256 not in set(hashes))
+        if after == before:
+            return
+        gone = len(before) - len(after)
+        text = "Remove photo" if gone == 1 else f"Remove {gone} photos"
+        self.undo_stack.push(PhotosCommand(self, text, before, after))
+
+    def move(self, sha256: str, to: int) -> None:
+        """Put one photo at another place, counted from 0."""
+        before = self._dataset.photos
+        moved = [item for item in before if item.photo.sha256 == sha256]
+        rest = [item for item in before if item.photo.sha256 != sha256]
+        after = (*rest[:to], *moved, *rest[to:])
+        if after != before:
+            self.undo_stack.push(PhotosCommand(self, "Move photo", before, after))
+
+    def set_caption(self, sha256: str, caption: str) -> None:
+        """Write one caption; typing in one caption is one step of undo."""
+        self._write_captions("Edit caption", {sha256: caption}, typing=sha256)
+
+    def add_trigger_to_all(self) -> None:
+        """Put the trigger word in front of every caption that lacks it."""
+        word = self._dataset.trigger_word.strip()
+        changed = {
+            item.photo.sha256: with_trigger(item.caption, word) for item in self._dataset.photos
+        }
+        self._write_captions(f"Add {word} to all captions", changed)
+
+    def _write_captions(self, text: str, captions: dict[str, str], typing: str = "") -> None:
+        old = {item.photo.sha256: item.caption for item in self._dataset.photos}
+        new = {sha: words for sha, words in captions.items() if old.get(sha) != words}
+        if new:
+            before = {sha: old[sha] for sha in new if sha in old}
+            self.undo_stack.push(CaptionsCommand(self, text, before, new, typing))
+
+    def show_captions(self, captions: dict[str, str]) -> None:
+        """Make these captions so; what undo and redo call."""
+        photos = tuple(
+            replace(item, caption=captions.get(item.photo.sha256, item.caption))
+            for item in self._dataset.photos
+        )
+        self._dataset = replace(self._dataset, photos=photos)
+        for sha256, caption in captions.items():
+            self._save_caption(sha256, caption)
+        self._announce()
+
+    def _save_caption(self, sha256: str, caption: str) -> None:
+        store = self.tools.stores.datasets
+        self._save("Save caption", partial(store.set_caption, self._dataset.id, sha256, caption))
+
+    def set_trigger(self, word: str, *, in_captions: bool = False) -> None:
+        """Keep the trigger word; `in_captions` also exchanges it in the captions."""
+        old = self._dataset.trigger_word
+        if word == old:
+            return
+        self._dataset = replace(self._dataset, trigger_word=word)
+        store = self.tools.stores.datasets
+        self._save("Save trigger word", partial(store.set_trigger, self._dataset.id, word))
+        if in_captions and old.strip() and word.strip():
+            exchanged = {
+                item.photo.sha256: replace_trigger(item.caption, old.strip(), word.strip())
+                for item in self._dataset.photos
+            }
+            self._write_captions(f"Use {word} in captions", exchanged)
+        self._announce()
+
+    def mend(self, finding: Finding) -> None:
+        """Do the one click that a finding offers, as far as it is the draft's to do."""
+        if finding.mend is Mend.REMOVE:
+            self.remove(finding.photos)
+        elif finding.mend is Mend.KEEP_SHARPER:
+            self.remove(finding.photos[1:])
+        elif finding.mend is Mend.ADD_TRIGGER:
+            self.add_trigger_to_all()
+
+    def dismiss(self, finding: Finding) -> None:
+        """Remember that a finding is accepted as it is."""
+        key = finding_key(finding)
+        self._dataset = replace(self._dataset, dismissed=self._dataset.dismissed | {key})
+        store = self.tools.stores.datasets
+        self._save("Dismiss finding", partial(store.dismiss, self._dataset.id, key))
+        self._findings = tuple(f for f in self._findings if finding_key(f) != key)
+        self._announce()
+
+    def set_plan(self, **changes: Any) -> None:
+        """Change choices of the plan; the names are those of `RunPlan`."""
+        assert self._run_row is not None
+        plan = replace(self._run_row.plan, **changes)
+        if plan == self._run_row.plan:
+            return
+        self._run_row = replace(self._run_row, plan=plan)
+        self._save("Save draft", partial(self.tools.stores.runs.save_plan, self._run_row.id, plan))
+        self._announce(check=False)
+
+
+def _list_photos(paths: tuple[Path, ...], _ctx: JobContext) -> tuple[Path, ...]:
+    return list_photos(paths)
+
+
+def _take_file(path: Path, tools: Tools, ctx: JobContext) -> TakenPhoto:
+    return take_in_photo(path, tools, ctx)
+
+
+def _take_bytes(data: bytes, name: str, tools: Tools, _ctx: JobContext) -> TakenPhoto:
+    return take_in_bytes(data, name, tools)

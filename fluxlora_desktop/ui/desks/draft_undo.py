@@ -1,0 +1,93 @@
+"""Steps of undo for photos and captions of the draft; each holds what it touched only."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from PySide6.QtGui import QUndoCommand
+
+from fluxlora_desktop.domain.datasets import DatasetPhoto
+
+_PHOTOS, _CAPTIONS = 1, 2
+
+
+class Shows(Protocol):
+    """Where steps are played."""
+
+    def show_photos(self, photos: tuple[DatasetPhoto, ...]) -> None:
+        """Make the set these photos in this order."""
+
+    def show_captions(self, captions: dict[str, str]) -> None:
+        """Make these captions so, by photo."""
+
+
+class PhotosCommand(QUndoCommand):
+    """Photos added, removed or moved; additions of one batch are one step."""
+
+    def __init__(
+        self,
+        desk: Shows,
+        text: str,
+        before: tuple[DatasetPhoto, ...],
+        after: tuple[DatasetPhoto, ...],
+        batch: int = 0,
+    ) -> None:
+        super().__init__(text)
+        self._desk, self._before, self._after, self._batch = desk, before, after, batch
+
+    def id(self) -> int:
+        """Return the kind, so that Qt offers neighbours for merging."""
+        return _PHOTOS
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        """Take a later addition of the same batch into this step."""
+        if not isinstance(other, PhotosCommand) or not self._batch or other._batch != self._batch:
+            return False
+        self._after = other._after
+        return True
+
+    def redo(self) -> None:
+        """Show the set as it is after the step."""
+        self._desk.show_photos(self._after)
+
+    def undo(self) -> None:
+        """Show the set as it was before the step."""
+        self._desk.show_photos(self._before)
+
+
+class CaptionsCommand(QUndoCommand):
+    """Captions written; typing in one caption is one step."""
+
+    def __init__(
+        self,
+        desk: Shows,
+        text: str,
+        before: dict[str, str],
+        after: dict[str, str],
+        typing: str = "",
+    ) -> None:
+        super().__init__(text)
+        self._desk, self._before, self._after, self._typing = desk, before, after, typing
+
+    def id(self) -> int:
+        """Return the kind, so that Qt offers neighbours for merging."""
+        return _CAPTIONS
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        """Take further typing in the same caption into this step."""
+        if (
+            not isinstance(other, CaptionsCommand)
+            or not self._typing
+            or other._typing != self._typing
+        ):
+            return False
+        self._after = other._after
+        return True
+
+    def redo(self) -> None:
+        """Show the captions as they are after the step."""
+        self._desk.show_captions(self._after)
+
+    def undo(self) -> None:
+        """Show the captions as they were before the step."""
+        self._desk.show_captions(self._before)

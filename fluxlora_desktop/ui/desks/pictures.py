@@ -1,0 +1,278 @@
+"""The picture desk: make pictures, the gallery's rows, trash."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from fluxlora_desktop.domain.errors import AppError
+from fluxlora_desktop.domain.money import Estimate
+from fluxlora_desktop.domain.pictures import (
+    GeneratorAbilities,
+    GeneratorModel,
+    LoraUse,
+    Picture,
+    PictureRequest,
+    PictureState,
+)
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.routes import refusal
+from fluxlora_desktop.jobs.runner import Job, JobRunner
+from fluxlora_desktop.ui.desks.base import Desk, Undoable
+from fluxlora_desktop.ui.desks.loras import Trash
+from fluxlora_desktop.workflows.events import PictureChanged
+from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures
+from fluxlora_desktop.workflows.tools import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One model of one generator for the chosen Loras; `reason` says why it cannot be used."""
+
+    generator: str
+    generator_title: str
+    model: GeneratorModel
+    reason: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Tell whether it can be used."""
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryQuery:
+    """What the gallery shall show."""
+
+    words: str = ""
+    lora_id: str = ""
+    generator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryRows:
+    """The answer to a query: ids, newest first."""
+
+    query: GalleryQuery
+    ids: tuple[str, ...]
+
+
+class PictureDesk(Desk):
+    """Makes pictures and reads the gallery.
+
+    `rows_ready(GalleryRows)` answers `find`, `page_ready(tuple of Picture)` answers `read`,
+    `ordered(tuple of Picture)` when new pictures wait, `changed(Picture)` for each step of one,
+    `offers_changed()` when a service said what it offers now, `removed(tuple of ids)`.
+    """
+
+    rows_ready = Signal(object)
+    page_ready = Signal(object)
+    ordered = Signal(object)
+    changed = Signal(object)
+    offers_changed = Signal()
+    removed = Signal(object)
+    restored = Signal(object)
+
+    def __init__(
+        self, tools: Tools, jobs: JobRunner, trash: Trash, parent: QObject | None = None
+    ) -> None:
+        super().__init__(tools, jobs, parent)
+        self._trash = trash
+        self._orders: dict[str, Job] = {}
+
+    def offers(self, loras: Sequence[LoraUse]) -> tuple[Offer, ...]:
+        """Return every model with what speaks against it for these Loras, the usable ones first."""
+        found: list[Offer] = []
+        for generator in self.tools.services.generators:
+            for model in generator.abilities().models:
+                reason = _against(generator.key, model, loras)
+                found.append(Offer(generator.key, generator.title, model, reason))
+        return tuple(sorted(found, key=lambda offer: not offer.works))
+
+    def refresh_offers(self) -> None:
+        """Ask every generator what it offers now; the ones that cannot be asked stay as known."""
+        for generator in self.tools.services.generators:
+            self._run(
+                f"Ask {generator.title}",
+                partial(_refresh, generator.refresh),
+                lane="network",
+                done=self._on_offers,
+                failed=_ignore_service_trouble,
+            )
+
+    @Slot(object)
+    def _on_offers(self, _abilities: object) -> None:
+        self.offers_changed.emit()
+
+    def estimate(self, offer: Offer, width: int, height: int, steps: int, count: int) -> Estimate:
+        """Return the price and time range of an order."""
+        return offer.model.estimate(width, height, steps).times(count)
+
+    def make(self, request: PictureRequest) -> None:
+        """Order pictures: the click that costs money. They appear one by one."""
+        self._run(
+            "Order pictures",
+            partial(self._order, request),
+            lane="library",
+            done=partial(self._on_ordered, request),
+        )
+
+    def _order(self, request: PictureRequest, _ctx: JobContext) -> tuple[Picture, ...]:
+        return order_pictures(request, self.tools)
+
+    def _on_ordered(self, request: PictureRequest, pictures: tuple[Picture, ...]) -> None:
+        self.ordered.emit(pictures)
+        job = self._run(
+            "Make pictures",
+            partial(self._make, request, pictures),
+            lane="pictures",
+            progress=self._on_progress,
+        )
+        order_id = pictures[0].order_id
+        self._orders[order_id] = job
+        job.finished.connect(partial(self._on_order_over, order_id))
+
+    def _make(
+        self, request: PictureRequest, pictures: tuple[Picture, ...], ctx: JobContext
+    ) -> tuple[Picture, ...]:
+        return make_pictures(pictures, request, self.tools, ctx)
+
+    @Slot(object)
+    def _on_progress(self, event: object) -> None:
+        if isinstance(event, PictureChanged):
+            self.changed.emit(event.picture)
+
+    def _on_order_over(self, order_id: str) -> None:
+        self._orders.pop(order_id, None)
+
+    def making(self) -> int:
+        """Return how many orders are being made."""
+        return len(self._orders)
+
+    def stop(self, order_id: str) -> None:
+        """Stop an order: what was sent is kept, the rest is not sent."""
+        job = self._orders.get(order_id)
+        if job is not None:
+            job.cancel()
+
+    def find(self, query: GalleryQuery) -> None:
+        """Look up the rows of the gallery."""
+        self._run(
+            "Find pictures", partial(self._find, query), lane="details", done=self.rows_ready.emit
+        )
+
+    def _find(self, query: GalleryQuery, _ctx: JobContext) -> GalleryRows:
+        ids = self.tools.stores.pictures.ids(
+            words=query.words, lora_id=query.lora_id, generator=query.generator
+        )
+        return GalleryRows(query, ids)
+
+    def read(self, ids: Sequence[str]) -> None:
+        """Read these pictures."""
+        self._run(
+            "Read pictures",
+            partial(self._read, tuple(ids)),
+            lane="details",
+            done=self.page_ready.emit,
+        )
+
+    def _read(self, ids: tuple[str, ...], _ctx: JobContext) -> tuple[Picture, ...]:
+        return self.tools.stores.pictures.page(ids)
+
+    def file(self, picture: Picture) -> Path | None:
+        """Return where a picture's file lies, or None when it has none."""
+        return self.tools.stores.files.resolve(picture.file) if picture.file else None
+
+    def thumb(self, picture: Picture) -> Path | None:
+        """Return where a picture's thumbnail lies, or None."""
+        return self.tools.stores.files.resolve(picture.thumb) if picture.thumb else None
+
+    def save_as(self, picture: Picture, target: Path, *, clean: bool = False) -> None:
+        """Copy a picture's file elsewhere; `clean` leaves its metadata out."""
+        source = self.file(picture)
+        if source is None:
+            return
+
+        def work(_ctx: JobContext) -> None:
+            if clean:
+                self.tools.pictures.without_text(source, target)
+            else:
+                self.tools.stores.files.copy(source, target)
+
+        job = self._run("Save picture", work, lane="disk")
+        job.succeeded.connect(lambda _result: self.said.emit(f"Saved as {target.name}."))
+
+    def delete(self, pictures: Sequence[Picture]) -> None:
+        """Move pictures to the computer's trash; the bar offers to bring them back."""
+        chosen = tuple(p for p in pictures if p.state is not PictureState.MAKING)
+        if not chosen:
+            return
+        self.removed.emit(tuple(picture.id for picture in chosen))
+        self._run(
+            "Delete pictures",
+            partial(self._put_in_trash, chosen),
+            lane="library",
+            done=partial(self._on_trashed, chosen),
+        )
+
+    def _put_in_trash(
+        self, pictures: tuple[Picture, ...], _ctx: JobContext
+    ) -> tuple[tuple[Path, Path], ...]:
+        moved: list[tuple[Path, Path]] = []
+        for picture in pictures:
+            path = self.file(picture)
+            if path is not None and path.exists():
+                trashed = self._trash.put(path)
+                if trashed is not None:
+                    moved.append((trashed, path))
+        self.tools.stores.pictures.trash([picture.id for picture in pictures])
+        return tuple(moved)
+
+    def _on_trashed(
+        self, pictures: tuple[Picture, ...], moved: tuple[tuple[Path, Path], ...]
+    ) -> None:
+        noun = "picture was" if len(pictures) == 1 else "pictures were"
+        says = f"{len(pictures)} {noun} moved to the trash."
+        self.undoable.emit(Undoable(says, partial(self._bring_back, pictures, moved)))
+
+    def _bring_back(
+        self, pictures: tuple[Picture, ...], moved: tuple[tuple[Path, Path], ...]
+    ) -> None:
+        def work(_ctx: JobContext) -> tuple[str, ...]:
+            for trashed, original in moved:
+                self._trash.restore(trashed, original)
+            ids = tuple(picture.id for picture in pictures)
+            self.tools.stores.pictures.trash(ids, trashed=False)
+            return ids
+
+        self._run("Bring pictures back", work, lane="library", done=self.restored.emit)
+
+
+def _against(generator: str, model: GeneratorModel, loras: Sequence[LoraUse]) -> str:
+    if not loras:
+        if model.needs_lora or model.needs_trained_version:
+            return f"{model.title} needs a LoRA."
+        return "" if model.available else f"{model.title} is not served at present."
+    for use in loras:
+        reason = refusal(generator, model, use)
+        if reason:
+            return reason
+    limit = 1 if model.needs_trained_version else model.max_loras
+    return f"{model.title} takes at most {limit}." if len(loras) > limit else ""
+
+
+def _refresh(ask: object, _ctx: JobContext) -> GeneratorAbilities:
+    assert callable(ask)
+    abilities = ask()
+    assert isinstance(abilities, GeneratorAbilities)
+    return abilities
+
+
+def _ignore_service_trouble(error: object) -> None:
+    """Leave offers as known when a service cannot be asked; a bug is still a bug."""
+    if isinstance(error, BaseException) and not isinstance(error, AppError):
+        raise error

@@ -1,0 +1,225 @@
+"""The runs desk: start, follow, cancel, try again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from fluxlora_desktop.domain.ports import JobContext, Transferred
+from fluxlora_desktop.domain.runs import BEFORE_LAUNCH, LossPoint, Run, RunEvent, RunState
+from fluxlora_desktop.jobs.runner import Job, JobRunner
+from fluxlora_desktop.ui.desks.base import Desk
+from fluxlora_desktop.workflows.carry import carry_run
+from fluxlora_desktop.workflows.events import RunChanged
+from fluxlora_desktop.workflows.follow import cancel_training
+from fluxlora_desktop.workflows.launch import abandon_run, start_run, try_again
+from fluxlora_desktop.workflows.tools import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """Everything that the Runs page shows of one run; `log` is the service's whole log."""
+
+    run: Run
+    events: tuple[RunEvent, ...]
+    log: str
+    losses: tuple[LossPoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunTransfer:
+    """Bytes on the move for a run."""
+
+    run_id: str
+    transfer: Transferred
+
+
+class RunDesk(Desk):
+    """Holds every run that has left its draft, and carries the open ones on.
+
+    `listed()` when the whole list is known or a run came or went, `changed(Run)` for one of them,
+    `details_ready(RunDetails)`, `transferring(RunTransfer)`, `ended(Run)` when a run reached READY,
+    FAILED or CANCELLED while the app was open.
+    """
+
+    listed = Signal()
+    changed = Signal(object)
+    details_ready = Signal(object)
+    transferring = Signal(object)
+    ended = Signal(object)
+
+    def __init__(self, tools: Tools, jobs: JobRunner, parent: QObject | None = None) -> None:
+        super().__init__(tools, jobs, parent)
+        self._runs: dict[str, Run] = {}
+        self._carrying: dict[str, Job] = {}
+        self._abandoned: set[str] = set()
+        self.loaded = False
+
+    def load(self) -> None:
+        """Read every run and carry on the ones that a closed or killed app left open."""
+        self._run("List runs", self._list, lane="library", done=self._on_listed)
+
+    def _list(self, _ctx: JobContext) -> tuple[Run, ...]:
+        return self.tools.stores.runs.all()
+
+    @Slot(object)
+    def _on_listed(self, runs: tuple[Run, ...]) -> None:
+        self._runs = {run.id: run for run in runs}
+        self.loaded = True
+        self.listed.emit()
+        for run in runs:
+            if run.open and run.id not in self._carrying:
+                self._carry(run.id)
+
+    def runs(self) -> tuple[Run, ...]:
+        """Return the runs, newest first."""
+        return tuple(sorted(self._runs.values(), key=lambda run: run.created_at, reverse=True))
+
+    def run(self, run_id: str) -> Run | None:
+        """Return one run, or None."""
+        return self._runs.get(run_id)
+
+    def open_count(self) -> int:
+        """Return how many runs are on their way."""
+        return sum(run.open for run in self._runs.values())
+
+    def start(self, run_id: str) -> None:
+        """Start a draft's training: the click that costs money."""
+        if run_id in self._runs:
+            return
+        self._run("Start run", partial(self._start, run_id), lane="library", done=self._on_started)
+
+    def _start(self, run_id: str, _ctx: JobContext) -> Run:
+        return start_run(run_id, self.tools)
+
+    @Slot(object)
+    def _on_started(self, run: Run) -> None:
+        self._keep(run)
+        self.listed.emit()
+        if run.open and run.id not in self._carrying:
+            self._carry(run.id)
+
+    def _carry(self, run_id: str) -> None:
+        job = self._run(
+            f"Run {run_id}",
+            partial(self._carry_on, run_id),
+            lane="training",
+            done=self._keep,
+            progress=self._on_progress,
+        )
+        self._carrying[run_id] = job
+        job.finished.connect(partial(self._on_carried, run_id))
+
+    def _carry_on(self, run_id: str, ctx: JobContext) -> Run:
+        return carry_run(run_id, self.tools, _NamedContext(run_id, ctx))
+
+    @Slot(object)
+    def _on_progress(self, event: object) -> None:
+        if isinstance(event, RunChanged):
+            self._keep(event.run)
+            if event.log or event.losses:
+                self.load_details(event.run.id)
+        elif isinstance(event, RunTransfer):
+            self.transferring.emit(event)
+
+    def _on_carried(self, run_id: str) -> None:
+        self._carrying.pop(run_id, None)
+        if run_id in self._abandoned:
+            self._abandoned.discard(run_id)
+            self._run(
+                "Abandon run", partial(self._abandon, run_id), lane="library", done=self._keep
+            )
+
+    def _abandon(self, run_id: str, _ctx: JobContext) -> Run:
+        return abandon_run(run_id, self.tools)
+
+    @Slot(object)
+    def _keep(self, run: Run) -> None:
+        before = self._runs.get(run.id)
+        if before == run:
+            return
+        self._runs[run.id] = run
+        self.changed.emit(run)
+        if before is not None and before.open and not run.open:
+            self.ended.emit(run)
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run: before the launch by stopping the work, after it by asking the service."""
+        run = self._runs[run_id]
+        job = self._carrying.get(run_id)
+        if run.state in BEFORE_LAUNCH and job is not None:
+            self._abandoned.add(run_id)
+            job.cancel()
+        elif run.state in {RunState.QUEUED, RunState.TRAINING}:
+            self._run(
+                "Cancel training", partial(self._cancel, run_id), lane="network", done=self._keep
+            )
+
+    def _cancel(self, run_id: str, _ctx: JobContext) -> Run:
+        return cancel_training(run_id, self.tools)
+
+    def try_again(self, run_id: str) -> None:
+        """Send a failed or cancelled run on its way again."""
+        self._run(
+            "Try again", partial(self._try_again, run_id), lane="library", done=self._on_started
+        )
+
+    def _try_again(self, run_id: str, _ctx: JobContext) -> Run:
+        return try_again(run_id, self.tools)
+
+    def look_now(self, run_id: str) -> None:
+        """Ask the service at once about a run that waits."""
+        job = self._carrying.get(run_id)
+        if job is None:
+            self._carry(run_id)
+            return
+        job.finished.connect(partial(self._carry_if_open, run_id))
+        job.cancel()
+
+    def _carry_if_open(self, run_id: str) -> None:
+        run = self._runs.get(run_id)
+        if run is not None and run.open and run_id not in self._carrying:
+            self._carry(run_id)
+
+    def load_details(self, run_id: str) -> None:
+        """Read history, log and loss curve of a run; `details_ready` brings them."""
+        self._run(
+            "Read run",
+            partial(self._details, run_id),
+            lane="details",
+            done=self.details_ready.emit,
+        )
+
+    def _details(self, run_id: str, _ctx: JobContext) -> RunDetails:
+        runs = self.tools.stores.runs
+        return RunDetails(
+            runs.get(run_id), runs.events(run_id), runs.log(run_id), runs.losses(run_id)
+        )
+
+    def hide(self, run_id: str) -> None:
+        """Take a finished run off the list; its history and cost stay in the library."""
+        run = self._runs.pop(run_id, None)
+        if run is None or run.open:
+            return
+        self._save("Hide run", partial(self.tools.stores.runs.hide, run_id))
+        self.listed.emit()
+
+
+class _NamedContext:
+    """A job's context that says which run its bytes belong to."""
+
+    def __init__(self, run_id: str, ctx: JobContext) -> None:
+        self._run_id, self._ctx = run_id, ctx
+
+    def report(self, event: object) -> None:
+        if isinstance(event, Transferred):
+            event = RunTransfer(self._run_id, event)
+        self._ctx.report(event)
+
+    def check(self) -> None:
+        self._ctx.check()
+
+    def pause(self, seconds: float) -> None:
+        self._ctx.pause(seconds)
