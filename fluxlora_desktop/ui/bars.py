@@ -1,0 +1,128 @@
+"""The notice bar and the undo bar."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QWidget
+
+from fluxlora_desktop.ui.desks.base import Undoable
+from fluxlora_desktop.ui.notices import Action, Notice, Tone, notice_for
+from fluxlora_desktop.ui.widgets import Symbol, button, column, icon_button, label, row, set_mark
+
+_UNDO_MS = 8000
+_SAID_MS = 6000
+_SYMBOLS = {
+    Tone.INFO: ("info", "muted"),
+    Tone.OK: ("check", "ok"),
+    Tone.WARN: ("warning", "warn"),
+    Tone.DANGER: ("error", "danger"),
+}
+
+
+class NoticeBar(QFrame):
+    """Shows one notice below a page; `acted(Notice)` when its button is pressed."""
+
+    acted = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "notice")
+        self.setObjectName("notice_bar")
+        self._notice: Notice | None = None
+        self._symbol = Symbol("info")
+        self.title = label(role="strong", wrap=True)
+        self.body = label(role="muted", wrap=True)
+        self.act = button("", self._on_act)
+        self.copy = button("Copy details", self._copy, role="quiet")
+        self._close = icon_button("close", "Close this notice", self.clear)
+        self._away = QTimer(self, singleShot=True, interval=_SAID_MS)
+        self._away.timeout.connect(self.clear)
+        words = column(self.title, self.body, spacing=2)
+        layout = row(self._symbol, words, self.copy, self.act, self._close, spacing=12, margin=10)
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+        self.hide()
+
+    @property
+    def notice(self) -> Notice | None:
+        """Return what is shown, or None."""
+        return self._notice
+
+    def show_error(self, error: object) -> None:
+        """Show an error in words."""
+        assert isinstance(error, BaseException)
+        self.show_notice(notice_for(error))
+
+    def say(self, sentence: str) -> None:
+        """Show a short sentence for some seconds; it never covers trouble."""
+        if self._notice is not None and self._notice.tone in {Tone.WARN, Tone.DANGER}:
+            return
+        self.show_notice(Notice(sentence, "", Tone.OK))
+        self._away.start()
+
+    def show_notice(self, notice: Notice) -> None:
+        """Show a notice in place of what is there."""
+        self._away.stop()
+        self._notice = notice
+        set_mark(self, "tone", notice.tone.value)
+        self._symbol.show_symbol(*_SYMBOLS[notice.tone])
+        self.title.setText(notice.title)
+        self.body.setText(notice.body)
+        self.body.setVisible(bool(notice.body))
+        self.act.setText(notice.button)
+        self.act.setVisible(notice.action is not Action.NONE)
+        self.copy.setVisible(bool(notice.details))
+        self.setAccessibleName(f"{notice.title} {notice.body}")
+        self.show()
+
+    def clear(self) -> None:
+        """Take the notice away."""
+        self._notice = None
+        self.hide()
+
+    def _on_act(self) -> None:
+        notice = self._notice
+        self.clear()
+        if notice is not None:
+            self.acted.emit(notice)
+
+    def _copy(self) -> None:
+        if self._notice is not None:
+            text = f"{self._notice.title} {self._notice.body}\n{self._notice.details}"
+            QGuiApplication.clipboard().setText(text)
+
+
+class UndoBar(QFrame):
+    """Says what was done and offers to take it back, for 8 seconds."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "notice")
+        self.setObjectName("undo_bar")
+        self.last: Undoable | None = None
+        self.words = label(wrap=True)
+        self.undo_button = button("Undo", self.undo, symbol="undo")
+        self._close = icon_button("close", "Close this bar", self.hide)
+        self._away = QTimer(self, singleShot=True, interval=_UNDO_MS)
+        self._away.timeout.connect(self.hide)
+        layout = row(self.words, self.undo_button, self._close, spacing=12, margin=10)
+        layout.setStretch(0, 1)
+        self.setLayout(layout)
+        self.hide()
+
+    def offer(self, undoable: object) -> None:
+        """Offer to take something back."""
+        assert isinstance(undoable, Undoable)
+        self.last = undoable
+        self.words.setText(undoable.says)
+        self.setAccessibleName(f"{undoable.says} Undo is offered.")
+        self.show()
+        self._away.start()
+
+    def undo(self) -> None:
+        """Take the last thing back, once; also what the Edit menu does after the bar is gone."""
+        undoable, self.last = self.last, None
+        self.hide()
+        if undoable is not None:
+            undoable.undo()

@@ -1,0 +1,402 @@
+"""Every expected trouble in words: what did not happen, what it cost, what to do, one button.
+
+One table from error classes to words; a test walks all subclasses of `AppError` through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from fluxlora_desktop.domain import errors as e
+from fluxlora_desktop.ui.wording import duration, file_size
+
+SERVICE_TITLES = {
+    "replicate": "Replicate",
+    "huggingface": "Hugging Face",
+    "together": "Together",
+}
+BILLING_PAGES = {
+    "replicate": "https://replicate.com/account/billing",
+    "huggingface": "https://huggingface.co/settings/billing",
+    "together": "https://api.together.ai/settings/billing",
+}
+
+
+class Tone(StrEnum):
+    """How a notice looks."""
+
+    INFO = "info"
+    OK = "ok"
+    WARN = "warn"
+    DANGER = "danger"
+
+
+class Action(StrEnum):
+    """What a notice's button does; the window knows how."""
+
+    NONE = ""
+    SETTINGS = "settings"
+    BILLING = "billing"
+    RETRY = "retry"
+    DATA_FOLDER = "data_folder"
+    RUNS = "runs"
+    STATUS_PAGE = "status_page"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the notice bar says; `details` can be copied, `target` is what the action is about."""
+
+    title: str
+    body: str
+    tone: Tone = Tone.DANGER
+    action: Action = Action.NONE
+    button: str = ""
+    target: str = ""
+    details: str = ""
+
+
+_CHARGED = {
+    e.Charged.NO: "Nothing was charged.",
+    e.Charged.MAYBE: "It may have been charged.",
+    e.Charged.YES: "The training was charged; nothing more is.",
+}
+
+
+def service_title(key: str) -> str:
+    """Return how a service is called on screen."""
+    return SERVICE_TITLES.get(key, key)
+
+
+def notice_for(error: BaseException) -> Notice:
+    """Return the notice for an error; one that is no `AppError` is a bug and says so."""
+    if not isinstance(error, e.AppError):
+        return Notice(
+            "Something went wrong in the app itself.",
+            "Nothing of yours was lost. The details are in the log.",
+            details=f"{type(error).__name__}: {error}",
+        )
+    for kind in type(error).__mro__:
+        words = _WORDS.get(kind)
+        if words is not None:
+            return words(error)
+    raise AssertionError(f"no words for {type(error).__name__}")
+
+
+def _plain(title: str, body: str, **more: Any) -> Callable[[Any], Notice]:
+    def words(error: e.AppError) -> Notice:
+        return Notice(title, body, details=_details(error), **more)
+
+    return words
+
+
+def _details(error: e.AppError) -> str:
+    parts = [type(error).__name__, str(error)]
+    if isinstance(error, e.ServiceError):
+        parts += [f"service {error.service}"]
+        if error.status:
+            parts.append(f"status {error.status}")
+        if error.request_id:
+            parts.append(f"request {error.request_id}")
+    return " · ".join(parts)
+
+
+def _input(error: e.InputError) -> Notice:
+    reason = error.reason if error.reason.endswith(".") else f"{error.reason}."
+    return Notice(f"{error.field.replace('_', ' ').capitalize()}: {reason}", "", Tone.WARN)
+
+
+def _dataset(error: e.DatasetError) -> Notice:
+    name = error.path.name or "The photos"
+    return Notice(
+        f"{name} cannot be used: {error.reason}.", "The other photos are fine.", Tone.WARN
+    )
+
+
+def _few(error: e.TooFewPhotos) -> Notice:
+    missing = error.need - error.have
+    return Notice(f"Add {missing} more photos.", f"A training needs {error.need}.", Tone.WARN)
+
+
+def _token_missing(error: e.TokenMissing) -> Notice:
+    title = service_title(error.service)
+    return Notice(
+        f"{title} is not connected.",
+        "Connect the account, then try again. Nothing was charged.",
+        Tone.WARN,
+        Action.SETTINGS,
+        f"Connect {title}",
+        error.service,
+        _details(error),
+    )
+
+
+def _token_rejected(error: e.TokenRejected) -> Notice:
+    title = service_title(error.service)
+    return Notice(
+        f"{title} does not accept the token.",
+        "It was revoked or mistyped. Trainings that run there continue. Nothing was charged.",
+        Tone.DANGER,
+        Action.SETTINGS,
+        "Replace the token",
+        error.service,
+        _details(error),
+    )
+
+
+def _scope(error: e.ScopeMissing) -> Notice:
+    title = service_title(error.service)
+    return Notice(
+        f"The {title} token lacks a right: {error.scope}.",
+        "Make a token with this right and put it in. Nothing was changed or charged.",
+        Tone.DANGER,
+        Action.SETTINGS,
+        "Replace the token",
+        error.service,
+        _details(error),
+    )
+
+
+def _secret_store(error: e.SecretStoreError) -> Notice:
+    return Notice(
+        "The token was not saved.",
+        f"The password store ({error.backend}) refused. It stays in memory until the app closes.",
+        Tone.WARN,
+        details=_details(error),
+    )
+
+
+def _unreachable(error: e.ServiceUnreachable) -> Notice:
+    title = service_title(error.service)
+    why = {
+        "dns": "Its address was not found",
+        "tls": "The connection is not trustworthy",
+        "timeout": "It did not answer in time",
+        "offline": "This computer is offline",
+    }.get(error.kind, "No connection was made")
+    return Notice(
+        f"{title} cannot be reached.",
+        f"{why}. Nothing was sent and nothing was charged.",
+        Tone.WARN,
+        Action.RETRY,
+        "Try again",
+        error.service,
+        _details(error),
+    )
+
+
+def _interrupted(error: e.ServiceInterrupted) -> Notice:
+    return Notice(
+        f"The connection to {service_title(error.service)} broke.",
+        "What was done so far is kept. Nothing was charged.",
+        Tone.WARN,
+        Action.RETRY,
+        "Try again",
+        error.service,
+        _details(error),
+    )
+
+
+def _busy(error: e.ServiceBusy) -> Notice:
+    wait = duration(error.retry_after)
+    return Notice(
+        f"{service_title(error.service)} asks to wait {wait}.",
+        "Too many requests for now. Nothing was charged.",
+        Tone.WARN,
+        Action.RETRY,
+        "Try again",
+        error.service,
+        _details(error),
+    )
+
+
+def _payment(error: e.PaymentRequired) -> Notice:
+    title = service_title(error.service)
+    return Notice(
+        f"{title} says the account has no credit.",
+        "Nothing was started and nothing was charged. After a top-up it takes some minutes.",
+        Tone.DANGER,
+        Action.BILLING,
+        "Open billing",
+        error.service,
+        _details(error),
+    )
+
+
+def _refused(error: e.ServiceRefused) -> Notice:
+    title = service_title(error.service)
+    return Notice(
+        f"{title} refused.",
+        f"It says: {error.detail.rstrip('.')}. {_CHARGED[error.charged]}",
+        Tone.DANGER,
+        details=_details(error),
+    )
+
+
+def _not_found(error: e.NotFoundAtService) -> Notice:
+    return Notice(
+        f"{service_title(error.service)} does not have it.",
+        f"It says: {error.detail.rstrip('.')}. Nothing was charged.",
+        Tone.WARN,
+        details=_details(error),
+    )
+
+
+def _unexpected(error: e.UnexpectedReply) -> Notice:
+    return Notice(
+        f"{service_title(error.service)} answered in a form that the app does not know.",
+        f"{_CHARGED[error.charged]} Copy the details if you report it.",
+        Tone.DANGER,
+        details=_details(error),
+    )
+
+
+def _unknown(error: e.OutcomeUnknown) -> Notice:
+    title = service_title(error.service)
+    return Notice(
+        f"We cannot tell whether {title} took the order: the connection broke on the way.",
+        "It may have been charged. Nothing is sent again by itself.",
+        Tone.WARN,
+        Action.RUNS,
+        "Look at the runs",
+        error.service,
+        _details(error),
+    )
+
+
+def _withdrawn(error: e.ModelWithdrawn) -> Notice:
+    routes = f" It works at: {', '.join(error.routes)}." if error.routes else ""
+    return Notice(
+        f"{service_title(error.service)} no longer serves this model.",
+        f"{error.model} was withdrawn. Nothing was charged.{routes}",
+        Tone.WARN,
+        details=_details(error),
+    )
+
+
+def _lora_not_usable(error: e.LoraNotUsable) -> Notice:
+    routes = ", ".join(error.routes)
+    more = f" It works at: {routes}." if routes else " No connected service can use it now."
+    return Notice(
+        "This LoRA cannot be used there.",
+        f"{error.reason.rstrip('.')}.{more} Nothing was sent.",
+        Tone.WARN,
+        details=_details(error),
+    )
+
+
+def _run_failed(error: e.RunFailed) -> Notice:
+    return Notice(
+        "The training failed.",
+        f"The service says: {error.service_message.rstrip('.')}. {_CHARGED[error.charged]}",
+        Tone.DANGER,
+        Action.RUNS,
+        "Look at the run",
+        error.run_id,
+        _details(error),
+    )
+
+
+def _weights(error: e.WeightsError) -> Notice:
+    return Notice(
+        f"{error.path.name} is not a LoRA that the app can use.",
+        f"The check found that {error.reason}. The file is kept as it is.",
+        Tone.DANGER,
+        details=_details(error),
+    )
+
+
+def _disk_full(error: e.DiskFull) -> Notice:
+    sizes = (
+        f" {file_size(error.needed)} needed, {file_size(error.free)} free." if error.needed else ""
+    )
+    return Notice(
+        "The disk is full.",
+        f"Nothing was lost, and nothing was saved.{sizes} Make room, then try again.",
+        Tone.DANGER,
+        Action.DATA_FOLDER,
+        "Open the folder",
+        str(error.path),
+        _details(error),
+    )
+
+
+def _storage(title: str, body: str) -> Callable[[Any], Notice]:
+    def words(error: e.StorageError) -> Notice:
+        return Notice(
+            title,
+            body,
+            Tone.DANGER,
+            Action.DATA_FOLDER,
+            "Open the folder",
+            str(error.path),
+            _details(error),
+        )
+
+    return words
+
+
+def _newer(error: e.NewerLibrary) -> Notice:
+    return Notice(
+        "This library was made by a newer version of the app.",
+        f"It has revision {error.found}; this app knows {error.known}. Nothing was touched. "
+        "Update the app, or open another library.",
+        Tone.DANGER,
+        details=_details(error),
+    )
+
+
+_WORDS: dict[type, Callable[[Any], Notice]] = {
+    e.AppError: _plain("That did not work.", "Nothing was charged."),
+    e.InputError: _input,
+    e.DatasetError: _dataset,
+    e.TooFewPhotos: _few,
+    e.CredentialError: _token_rejected,
+    e.TokenMissing: _token_missing,
+    e.ScopeMissing: _scope,
+    e.SecretStoreError: _secret_store,
+    e.SecretStoreLocked: _plain(
+        "The password store is locked.",
+        "Unlock your keyring, then try again. The token stays in memory until then.",
+        tone=Tone.WARN,
+        action=Action.RETRY,
+        button="Try again",
+    ),
+    e.SecretStoreUnavailable: _plain(
+        "This computer has no password store.",
+        "Tokens are kept in memory until the app closes; nothing is written to disk.",
+        tone=Tone.WARN,
+    ),
+    e.ServiceError: _refused,
+    e.ServiceUnreachable: _unreachable,
+    e.ServiceInterrupted: _interrupted,
+    e.ServiceBusy: _busy,
+    e.PaymentRequired: _payment,
+    e.NotFoundAtService: _not_found,
+    e.UnexpectedReply: _unexpected,
+    e.OutcomeUnknown: _unknown,
+    e.ModelWithdrawn: _withdrawn,
+    e.LoraNotUsable: _lora_not_usable,
+    e.RunFailed: _run_failed,
+    e.WeightsError: _weights,
+    e.StorageError: _storage("The disk did not do what was asked.", "Nothing was lost."),
+    e.DiskFull: _disk_full,
+    e.AccessDenied: _storage(
+        "The app may not write there.", "Nothing was changed. Look at the folder's permissions."
+    ),
+    e.CorruptFile: _storage(
+        "A file of the library is damaged.", "The file is kept as it is; nothing was deleted."
+    ),
+    e.LibraryBusy: _storage(
+        "Another window has this library open.", "Close it first, or use that window."
+    ),
+    e.NewerLibrary: _newer,
+    e.IllegalMove: _plain(
+        "That cannot be done any more.",
+        "The run has moved on. Nothing was charged.",
+        tone=Tone.WARN,
+    ),
+}

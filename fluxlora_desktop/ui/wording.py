@@ -1,0 +1,104 @@
+"""Numbers, sizes, prices and times as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from fluxlora_desktop.domain.money import Estimate
+from fluxlora_desktop.domain.runs import Run, RunState
+
+STATE_WORDS = {
+    RunState.DRAFT: "Draft",
+    RunState.PACKAGING: "Packing photos",
+    RunState.UPLOADING: "Uploading photos",
+    RunState.LAUNCHING: "Starting the training",
+    RunState.QUEUED: "Waiting in the queue",
+    RunState.TRAINING: "Training",
+    RunState.COLLECTING: "Fetching the weights",
+    RunState.PUBLISHING: "Publishing",
+    RunState.READY: "Ready",
+    RunState.FAILED: "Failed",
+    RunState.CANCELLED: "Cancelled",
+    RunState.UNKNOWN: "Checking whether it started",
+}
+
+
+def usd(amount: Decimal) -> str:
+    """Return an amount in dollars, with cents; below ten cents with tenths of a cent."""
+    places = Decimal("0.001") if 0 < abs(amount) < Decimal("0.1") else Decimal("0.01")
+    text = f"{amount.quantize(places, ROUND_HALF_UP):f}"
+    if places == Decimal("0.001") and text.endswith("0"):
+        text = text[:-1]
+    return f"${text}"
+
+
+def price_range(estimate: Estimate) -> str:
+    """Return a price range in words."""
+    low, high = usd(estimate.low_usd), usd(estimate.high_usd)
+    return f"about {low}" if low == high else f"{low} to {high}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in the unit that fits."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def time_range(estimate: Estimate) -> str:
+    """Return a time range in words."""
+    low, high = duration(estimate.low_seconds), duration(estimate.high_seconds)
+    if low == high:
+        return f"about {low}"
+    low_unit, high_unit = low.split()[-1], high.split()[-1]
+    if low_unit == high_unit and " h " not in high:
+        low = low.rsplit(" ", 1)[0]
+    return f"{low} to {high}"
+
+
+def file_size(count: int) -> str:
+    """Return a size in bytes as KB, MB or GB (powers of ten)."""
+    if count < 1_000_000:
+        return f"{max(1, round(count / 1000))} KB"
+    if count < 1_000_000_000:
+        return f"{count / 1_000_000:.1f} MB"
+    return f"{count / 1_000_000_000:.2f} GB"
+
+
+def when(moment: datetime) -> str:
+    """Return a moment in local time, day and minute."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def run_words(run: Run) -> str:
+    """Return where a run stands, in a few words."""
+    if run.state is RunState.TRAINING and run.step is not None and run.total:
+        return f"Training {run.step:,} of {run.total:,}"
+    if run.state is RunState.TRAINING and run.stage:
+        return run.stage
+    return STATE_WORDS[run.state]
+
+
+def run_share(run: Run) -> float | None:
+    """Return how much of a run is done, from 0 to 1, or None when that is not known."""
+    fixed = {
+        RunState.PACKAGING: 0.02,
+        RunState.UPLOADING: 0.05,
+        RunState.LAUNCHING: 0.08,
+        RunState.QUEUED: 0.1,
+        RunState.COLLECTING: 0.93,
+        RunState.PUBLISHING: 0.97,
+        RunState.READY: 1.0,
+    }
+    if run.state is RunState.TRAINING:
+        return 0.1 + 0.82 * (run.step / run.total) if run.step and run.total else 0.1
+    return fixed.get(run.state)
