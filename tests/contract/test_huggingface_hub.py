@@ -195,6 +195,7 @@ def test_publish_makes_one_commit_when_sent_twice(
 
     assert first.commit == second.commit
     assert practice.commits() == 1
+    assert practice.hub_app.count("POST", "/preupload/") == 1
 
 
 def test_publish_makes_a_new_commit_when_a_picture_leaves_the_card(

@@ -105,9 +105,8 @@ def together() -> Iterator[Together]:
             order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             state.orders.append({"path": self.path, **order})
             state.agents.append(self.headers.get("User-Agent", ""))
-            if state.reply.hang:
-                state.release.wait(20)
-            if state.reply.drop or state.reply.hang:
+            gone = state.reply.hang and state.release.wait(5)
+            if state.reply.drop or gone:
                 self.close_connection = True
                 return
             self._answer(state.reply)
