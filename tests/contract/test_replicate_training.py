@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from loopback import Answer, as_json
 from replicate_double import TOKEN, WEIGHTS, ReplicateDouble, weights_tar
-from training_contract import NONCE, TrainingBackendContract, make_archive
+from training_contract import NONCE, SINCE, TrainingBackendContract, make_archive
 
 from fluxlora_desktop.backends.replicate.training import ReplicateTraining
 from fluxlora_desktop.domain.errors import (
@@ -19,7 +19,7 @@ from fluxlora_desktop.domain.errors import (
     WeightsError,
 )
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.domain.training import RemoteRun, RemoteState, RunSnapshot
+from fluxlora_desktop.domain.training import Mark, RemoteRun, RemoteState, RunSnapshot
 
 
 class ReplicateService:
@@ -114,6 +114,27 @@ class TestReplicateTraining(TrainingBackendContract):
         service.change(run, status=word, logs=None, metrics={}, output=None)
 
         assert service.backend.poll(run).state is state
+
+    def test_find_turns_pages_until_they_are_older(self, service, spec, ready, ctx) -> None:
+        service.backend.submit(spec, *ready, NONCE)
+        other = {"id": "newer", "status": "starting", "created_at": "2030-01-01T00:00:00Z"}
+        following = f"{service.double.api.url}/v1/trainings?cursor=2"
+        page = as_json({"results": [other], "next": following})
+        service.double.api.next("GET", r"/v1/trainings$", page)
+        second = as_json({"results": service.double.trainings, "next": following})
+        service.double.api.route("GET", r"/v1/trainings\?cursor=2$", second)
+
+        found = service.backend.find(Mark(NONCE), datetime(2029, 1, 1, tzinfo=UTC), ctx)
+
+        assert found.complete
+        assert [run.id for run in found.runs] == ["train0"]
+
+    def test_find_does_not_follow_a_page_to_another_host(self, service, ctx) -> None:
+        page = as_json({"results": [], "next": "https://example.com/v1/trainings?cursor=2"})
+        service.double.api.next("GET", r"/v1/trainings$", page)
+
+        with pytest.raises(UnexpectedReply):
+            service.backend.find(Mark(NONCE), SINCE, ctx)
 
     def test_poll_tells_the_charge_when_the_run_ended(self, service, spec, ready) -> None:
         run = service.backend.submit(spec, *ready, NONCE)

@@ -14,6 +14,7 @@ from patient_context import PatientContext
 from fluxlora_desktop.domain.datasets import Archive
 from fluxlora_desktop.domain.errors import (
     AppError,
+    JobCancelled,
     OutcomeUnknown,
     PaymentRequired,
     ServiceBusy,
@@ -81,6 +82,12 @@ class TrainingBackendContract:
         last = [event for event in ctx.events if isinstance(event, Transferred)][-1]
 
         assert last.done == last.total == 2_500_002
+
+    def test_upload_stops_when_the_owner_stops_it(self, service, tmp_path: Path, ctx) -> None:
+        ctx.cancelled = True
+
+        with pytest.raises(JobCancelled):
+            service.backend.upload(make_archive(tmp_path), NONCE, ctx)
 
     def test_launch_is_one_post_and_can_be_followed_to_its_end(self, service, spec, ready) -> None:
         run = service.backend.submit(spec, *ready, NONCE)
