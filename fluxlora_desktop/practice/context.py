@@ -12,7 +12,7 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 @dataclass(frozen=True, slots=True)
 class PracticeContext:
-    """One service's surroundings; built after its two ports are bound, so the addresses are true."""
+    """One service's surroundings, built once its two ports are bound and the addresses known."""
 
     state_dir: Path
     """A folder of this service's own, which outlives the process."""
