@@ -1,0 +1,96 @@
+"""Thumbnails: decoded in the background, upright, as large as asked, never twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pytestqt.qtbot import QtBot
+
+from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+
+
+@pytest.fixture
+def jobs(qtbot: QtBot) -> Iterator[JobRunner]:
+    runner = JobRunner()
+    yield runner
+    assert runner.shutdown()
+    runner.deleteLater()
+
+
+@pytest.fixture
+def thumbs(jobs: JobRunner) -> ThumbLoader:
+    return ThumbLoader(jobs)
+
+
+def make_photo(path: Path, size: tuple[int, int], *, orientation: int = 1) -> Path:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", size, (200, 40, 40)).save(path, exif=exif)
+    return path
+
+
+def load(qtbot: QtBot, thumbs: ThumbLoader, path: Path, *, fill: bool = False) -> tuple[int, int]:
+    with qtbot.waitSignal(thumbs.ready, check_params_cb=lambda got: got == str(path)):
+        assert thumbs.get(path, 100, fill=fill) is None
+    pixmap = thumbs.get(path, 100, fill=fill)
+    assert pixmap is not None
+    ratio = pixmap.devicePixelRatio()
+    return round(pixmap.width() / ratio), round(pixmap.height() / ratio)
+
+
+def test_thumb_lies_inside_the_square_when_not_filling(
+    qtbot: QtBot, thumbs: ThumbLoader, tmp_path: Path
+) -> None:
+    assert load(qtbot, thumbs, make_photo(tmp_path / "wide.jpg", (800, 400))) == (100, 50)
+
+
+def test_thumb_covers_the_square_when_filling(
+    qtbot: QtBot, thumbs: ThumbLoader, tmp_path: Path
+) -> None:
+    photo = make_photo(tmp_path / "wide.jpg", (800, 400))
+    assert load(qtbot, thumbs, photo, fill=True) == (200, 100)
+
+
+def test_thumb_stands_upright_when_the_camera_was_turned(
+    qtbot: QtBot, thumbs: ThumbLoader, tmp_path: Path
+) -> None:
+    photo = make_photo(tmp_path / "turned.jpg", (800, 400), orientation=6)
+    assert load(qtbot, thumbs, photo) == (50, 100)
+
+
+def test_thumb_keeps_its_own_size_when_the_file_is_smaller(
+    qtbot: QtBot, thumbs: ThumbLoader, tmp_path: Path
+) -> None:
+    assert load(qtbot, thumbs, make_photo(tmp_path / "small.png", (30, 20))) == (30, 20)
+
+
+def test_thumb_is_decoded_once_when_asked_for_many_times(
+    qtbot: QtBot, thumbs: ThumbLoader, jobs: JobRunner, tmp_path: Path
+) -> None:
+    photo = make_photo(tmp_path / "one.jpg", (300, 300))
+    with qtbot.waitSignal(thumbs.ready):
+        for _ in range(5):
+            thumbs.get(photo, 100)
+        assert jobs.live() == 1
+    photo.unlink()
+    assert thumbs.get(photo, 100) is not None
+    assert jobs.live() <= 1
+
+
+def test_thumb_stays_away_when_the_file_is_no_picture_and_comes_when_it_is_written(
+    qtbot: QtBot, thumbs: ThumbLoader, jobs: JobRunner, tmp_path: Path
+) -> None:
+    path = tmp_path / "later.jpg"
+    path.write_bytes(b"not a picture")
+    with qtbot.waitSignal(thumbs.ready):
+        assert thumbs.get(path, 100) is None
+    qtbot.waitUntil(lambda: jobs.live() == 0)
+    assert thumbs.get(path, 100) is None
+    assert jobs.live() == 0
+    make_photo(path, (300, 300))
+    thumbs.forget(path)
+    assert load(qtbot, thumbs, path) == (100, 100)
