@@ -214,7 +214,7 @@ def prepare(extra: str = "", venv_name: str = ".venv") -> Path:
     what = "the app" + (f" and its {extra} tools" if extra else "")
     say(f"Installing what {what} need{'' if extra else 's'} (the first time takes a minute or two)")
     target = f".[{extra}]" if extra else "."
-    flags = ("--quiet", "--disable-pip-version-check", "-c", "constraints.txt")
+    flags = ("-qq", "--disable-pip-version-check", "-c", "constraints.txt")
     if call(python, "-m", "pip", "install", *flags, "-e", target) != 0:
         raise Stop(
             "pip could not install what is needed; its lines above say what failed.\n"

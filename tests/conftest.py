@@ -1,0 +1,159 @@
+"""Guards of every test: loopback only, an own home, no real token, no real keyring."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import PasswordDeleteError
+from PySide6.QtCore import QStandardPaths
+
+_CONNECT, _CONNECT_EX = socket.socket.connect, socket.socket.connect_ex
+_SENDTO, _GETADDRINFO = socket.socket.sendto, socket.getaddrinfo
+_FOREIGN_VARIABLES = ("REPLICATE_", "HF_", "HUGGINGFACE_", "HUGGING_FACE_", "TOGETHER_")
+_HOME_VARIABLES = {
+    "HOME": "",
+    "USERPROFILE": "",
+    "APPDATA": "AppData/Roaming",
+    "LOCALAPPDATA": "AppData/Local",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_STATE_HOME": ".local/state",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --full, for sweeps that try every case instead of a fair sample."""
+    parser.addoption("--full", action="store_true", help="try every case of the long sweeps")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the heavy tests last, so that a slip shows within seconds."""
+    items.sort(key=lambda item: item.get_closest_marker("heavy") is not None)
+
+
+@pytest.fixture(scope="session")
+def full_sweep(request: pytest.FixtureRequest) -> bool:
+    """Say whether the long sweeps try every case (--full)."""
+    return bool(request.config.getoption("--full"))
+
+
+class MemoryKeyring(KeyringBackend):
+    """A keyring that lives as long as one test."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        self._passwords: dict[tuple[str, str], str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self._passwords.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._passwords[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if self._passwords.pop((service, username), None) is None:
+            raise PasswordDeleteError(username)
+
+
+@pytest.fixture(autouse=True)
+def memory_keyring() -> MemoryKeyring:
+    """Give each test an empty keyring in memory; the person's own is never asked."""
+    backend = MemoryKeyring()
+    keyring.set_keyring(backend)
+    return backend
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    QStandardPaths.setTestModeEnabled(True)
+    yield tmp_path_factory.mktemp("homes")
+    QStandardPaths.setTestModeEnabled(False)
+
+
+@pytest.fixture(scope="session")
+def _runtime_dir() -> Iterator[Path]:
+    # Sockets live here: pytest's own folders are too long for an address of 108 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="flux-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+_numbers = count()
+
+
+@pytest.fixture(autouse=True)
+def home(_homes: Path, _runtime_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test, and the programs it starts, an empty home and no account or proxy."""
+    folder = _homes / str(next(_numbers))
+    folder.mkdir()
+    for name, place in _HOME_VARIABLES.items():
+        monkeypatch.setenv(name, str(folder / place))
+    for name in os.environ:
+        if name.startswith(_FOREIGN_VARIABLES) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(_runtime_dir))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    return folder
+
+
+def is_local(host: object) -> bool:
+    """Say whether a host name or address is this computer's loopback."""
+    text = host.decode() if isinstance(host, bytes) else host
+    if text is None or text in {"", "localhost"}:
+        return True
+    try:
+        return ipaddress.ip_address(str(text).split("%", 1)[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    outside: list[object] = []
+
+    def refuse_unless_local(host: object) -> None:
+        if not is_local(host):
+            outside.append(host)
+            raise ConnectionRefusedError(f"tests stay on this computer, not {host!r}")
+
+    def check(handle: socket.socket, address: object) -> None:
+        if handle.family in {socket.AF_INET, socket.AF_INET6} and isinstance(address, tuple):
+            refuse_unless_local(address[0])
+
+    def connect(self: socket.socket, address: object) -> None:
+        check(self, address)
+        _CONNECT(self, address)  # type: ignore[arg-type]  # the guard sees any address
+
+    def connect_ex(self: socket.socket, address: object) -> int:
+        check(self, address)
+        return _CONNECT_EX(self, address)  # type: ignore[arg-type]  # the guard sees any address
+
+    def sendto(self: socket.socket, data: bytes, *rest: object) -> int:
+        check(self, rest[-1])
+        return _SENDTO(self, data, *rest)  # type: ignore[call-overload, no-any-return]  # passes on
+
+    def getaddrinfo(host: object, *rest: object, **named: object) -> object:
+        refuse_unless_local(host)
+        return _GETADDRINFO(host, *rest, **named)  # type: ignore[arg-type]  # passes on
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", connect_ex)
+    monkeypatch.setattr(socket.socket, "sendto", sendto)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    if outside:
+        pytest.fail(f"the test tried to reach {', '.join(map(repr, outside))}")
