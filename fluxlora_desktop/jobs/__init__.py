@@ -1,0 +1,1 @@
+"""Background work: the only place where threads meet Qt."""
