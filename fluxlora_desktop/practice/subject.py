@@ -141,7 +141,7 @@ def _in_common_colours(pictures: list[Image.Image]) -> list[Image.Image]:
     sheet = Image.new("RGB", (_LOOK_EDGE, _LOOK_EDGE * len(pictures)))
     for place, picture in enumerate(pictures):
         sheet.paste(picture.resize((_LOOK_EDGE, _LOOK_EDGE)), (0, place * _LOOK_EDGE))
-    palette = sheet.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE, kmeans=1)
+    palette = sheet.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
     return [
         picture.filter(ImageFilter.GaussianBlur(0.7)).quantize(
             palette=palette, dither=Image.Dither.NONE
