@@ -1,0 +1,1 @@
+"""Practice Replicate: files, models, trainings and pictures over its HTTP API."""
