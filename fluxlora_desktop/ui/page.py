@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QUndoStack
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from fluxlora_desktop.ui.widgets import label, retint, row
@@ -13,9 +14,11 @@ class Page(QWidget):
 
     `go(str, object)` asks the window for another page, with what it shall show there (a run, a
     Lora, a picture request, or None). The window hands `arrive` what another page sent along.
+    `undo_stack` is what the Edit menu works on, where a page has one.
     """
 
     go = Signal(str, object)
+    undo_stack: QUndoStack | None = None
 
     def __init__(self, name: str, title: str) -> None:
         super().__init__()

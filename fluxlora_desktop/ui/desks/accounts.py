@@ -1,0 +1,234 @@
+"""The accounts desk: tokens checked, kept and forgotten; what was spent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from functools import partial
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from fluxlora_desktop.domain.errors import (
+    AppError,
+    CredentialError,
+    SecretStoreError,
+    TokenMissing,
+)
+from fluxlora_desktop.domain.money import Certainty, Charge
+from fluxlora_desktop.domain.ports import JobContext, SecretStore
+from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.desks.base import Desk
+from fluxlora_desktop.workflows.tools import Tools
+
+
+class AccountStatus(StrEnum):
+    """How an account stands."""
+
+    UNKNOWN = "unknown"
+    NONE = "none"
+    CHECKING = "checking"
+    CONNECTED = "connected"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """What a person needs to know to connect a service."""
+
+    key: str
+    title: str
+    purpose: str
+    rights: str
+    token_page: str
+    placeholder: str
+
+
+SERVICES: tuple[ServiceFacts, ...] = (
+    ServiceFacts(
+        "replicate",
+        "Replicate",
+        "Trains your LoRA and makes pictures with it.",
+        "Any API token of your account. Trainings and pictures are billed there.",
+        "https://replicate.com/account/api-tokens",
+        "r8_…",
+    ),
+    ServiceFacts(
+        "huggingface",
+        "Hugging Face",
+        "Keeps your LoRA in a repo of your own.",
+        "A fine-grained token with write access to repos under your name.",
+        "https://huggingface.co/settings/tokens/new?ownUserPermissions=repo.write"
+        "&tokenType=fineGrained",
+        "hf_…",
+    ),
+    ServiceFacts(
+        "together",
+        "Together",
+        "Makes pictures: FLUX.2 with LoRAs, others without.",
+        "Any API key of your account. Pictures are billed there.",
+        "https://api.together.ai/settings/api-keys",
+        "API key",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """One service's account as the screens show it; `lasting` is false while only in memory."""
+
+    service: str
+    status: AccountStatus
+    name: str = ""
+    note: str = ""
+    lasting: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What was spent in US dollars: in all, this month, and what may have been charged."""
+
+    total: Decimal
+    month: Decimal
+    maybe: Decimal
+    charges: tuple[Charge, ...]
+
+
+class AccountDesk(Desk):
+    """Holds the accounts; `changed(AccountState)` for each step, `spending_ready(Spending)`."""
+
+    changed = Signal(object)
+    spending_ready = Signal(object)
+
+    def __init__(
+        self,
+        tools: Tools,
+        jobs: JobRunner,
+        secrets: SecretStore,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(tools, jobs, parent)
+        self._secrets = secrets
+        self._states = {
+            facts.key: AccountState(facts.key, AccountStatus.UNKNOWN) for facts in SERVICES
+        }
+
+    @property
+    def lasting(self) -> bool:
+        """Tell whether tokens outlive the app."""
+        return self._secrets.persistent
+
+    def state(self, service: str) -> AccountState:
+        """Return how an account stands."""
+        return self._states[service]
+
+    def any_connected(self) -> bool:
+        """Tell whether any account is connected."""
+        return any(s.status is AccountStatus.CONNECTED for s in self._states.values())
+
+    def check_all(self) -> None:
+        """Ask every service whose token is stored."""
+        for facts in SERVICES:
+            self.check(facts.key)
+
+    def check(self, service: str) -> None:
+        """Ask one service whose token is stored."""
+        self._set(AccountState(service, AccountStatus.CHECKING, lasting=self.lasting))
+        self._start_check(service, partial(self._check, service))
+
+    def connect_account(self, service: str, secret: Secret) -> None:
+        """Check a token that was typed or pasted, and keep it when the service accepts it."""
+        if not secret:
+            return
+        self._set(AccountState(service, AccountStatus.CHECKING, lasting=self.lasting))
+        self._start_check(service, partial(self._connect, service, secret))
+
+    def _start_check(self, service: str, work: object) -> None:
+        assert callable(work)
+        self._run(
+            f"Check {service}",
+            work,
+            lane="network",
+            done=self._set,
+            failed=partial(self._on_failed, service),
+        )
+
+    def _connect(self, service: str, secret: Secret, ctx: JobContext) -> AccountState:
+        before = self._secrets.get(service)
+        self._secrets.put(service, secret)
+        try:
+            return self._check(service, ctx)
+        except CredentialError:
+            if before is None:
+                self._secrets.forget(service)
+            else:
+                self._secrets.put(service, before)
+            raise
+
+    def _check(self, service: str, _ctx: JobContext) -> AccountState:
+        if self._secrets.get(service) is None:
+            return AccountState(service, AccountStatus.NONE, lasting=self.lasting)
+        name, note = self._ask(service)
+        return AccountState(service, AccountStatus.CONNECTED, name, note, self.lasting)
+
+    def _ask(self, service: str) -> tuple[str, str]:
+        hub = self.tools.services.hub
+        if service == hub.key:
+            account = hub.whoami()
+            if account.can_write:
+                return account.name, account.note
+            return account.name, account.note or "This token cannot publish: it lacks write access."
+        for asked in (*self.tools.services.trainers, *self.tools.services.generators):
+            if asked.key == service:
+                found = asked.check()
+                return found.name, found.note
+        raise TokenMissing(service)
+
+    def _on_failed(self, service: str, error: object) -> None:
+        if isinstance(error, CredentialError):
+            status = AccountStatus.REJECTED
+        elif isinstance(error, SecretStoreError):
+            status = AccountStatus.NONE
+        else:
+            status = AccountStatus.UNREACHABLE
+        note = str(error) if isinstance(error, AppError) else ""
+        self._set(AccountState(service, status, note=note, lasting=self.lasting))
+        self.failed.emit(error)
+
+    def forget(self, service: str) -> None:
+        """Drop a token from the password store."""
+        self._run(
+            f"Forget {service}",
+            partial(self._forget, service),
+            lane="network",
+            done=self._set,
+        )
+
+    def _forget(self, service: str, _ctx: JobContext) -> AccountState:
+        self._secrets.forget(service)
+        return AccountState(service, AccountStatus.NONE, lasting=self.lasting)
+
+    def import_tokens(self, found: Mapping[str, Secret]) -> None:
+        """Check and keep tokens that a person chose to import."""
+        for service, secret in found.items():
+            if service in self._states:
+                self.connect_account(service, secret)
+
+    @Slot(object)
+    def _set(self, state: AccountState) -> None:
+        self._states[state.service] = state
+        self.changed.emit(state)
+
+    def load_spending(self) -> None:
+        """Add up what was spent; `spending_ready` brings it."""
+        self._run("Add up", self._spending, lane="details", done=self.spending_ready.emit)
+
+    def _spending(self, _ctx: JobContext) -> Spending:
+        ledger = self.tools.stores.ledger
+        charges = ledger.charges()
+        month = f"{self.tools.clock.now():%Y-%m}"
+        maybe = (c.amount_usd for c in charges if c.certainty is Certainty.MAYBE)
+        return Spending(ledger.total(), ledger.total(month=month), sum(maybe, Decimal(0)), charges)

@@ -1,0 +1,1 @@
+"""The Settings page, a part for each thing that can be set."""

@@ -1,0 +1,58 @@
+"""The addresses of the services, for those who use a proxy or a server of their own."""
+
+from __future__ import annotations
+
+from functools import partial
+from urllib.parse import urlsplit
+
+from PySide6.QtWidgets import QGridLayout, QLineEdit
+
+from fluxlora_desktop.ui.desks.accounts import SERVICES
+from fluxlora_desktop.ui.settings.preferences import Preferences
+from fluxlora_desktop.ui.widgets import Card, label
+
+
+class AddressesCard(Card):
+    """A field for each service; an empty field means the service's own address."""
+
+    def __init__(self, *, preferences: Preferences) -> None:
+        super().__init__()
+        self._preferences = preferences
+        self.body.addWidget(label("Addresses", "section"))
+        grid = QGridLayout()
+        grid.setColumnStretch(1, 1)
+        self.fields: dict[str, QLineEdit] = {}
+        for place, facts in enumerate(SERVICES):
+            name = label(facts.title, "strong")
+            field = QLineEdit(preferences.address(facts.key))
+            field.setPlaceholderText(preferences.default_address(facts.key))
+            field.setAccessibleName(f"Address of {facts.title}")
+            field.editingFinished.connect(partial(self._keep, facts.key))
+            name.setBuddy(field)
+            grid.addWidget(name, place, 0)
+            grid.addWidget(field, place, 1)
+            self.fields[facts.key] = field
+        self.body.addLayout(grid)
+        self.remark = label("", "caption", wrap=True)
+        self.body.addWidget(self.remark)
+        self._say()
+
+    def _keep(self, service: str) -> None:
+        text = self.fields[service].text().strip()
+        if text and not _is_address(text):
+            self._say(f"“{text}” is no web address. It was not kept.", "danger")
+            return
+        if text != self._preferences.address(service):
+            self._preferences.set_address(service, text)
+            self._say("Kept. The new address counts from the next start.", "ok")
+
+    def _say(self, words: str = "", role: str = "caption") -> None:
+        self.remark.setText(words or "Leave empty for the service's own address.")
+        self.remark.setProperty("role", role)
+        self.remark.style().polish(self.remark)
+
+
+def _is_address(text: str) -> bool:
+    parts = urlsplit(text)
+    local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and local))

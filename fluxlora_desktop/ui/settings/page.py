@@ -1,0 +1,184 @@
+"""Settings: accounts, spending, look, folders, addresses, about."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QLocale, Qt, Signal
+from PySide6.QtWidgets import QButtonGroup, QScrollArea, QWidget
+
+from fluxlora_desktop.ui.account_card import AccountCard
+from fluxlora_desktop.ui.desks.accounts import SERVICES, AccountDesk, Spending
+from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.settings.addresses import AddressesCard
+from fluxlora_desktop.ui.settings.preferences import Computer, Preferences
+from fluxlora_desktop.ui.theme import Scheme
+from fluxlora_desktop.ui.widgets import Card, button, clear, column, label, row
+from fluxlora_desktop.ui.wording import plural, usd, when
+
+_WIDEST = 860
+_CHARGES_SHOWN = 8
+_SCHEMES = ((Scheme.SYSTEM, "As the system"), (Scheme.LIGHT, "Light"), (Scheme.DARK, "Dark"))
+
+
+class SettingsPage(Page):
+    """One column of cards.
+
+    `open_requested(str)` for a web page, `reveal_requested(Path)` for a folder,
+    `import_requested()` for tokens from the environment or a file, `practice_requested()`.
+    """
+
+    open_requested = Signal(str)
+    reveal_requested = Signal(object)
+    import_requested = Signal()
+    practice_requested = Signal()
+
+    def __init__(
+        self, *, accounts: AccountDesk, preferences: Preferences, computer: Computer
+    ) -> None:
+        super().__init__("settings", "Settings")
+        self._accounts, self._preferences = accounts, preferences
+        self._computer = computer
+        self.hint.setText(
+            "Practice mode has settings of its own; nothing here touches your real accounts."
+            if computer.practice
+            else "Accounts, spending, look and folders."
+        )
+        inside = QWidget()
+        inside.setMaximumWidth(_WIDEST)
+        self.addresses = AddressesCard(preferences=preferences)
+        inside.setLayout(
+            column(
+                self._make_accounts(),
+                self._make_spending(),
+                self._make_look(),
+                self._make_storage(),
+                self.addresses,
+                self._make_about(),
+                None,
+                spacing=16,
+            )
+        )
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setWidget(inside)
+        self.area.setAccessibleName("Settings")
+        self.body.addWidget(self.area, 1)
+        accounts.spending_ready.connect(self._show_spending)
+
+    def shown(self) -> None:
+        """Add up what was spent again."""
+        self._accounts.load_spending()
+
+    def arrive(self, what: object) -> None:
+        """Bring the named account into view."""
+        card = next((c for c in self.cards if c.objectName() == f"account_{what}"), None)
+        if card is not None:
+            self.area.ensureWidgetVisible(card)
+            card.field.setFocus()
+
+    def _make_accounts(self) -> Card:
+        card = Card()
+        card.body.addWidget(label("Accounts", "section"))
+        place = self._computer.token_place
+        says = (
+            f"Tokens are kept in {place} and sent only to their own service."
+            if self._computer.lasting_tokens
+            else "This computer has no password store that the app can use: tokens are kept in "
+            "memory until the app closes. Nothing is written to disk."
+        )
+        card.body.addWidget(label(says, "muted", wrap=True))
+        self.cards = tuple(AccountCard(facts=facts, desk=self._accounts) for facts in SERVICES)
+        for account in self.cards:
+            account.open_requested.connect(self.open_requested)
+            card.body.addWidget(account)
+        importing = button("Import from environment or .env…", role="link")
+        importing.clicked.connect(self.import_requested)
+        practising = button("Practise with sample photos", role="link")
+        practising.clicked.connect(self.practice_requested)
+        practising.setVisible(not self._computer.practice)
+        importing.setVisible(not self._computer.practice)
+        card.body.addLayout(row(importing, practising, None))
+        return card
+
+    def _make_spending(self) -> Card:
+        card = Card()
+        card.body.addWidget(label("Spending", "section"))
+        self.spent = label("", wrap=True)
+        self._charges = column(spacing=4)
+        card.body.addWidget(self.spent)
+        card.body.addLayout(self._charges)
+        return card
+
+    def _show_spending(self, spending: Spending) -> None:
+        says = f"{usd(spending.month)} this month, {usd(spending.total)} in all."
+        if spending.maybe:
+            says += f" {usd(spending.maybe)} of it may have been charged: the answer was lost."
+        if self._computer.practice:
+            says += " Practice money: nothing was really charged."
+        self.spent.setText(says)
+        clear(self._charges)
+        for charge in spending.charges[:_CHARGES_SHOWN]:
+            what = f"{charge.kind.capitalize()} · {charge.note}" if charge.note else charge.kind
+            amount = label(usd(charge.amount_usd), "strong")
+            self._charges.addLayout(
+                row(label(when(charge.at), "caption"), label(what, "muted"), None, amount)
+            )
+        more = len(spending.charges) - _CHARGES_SHOWN
+        if more > 0:
+            self._charges.addWidget(label(f"and {plural(more, 'earlier charge')}", "caption"))
+
+    def _make_look(self) -> Card:
+        card = Card()
+        card.body.addWidget(label("Look", "section"))
+        self.schemes = QButtonGroup(self)
+        buttons = row(spacing=4)
+        for place, (scheme, words) in enumerate(_SCHEMES):
+            choice = button(words, role="quiet")
+            choice.setCheckable(True)
+            choice.setChecked(self._preferences.scheme() is scheme)
+            self.schemes.addButton(choice, place)
+            buttons.addWidget(choice)
+        buttons.addStretch(1)
+        self.schemes.idClicked.connect(self._on_scheme)
+        card.body.addLayout(buttons)
+        return card
+
+    def _on_scheme(self, place: int) -> None:
+        self._preferences.set_scheme(_SCHEMES[place][0])
+
+    def _make_storage(self) -> Card:
+        card = Card()
+        card.body.addWidget(label("Storage", "section"))
+        for words, path in (
+            ("Library", self._computer.data_dir),
+            ("Logs", self._computer.logs_dir),
+        ):
+            where = label(str(path), "muted", wrap=True)
+            where.setTextInteractionFlags(
+                Qt.TextInteractionFlag.TextSelectableByMouse
+                | Qt.TextInteractionFlag.TextSelectableByKeyboard
+            )
+            where.setAccessibleName(f"{words}: {path}")
+            opening = button("Open the folder")
+            opening.setAccessibleName(f"Open the folder of the {words.lower()}")
+            opening.clicked.connect(lambda _checked=False, p=path: self.reveal_requested.emit(p))
+            line = row(label(words, "strong"), where, opening, spacing=12)
+            line.setStretch(1, 1)
+            card.body.addLayout(line)
+        says = (
+            "Photos, captions, weights and pictures stay here in open formats. "
+            "Tokens are never written to these folders."
+        )
+        card.body.addWidget(label(says, "caption", wrap=True))
+        return card
+
+    def _make_about(self) -> Card:
+        card = Card()
+        card.body.addWidget(label("About", "section"))
+        says = (
+            f"FluxLoRA Desktop {self._computer.version} · Qt for Python under the LGPL · "
+            f"{QLocale.system().name()}"
+        )
+        card.body.addWidget(label(says, "muted", wrap=True))
+        return card

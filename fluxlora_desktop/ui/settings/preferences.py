@@ -1,0 +1,40 @@
+"""What the Settings page reads and writes; `app.py` joins it to the computer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from fluxlora_desktop.ui.theme import Scheme
+
+
+class Preferences(Protocol):
+    """The choices that outlive the app; never secrets."""
+
+    def scheme(self) -> Scheme:
+        """Return the chosen look."""
+
+    def set_scheme(self, scheme: Scheme) -> None:
+        """Keep and show another look."""
+
+    def address(self, service: str) -> str:
+        """Return the address of a service that a person gave, or ""."""
+
+    def set_address(self, service: str, address: str) -> None:
+        """Keep an address; "" goes back to the service's own."""
+
+    def default_address(self, service: str) -> str:
+        """Return the service's own address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computer:
+    """Facts of this computer for Settings: folders, and whether tokens outlive the app."""
+
+    data_dir: Path
+    logs_dir: Path
+    version: str
+    practice: bool
+    lasting_tokens: bool
+    token_place: str

@@ -1,0 +1,209 @@
+"""The main window: the sidebar, the page in front, the bars, the menus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, Qt, QUrl, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
+
+from fluxlora_desktop.domain.runs import Run
+from fluxlora_desktop.ui.bars import NoticeBar, UndoBar
+from fluxlora_desktop.ui.desks.runs import RunDesk
+from fluxlora_desktop.ui.notices import BILLING_PAGES, Action, Notice
+from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.sidebar import PLACES, Sidebar
+from fluxlora_desktop.ui.theme import Theme
+from fluxlora_desktop.ui.widgets import column, label, retint, row
+from fluxlora_desktop.ui.wording import run_share
+
+SMALLEST = (960, 640)
+FIRST_SIZE = (1280, 820)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowState:
+    """What is restored at the next start."""
+
+    geometry: QByteArray
+    place: str
+
+
+class MainWindow(QMainWindow):
+    """The frame comes first and empty; `fill` brings the pages when the library is open.
+
+    `closing()` before the window goes, `reveal_requested(Path)`, `leave_practice_requested()`.
+    """
+
+    closing = Signal()
+    reveal_requested = Signal(object)
+    leave_practice_requested = Signal()
+
+    def __init__(
+        self,
+        *,
+        theme: Theme,
+        practice: bool,
+        open_page: Callable[[str], object] | None = None,
+    ) -> None:
+        super().__init__()
+        self.setObjectName("main_window")
+        self.setWindowTitle("FluxLoRA Desktop – Practice" if practice else "FluxLoRA Desktop")
+        self.setMinimumSize(*SMALLEST)
+        self.resize(*FIRST_SIZE)
+        self._theme = theme
+        self._open_page = open_page or (lambda url: QDesktopServices.openUrl(QUrl(url)))
+        self._makers: Mapping[str, Callable[[], Page]] = {}
+        self._pages: dict[str, Page] = {}
+        self._place = ""
+        self._runs: RunDesk | None = None
+        self.sidebar = Sidebar(practice=practice)
+        self.sidebar.chosen.connect(self.go_to)
+        self.sidebar.leave_practice_requested.connect(self.leave_practice_requested)
+        self.stack = QStackedWidget()
+        self._loading = label("Opening your library…", "muted")
+        self._loading.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.stack.addWidget(self._loading)
+        self.notices = NoticeBar()
+        self.notices.acted.connect(self._on_acted)
+        self.undo_bar = UndoBar()
+        bars = column(self.notices, self.undo_bar, spacing=8)
+        bars.setContentsMargins(24, 0, 24, 12)
+        right = column(self.stack, bars, spacing=0)
+        right.setStretch(0, 1)
+        inside = row(self.sidebar, right, spacing=0)
+        inside.setStretch(1, 1)
+        middle = QWidget()
+        middle.setLayout(inside)
+        self.setCentralWidget(middle)
+        self._make_menu()
+        theme.changed.connect(self._on_theme_changed)
+
+    def _make_menu(self) -> None:
+        bar = self.menuBar()
+        bar.setNativeMenuBar(True)
+        edit = bar.addMenu("&Edit")
+        self.undo_action = QAction("Undo", self)
+        self.undo_action.setShortcut(QKeySequence(QKeySequence.StandardKey.Undo))
+        self.undo_action.triggered.connect(self._undo)
+        self.redo_action = QAction("Redo", self)
+        self.redo_action.setShortcut(QKeySequence(QKeySequence.StandardKey.Redo))
+        self.redo_action.triggered.connect(self._redo)
+        edit.addActions([self.undo_action, self.redo_action])
+        go = bar.addMenu("&Go")
+        for name, words, _symbol in PLACES:
+            action = QAction(words, self)
+            action.triggered.connect(partial(self.go_to, name))
+            go.addAction(action)
+        app = bar.addMenu("&Window")
+        self.close_action = QAction("Close", self)
+        self.close_action.setShortcut(QKeySequence(QKeySequence.StandardKey.Close))
+        self.close_action.triggered.connect(self.close)
+        app.addAction(self.close_action)
+
+    def fill(self, makers: Mapping[str, Callable[[], Page]], runs: RunDesk, first: str) -> None:
+        """Take the pages, each made when it is first shown, and show the first."""
+        self._makers = makers
+        self._runs = runs
+        runs.listed.connect(self._on_runs)
+        runs.changed.connect(self._on_runs)
+        runs.ended.connect(self._on_run_ended)
+        self._on_runs()
+        self.go_to(first)
+
+    def page(self, name: str) -> Page:
+        """Return a page, making it if it was not shown yet."""
+        if name not in self._pages:
+            page = self._makers[name]()
+            page.go.connect(self.go_to)
+            self._pages[name] = page
+            self.stack.addWidget(page)
+        return self._pages[name]
+
+    def place(self) -> str:
+        """Return the name of the page in front."""
+        return self._place
+
+    def go_to(self, name: str, what: object = None) -> None:
+        """Bring a page to the front, with what it shall show."""
+        if name not in self._makers:
+            return
+        page = self.page(name)
+        self._place = name
+        self.stack.setCurrentWidget(page)
+        self.sidebar.show_place(name)
+        page.shown()
+        if what is not None and not isinstance(what, bool):
+            page.arrive(what)
+
+    def forget_page(self, name: str) -> None:
+        """Let a page go, so that it is made anew when it is shown again."""
+        page = self._pages.pop(name, None)
+        if page is not None:
+            self.stack.removeWidget(page)
+            page.deleteLater()
+
+    def open_web_page(self, url: str) -> None:
+        """Open a web page in the person's browser."""
+        if url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+            self._open_page(url)
+
+    def _on_runs(self, _run: object = None) -> None:
+        if self._runs is None:
+            return
+        shares = [run_share(run) or 0.0 for run in self._runs.runs() if run.open]
+        self.sidebar.show_runs(len(shares), max(shares, default=0.0))
+
+    def _on_run_ended(self, run: Run) -> None:
+        words = {
+            "ready": f"{run.plan.name} is ready.",
+            "failed": f"{run.plan.name} failed. Look at Runs for why and what to do.",
+            "cancelled": f"{run.plan.name} was cancelled.",
+        }
+        if self._place != "runs" or run.state.value == "ready":
+            self.notices.say(words[run.state.value])
+
+    def _on_acted(self, notice: Notice) -> None:
+        if notice.action is Action.SETTINGS:
+            self.go_to("settings", notice.target)
+        elif notice.action is Action.BILLING:
+            self.open_web_page(BILLING_PAGES[notice.target])
+        elif notice.action is Action.RUNS:
+            self.go_to("runs")
+        elif notice.action is Action.DATA_FOLDER:
+            self.reveal_requested.emit(Path(notice.target))
+        elif notice.action is Action.RETRY and self._place in self._pages:
+            self._pages[self._place].shown()
+
+    def _undo(self) -> None:
+        page = self._pages.get(self._place)
+        stack = page.undo_stack if page is not None else None
+        if stack is not None and stack.canUndo():
+            stack.undo()
+        else:
+            self.undo_bar.undo()
+
+    def _redo(self) -> None:
+        page = self._pages.get(self._place)
+        stack = page.undo_stack if page is not None else None
+        if stack is not None:
+            stack.redo()
+
+    def _on_theme_changed(self) -> None:
+        self.sidebar.retint()
+        retint(self)
+        for page in self._pages.values():
+            page.on_theme_changed()
+
+    def state(self) -> WindowState:
+        """Return what to restore at the next start."""
+        return WindowState(self.saveGeometry(), self._place)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Say that the window goes; trainings go on at their service."""
+        self.closing.emit()
+        super().closeEvent(event)
