@@ -1,4 +1,4 @@
-"""What will become of a training, decided when it is created; times are in seconds of a real one."""
+"""The fate of a training, decided when it is created; all times are seconds of a real one."""
 
 from dataclasses import dataclass, replace
 from typing import Any
