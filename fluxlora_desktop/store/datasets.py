@@ -1,0 +1,188 @@
+"""Photos, captions, datasets and their frozen versions."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from fluxlora_desktop.domain.datasets import (
+    Dataset,
+    DatasetPhoto,
+    DatasetVersion,
+    Photo,
+    PhotoFacts,
+)
+from fluxlora_desktop.domain.ports import Clock
+from fluxlora_desktop.store.database import Database
+from fluxlora_desktop.store.rows import columns_of, fields_from
+from fluxlora_desktop.store.schema import (
+    CaptionRow,
+    DatasetPhotoRow,
+    DatasetRow,
+    DatasetVersionRow,
+    DismissalRow,
+    PhotoRow,
+    VersionPhotoRow,
+)
+
+
+class SqlDatasetStore:
+    """Fills the port `DatasetStore`; an unknown dataset raises `KeyError`."""
+
+    def __init__(self, *, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def put_photo(self, photo: Photo) -> None:
+        """Keep a photo's facts; the same photo twice is one row."""
+        columns = columns_of(photo.facts, without=("dhash", "notes")) | {
+            "sha256": photo.sha256,
+            "name": photo.name,
+            "size_bytes": photo.size_bytes,
+            "dhash": f"{photo.facts.dhash:016x}",
+            "notes": list(photo.facts.notes),
+        }
+        with self._database.write() as session:
+            session.merge(PhotoRow(**columns))
+
+    def photo(self, sha256: str) -> Photo | None:
+        """Return a photo by its hash."""
+        with self._database.read() as session:
+            row = session.get(PhotoRow, sha256)
+            return None if row is None else _photo(row)
+
+    def create(self) -> Dataset:
+        """Make an empty dataset."""
+        now = self._clock.now()
+        made = Dataset(id=secrets.token_hex(8), created_at=now)
+        with self._database.write() as session:
+            session.add(DatasetRow(id=made.id, trigger_word=made.trigger_word, created_at=now))
+        return made
+
+    def get(self, dataset_id: str) -> Dataset:
+        """Return a dataset with its photos in order."""
+        with self._database.read() as session:
+            return _dataset(session, dataset_id)
+
+    def set_photos(self, dataset_id: str, hashes: Sequence[str]) -> None:
+        """Say which photos are in the set, in which order; captions stay with their photos."""
+        with self._database.write() as session:
+            _row(session, dataset_id)
+            session.execute(delete(DatasetPhotoRow).where(DatasetPhotoRow.dataset_id == dataset_id))
+            session.add_all(
+                DatasetPhotoRow(dataset_id=dataset_id, photo_sha256=sha256, position=position)
+                for position, sha256 in enumerate(dict.fromkeys(hashes))
+            )
+
+    def set_caption(self, dataset_id: str, sha256: str, caption: str) -> None:
+        """Keep a caption; it survives the photo's removal from the set."""
+        with self._database.write() as session:
+            _row(session, dataset_id)
+            session.merge(CaptionRow(dataset_id=dataset_id, photo_sha256=sha256, caption=caption))
+
+    def set_trigger(self, dataset_id: str, word: str) -> None:
+        """Keep the trigger word."""
+        with self._database.write() as session:
+            _row(session, dataset_id).trigger_word = word
+
+    def dismiss(self, dataset_id: str, finding: str, dismissed: bool = True) -> None:
+        """Remember that a finding was dismissed, or forget it; the key is `what:photo:photo`."""
+        key = {"dataset_id": dataset_id, "finding": finding}
+        with self._database.write() as session:
+            _row(session, dataset_id)
+            if dismissed:
+                session.execute(insert(DismissalRow).values(**key).on_conflict_do_nothing())
+            else:
+                session.execute(delete(DismissalRow).filter_by(**key))
+
+    def freeze(self, dataset_id: str, findings: Sequence[str]) -> DatasetVersion:
+        """Keep the dataset as it stands now, for good."""
+        version_id = secrets.token_hex(8)
+        with self._database.write() as session:
+            dataset = _dataset(session, dataset_id)
+            session.add(
+                DatasetVersionRow(
+                    id=version_id,
+                    dataset_id=dataset_id,
+                    trigger_word=dataset.trigger_word,
+                    findings=list(findings),
+                    created_at=self._clock.now(),
+                )
+            )
+            session.flush()
+            session.add_all(
+                VersionPhotoRow(
+                    version_id=version_id,
+                    position=position,
+                    photo_sha256=item.photo.sha256,
+                    caption=item.caption,
+                )
+                for position, item in enumerate(dataset.photos)
+            )
+        return self.version(version_id)
+
+    def version(self, version_id: str) -> DatasetVersion:
+        """Return a frozen version; raises `KeyError`."""
+        with self._database.read() as session:
+            row = session.get(DatasetVersionRow, version_id)
+            if row is None:
+                raise KeyError(version_id)
+            photos = session.execute(
+                select(PhotoRow, VersionPhotoRow.caption)
+                .join(VersionPhotoRow, VersionPhotoRow.photo_sha256 == PhotoRow.sha256)
+                .where(VersionPhotoRow.version_id == version_id)
+                .order_by(VersionPhotoRow.position)
+            ).all()
+            return DatasetVersion(
+                id=row.id,
+                dataset_id=row.dataset_id,
+                photos=tuple(DatasetPhoto(_photo(photo), caption) for photo, caption in photos),
+                trigger_word=row.trigger_word,
+                findings=tuple(row.findings),
+                created_at=row.created_at,
+            )
+
+
+def _row(session: Session, dataset_id: str) -> DatasetRow:
+    row = session.get(DatasetRow, dataset_id)
+    if row is None:
+        raise KeyError(dataset_id)
+    return row
+
+
+def _dataset(session: Session, dataset_id: str) -> Dataset:
+    row = _row(session, dataset_id)
+    photos = session.execute(
+        select(PhotoRow, CaptionRow.caption)
+        .join(DatasetPhotoRow, DatasetPhotoRow.photo_sha256 == PhotoRow.sha256)
+        .outerjoin(
+            CaptionRow,
+            (CaptionRow.photo_sha256 == PhotoRow.sha256) & (CaptionRow.dataset_id == dataset_id),
+        )
+        .where(DatasetPhotoRow.dataset_id == dataset_id)
+        .order_by(DatasetPhotoRow.position)
+    ).all()
+    dismissed = session.scalars(
+        select(DismissalRow.finding).where(DismissalRow.dataset_id == dataset_id)
+    ).all()
+    return Dataset(
+        id=row.id,
+        photos=tuple(DatasetPhoto(_photo(photo), caption or "") for photo, caption in photos),
+        trigger_word=row.trigger_word,
+        dismissed=frozenset(dismissed),
+        created_at=row.created_at,
+    )
+
+
+def _photo(row: PhotoRow) -> Photo:
+    facts = fields_from(row, PhotoFacts, without=("dhash", "notes"))
+    return Photo(
+        sha256=row.sha256,
+        name=row.name,
+        size_bytes=row.size_bytes,
+        facts=PhotoFacts(**facts, dhash=int(row.dhash, 16), notes=tuple(row.notes)),
+    )

@@ -1,0 +1,1 @@
+"""How a library of an older app becomes one of this app."""
