@@ -9,7 +9,7 @@ import binascii
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps, ImageStat
@@ -56,7 +56,7 @@ class _Look:
     photo: Image.Image
     matte: Image.Image
     clear: float
-    """How well the subject stands out, 0 to 1."""
+    """How well the subject stands out and agrees with the other photos, 0 to about 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,25 @@ def _look(photos: Iterable[bytes]) -> list[_Look]:
         return []
     small = [ImageOps.contain(picture, (_LOOK_EDGE, _LOOK_EDGE)) for picture in whole]
     counts = [_count(picture) for picture in _in_common_colours(small)]
-    often = [sum(min(1.0, 60 * c.inside[n]) for c in counts) / len(counts) for n in range(_COLOURS)]
     at_edges = [sum(c.edge[n] for c in counts) / len(counts) for n in range(_COLOURS)]
+    inside = [count.inside for count in counts]
+    for _ in range(2):
+        often = [
+            sum(min(1.0, 60 * shares[n]) for shares in inside) / len(inside)
+            for n in range(_COLOURS)
+        ]
+        looks = [
+            _judge(picture, count, often, at_edges)
+            for picture, count in zip(whole, counts, strict=True)
+        ]
+        inside = [
+            _shares(count.colours.histogram(look.matte.resize(count.colours.size).point(_half)))
+            for look, count in zip(looks, counts, strict=True)
+        ]
+    usual = [sum(shares[n] for shares in inside) / len(inside) for n in range(_COLOURS)]
     return [
-        _judge(picture, count, often, at_edges)
-        for picture, count in zip(whole, counts, strict=True)
+        replace(look, clear=look.clear + sum(map(min, shares, usual)))
+        for look, shares in zip(looks, inside, strict=True)
     ]
 
 
