@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-NO_TOKEN = "You did not pass a valid authentication token"
+NOT_SIGNED_IN = "You did not pass a valid authentication token"
 
 
 class Refusal(Exception):

@@ -64,7 +64,7 @@ class Files:
         )
         return JSONResponse(file_json(self._context, file), status_code=201)
 
-    async def list(self, request: Request) -> Response:
+    async def list_all(self, request: Request) -> Response:
         """List the files, newest first."""
         alive = [file for file in self._state.files if not self._expired(file)]
         return page(self._context, request, alive, lambda file: file_json(self._context, file))

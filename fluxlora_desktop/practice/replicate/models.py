@@ -75,7 +75,7 @@ class Models:
             return JSONResponse(public_model_json(PUBLIC_MODELS[name]))
         return JSONResponse(own_model_json(self._own(name)))
 
-    async def list(self, request: Request) -> Response:
+    async def list_all(self, request: Request) -> Response:
         """List all models that the token may see."""
         shown = [own_model_json(model) for model in self._state.models]
         shown += [public_model_json(model) for model in PUBLIC_MODELS.values()]
