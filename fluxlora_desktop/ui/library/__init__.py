@@ -1,0 +1,1 @@
+"""The Library page: Loras, where they are published, what can be done with them."""

@@ -1,0 +1,1 @@
+"""The Runs page: what is being trained, and how it stands."""

@@ -1,0 +1,115 @@
+"""The buttons of a run: main ones in a bar below, the others as links beside the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from fluxlora_desktop.ui.runs.actions import Ask, Offer
+from fluxlora_desktop.ui.widgets import button, clear, column, label, row
+
+_SYMBOLS = {
+    Ask.OPEN_AT_SERVICE: "link",
+    Ask.OPEN_ON_HUB: "link",
+    Ask.SHOW_IN_LIBRARY: "library",
+    Ask.REMOVE: "close",
+}
+_LIKELY = frozenset({Ask.LOOK_NOW, Ask.TRY_AGAIN, Ask.MAKE_PICTURES})
+
+
+class AskLinks(QWidget):
+    """Quiet buttons one below the other; `asked(Ask)`."""
+
+    asked = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offers: tuple[Offer, ...] = ()
+        self._lines = column(spacing=2)
+        self.setLayout(self._lines)
+
+    def show_offers(self, offers: Sequence[Offer]) -> None:
+        """Show what can be asked; buttons that stay keep the focus."""
+        if tuple(offers) == self._offers:
+            return
+        self._offers = tuple(offers)
+        clear(self._lines)
+        for offer in offers:
+            self._lines.addLayout(row(_button(offer, "link", self.asked.emit), None))
+        self.setVisible(bool(offers))
+
+
+class AskBar(QWidget):
+    """The main buttons at the lower right; a question takes their place.
+
+    `asked(Ask)` when a button is pressed, `confirmed(Ask)` when a question was answered with yes.
+    """
+
+    asked = Signal(object)
+    confirmed = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offers: tuple[Offer, ...] = ()
+        self._subject = ""
+        self._confirming: Ask | None = None
+        self._buttons = row()
+        self._question = label("", wrap=True)
+        self.keep = button("Keep training", self._on_keep)
+        self.confirm_button = button("Cancel the training", self._on_confirmed, role="danger")
+        asking = row(self._question, self.keep, self.confirm_button)
+        asking.setStretch(0, 1)
+        self._asking = QWidget()
+        self._asking.setLayout(asking)
+        self._asking.hide()
+        self._offered = QWidget()
+        self._offered.setLayout(self._buttons)
+        self.setLayout(column(self._offered, self._asking, margin=12))
+
+    def show_offers(self, subject: str, offers: Sequence[Offer]) -> None:
+        """Show a run's main buttons; a question about another run, or an old one, is dropped."""
+        stale = self._confirming not in {offer.ask for offer in offers}
+        if subject != self._subject or (self._confirming is not None and stale):
+            self._on_keep()
+        self._subject = subject
+        if tuple(offers) == self._offers:
+            return
+        self._offers = tuple(offers)
+        clear(self._buttons)
+        self._buttons.addStretch(1)
+        for place, offer in enumerate(reversed(offers)):
+            last = place == len(offers) - 1
+            role = "primary" if last and offer.ask in _LIKELY else ""
+            self._buttons.addWidget(_button(offer, role, self.asked.emit))
+        self.setVisible(bool(offers))
+
+    def confirm(self, ask: Ask, question: str) -> None:
+        """Ask before something that cannot be taken back."""
+        self._confirming = ask
+        self._question.setText(question)
+        self._asking.setAccessibleName(question)
+        self._offered.hide()
+        self._asking.show()
+        self.keep.setFocus()
+
+    def _on_keep(self) -> None:
+        self._confirming = None
+        self._asking.hide()
+        self._offered.show()
+
+    def _on_confirmed(self) -> None:
+        ask = self._confirming
+        self._on_keep()
+        if ask is not None:
+            self.confirmed.emit(ask)
+
+
+def _button(offer: Offer, role: str, clicked: Callable[[Ask], object]) -> QPushButton:
+    made = button(
+        offer.says, partial(clicked, offer.ask), role=role, symbol=_SYMBOLS.get(offer.ask, "")
+    )
+    made.setObjectName(f"run_{offer.ask.value}")
+    return made

@@ -1,0 +1,117 @@
+"""Paints one line of the list of runs: cover, name, stage, time left, a thin line of progress."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import (
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from fluxlora_desktop.ui.icons import pixmap
+from fluxlora_desktop.ui.runs.model import ROW_ROLE, RunRow
+from fluxlora_desktop.ui.theme import BODY, CAPTION, RADIUS, THUMB_RADIUS, color, font
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+
+_HEIGHT, _COVER, _PAD, _LINE = 68, 48, 10, 4
+
+
+class RunDelegate(QStyledItemDelegate):
+    """Paints a `RunRow`; thumbnails come from the loader, a placeholder stands in meanwhile."""
+
+    def __init__(self, thumbs: ThumbLoader, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._thumbs = thumbs
+
+    def sizeHint(
+        self, _option: QStyleOptionViewItem, _index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        """Return one height for every line."""
+        return QSize(_COVER * 4, _HEIGHT)
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        """Paint one line."""
+        row = index.data(ROW_ROLE)
+        if not isinstance(row, RunRow):
+            return
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        rect: QRect = option.rect
+        state: QStyle.StateFlag = option.state
+        _paint_ground(painter, rect, state)
+        cover = QRect(rect.left() + _PAD, rect.top() + _PAD, _COVER, _COVER)
+        picture = self._thumbs.get(row.cover, _COVER, fill=True) if row.cover else None
+        paint_cover(painter, cover, picture, THUMB_RADIUS)
+        _paint_words(painter, rect.adjusted(_COVER + 2 * _PAD, _PAD, -_PAD, -_PAD), row)
+        painter.restore()
+
+
+def _paint_ground(painter: QPainter, rect: QRect, state: QStyle.StateFlag) -> None:
+    selected = bool(state & QStyle.StateFlag.State_Selected)
+    hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+    focused = bool(state & QStyle.StateFlag.State_HasFocus)
+    box = QRectF(rect).adjusted(2, 2, -2, -2)
+    painter.setPen(Qt.PenStyle.NoPen)
+    if selected or hovered:
+        painter.setBrush(color("accent_soft" if selected else "raised"))
+        painter.drawRoundedRect(box, RADIUS, RADIUS)
+    if focused:
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(color("accent"), 2))
+        painter.drawRoundedRect(box, RADIUS, RADIUS)
+
+
+def paint_cover(painter: QPainter, box: QRect, picture: QPixmap | None, radius: int) -> None:
+    """Paint a picture that covers the box, or a quiet placeholder."""
+    path = QPainterPath()
+    path.addRoundedRect(QRectF(box), radius, radius)
+    painter.save()
+    painter.setClipPath(path)
+    painter.fillRect(box, color("raised"))
+    shown = picture or pixmap("image", "muted")
+    size = shown.deviceIndependentSize()
+    middle = QRectF(box).center()
+    painter.drawPixmap(middle - QPointF(size.width() / 2, size.height() / 2), shown)
+    painter.restore()
+
+
+def _paint_words(painter: QPainter, box: QRect, row: RunRow) -> None:
+    left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+    right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+    painter.setFont(font(BODY, strong=True))
+    painter.setPen(color("text"))
+    name = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, box.width())
+    lines = QRect(box.left(), box.top() + (0 if row.open else 6), box.width(), 18)
+    painter.drawText(lines, left, name)
+    painter.setFont(font(CAPTION))
+    lines.translate(0, 19)
+    room = painter.fontMetrics().horizontalAdvance(row.eta + "  ") if row.eta else 0
+    words = painter.fontMetrics().elidedText(
+        row.words, Qt.TextElideMode.ElideRight, box.width() - room
+    )
+    painter.setPen(color(row.tone.value))
+    painter.drawText(lines, left, words)
+    painter.setPen(color("muted"))
+    painter.drawText(lines, right, row.eta)
+    if row.share is None:
+        return
+    line = QRectF(box.left(), box.bottom() - _LINE + 1, box.width(), _LINE)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color("border"))
+    painter.drawRoundedRect(line, _LINE / 2, _LINE / 2)
+    line.setWidth(max(_LINE, line.width() * row.share))
+    painter.setBrush(color("accent"))
+    painter.drawRoundedRect(line, _LINE / 2, _LINE / 2)

@@ -1,0 +1,156 @@
+"""One run in detail: where it stands, its stages, cost, losses, log, and what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
+
+from fluxlora_desktop.domain.ports import Transferred
+from fluxlora_desktop.domain.runs import LossPoint, Run, RunState
+from fluxlora_desktop.ui.runs.actions import Ask, Offer, cancel_question, next_step
+from fluxlora_desktop.ui.runs.asks import AskBar, AskLinks
+from fluxlora_desktop.ui.runs.curve import LossCurve
+from fluxlora_desktop.ui.runs.facts import facts_of, transfer_words, trouble_words
+from fluxlora_desktop.ui.runs.log import LogPart
+from fluxlora_desktop.ui.runs.model import eta_words
+from fluxlora_desktop.ui.runs.stages import Stage
+from fluxlora_desktop.ui.runs.strip import Strip
+from fluxlora_desktop.ui.runs.timeline import Timeline
+from fluxlora_desktop.ui.widgets import (
+    Card,
+    ProgressLine,
+    clear,
+    column,
+    label,
+    line,
+    row,
+    set_role,
+)
+from fluxlora_desktop.ui.wording import run_share, run_words
+
+_ROLES = {RunState.READY: "ok", RunState.FAILED: "danger", RunState.CANCELLED: "warn"}
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """Everything that the detail shows of a run as it stands."""
+
+    run: Run
+    trained_at: str
+    stages: tuple[Stage, ...]
+    offers: tuple[Offer, ...]
+    attention: str
+
+
+class RunDetail(Card):
+    """Shows one run; `asked(Ask)` when a person asks for something (cancel only after a yes)."""
+
+    asked = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__(margin=0, spacing=0)
+        self.setAccessibleName("The training in detail")
+        self._view: RunView | None = None
+        self.name = label("", "title")
+        self.words = label("", "strong")
+        self.eta = label("", "muted")
+        self.progress = ProgressLine("Progress of the training")
+        self.bytes = label("", "caption")
+        self.next = label("", "muted", wrap=True)
+        self.strip = Strip()
+        self.timeline = Timeline()
+        self._facts = column(spacing=6)
+        self.links = AskLinks()
+        self.curve = LossCurve()
+        self.log = LogPart()
+        self.asks = AskBar()
+        self.links.asked.connect(self._on_asked)
+        self.asks.asked.connect(self._on_asked)
+        self.asks.confirmed.connect(self.asked)
+        self.body.addWidget(self._scroll(), 1)
+        self.body.addWidget(line())
+        self.body.addWidget(self.asks)
+
+    def _scroll(self) -> QScrollArea:
+        stand = row(self.words, None, self.eta)
+        head = column(self.name, stand, self.progress, self.bytes, self.next, spacing=6)
+        facts = column(self._facts, 4, self.links, None, spacing=6)
+        way = row(column(self.timeline, None), facts, spacing=24)
+        way.setStretch(0, 3)
+        way.setStretch(1, 2)
+        parts = column(
+            head, self.strip, way, line(), self.curve, line(), self.log, None, spacing=16, margin=20
+        )
+        inside = QWidget()
+        inside.setLayout(parts)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(inside)
+        return scroll
+
+    @property
+    def run_id(self) -> str:
+        """Return the id of the run that is shown, or nothing."""
+        return self._view.run.id if self._view else ""
+
+    def show_view(self, view: RunView, now: datetime) -> None:
+        """Show a run as it stands; another run than before starts with an empty log and curve."""
+        if view.run.id != self.run_id:
+            self.show_losses(())
+            self.log.show_log("")
+            self.show_transfer(None)
+        elif self._view is not None and view.run.state is not self._view.run.state:
+            self.show_transfer(None)
+        self._view = view
+        run = view.run
+        self.name.setText(run.plan.name or "Unnamed")
+        self.words.setText(run_words(run))
+        set_role(self.words, _ROLES.get(run.state, "strong"))
+        self.eta.setText(eta_words(run))
+        self.progress.setVisible(run.open)
+        self.progress.show_share(run_share(run))
+        self.next.setText(next_step(run))
+        self.next.setVisible(bool(self.next.text()))
+        self._show_strip(view)
+        self.timeline.show_stages(view.stages, now.astimezone().date())
+        self._show_facts(facts_of(run, view.trained_at))
+        self.links.show_offers([offer for offer in view.offers if not offer.main])
+        self.asks.show_offers(run.id, [offer for offer in view.offers if offer.main])
+
+    def _show_strip(self, view: RunView) -> None:
+        trouble = trouble_words(view.run)
+        if trouble:
+            self.strip.show_words(trouble, "danger")
+        elif view.attention:
+            self.strip.show_words(view.attention, "warn")
+        else:
+            self.strip.hide()
+
+    def _show_facts(self, facts: Sequence[tuple[str, str]]) -> None:
+        clear(self._facts)
+        for name, value in facts:
+            said = label(value, wrap=True)
+            said.setAccessibleName(f"{name}: {value}")
+            self._facts.addLayout(column(label(name, "caption"), said, spacing=0))
+
+    def show_transfer(self, moved: Transferred | None) -> None:
+        """Show bytes on the move, or that none are."""
+        self.bytes.setText(transfer_words(self._view.run, moved) if moved and self._view else "")
+        self.bytes.setVisible(bool(self.bytes.text()))
+
+    def show_losses(self, points: Sequence[LossPoint]) -> None:
+        """Show the loss curve as it is known so far."""
+        self.curve.show_losses(points)
+
+    def _on_asked(self, ask: Ask) -> None:
+        if ask is Ask.CANCEL and self._view is not None:
+            self.asks.confirm(Ask.CANCEL, cancel_question(self._view.run))
+        else:
+            self.asked.emit(ask)

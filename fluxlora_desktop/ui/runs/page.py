@@ -1,0 +1,275 @@
+"""The Runs page: every training, newest first, and one of them in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.ports import TrainingBackend
+from fluxlora_desktop.domain.runs import FINAL, Run
+from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraWork
+from fluxlora_desktop.ui.desks.runs import RunDesk, RunDetails, RunTransfer
+from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.runs.actions import Ask, offers_for
+from fluxlora_desktop.ui.runs.covers import RunCovers
+from fluxlora_desktop.ui.runs.detail import RunDetail, RunView
+from fluxlora_desktop.ui.runs.list import RunList
+from fluxlora_desktop.ui.runs.model import RunRow, row_of
+from fluxlora_desktop.ui.runs.stages import stages_of
+from fluxlora_desktop.ui.theme import INSPECTOR_WIDTH
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+from fluxlora_desktop.ui.widgets import Card, EmptyState, button, row
+from fluxlora_desktop.ui.wording import plural
+
+
+class RunsPage(Page):
+    """Shows the runs and asks the desks; `open_requested(str)` with a web page's address."""
+
+    open_requested = Signal(str)
+
+    def __init__(self, *, runs: RunDesk, loras: LoraDesk, jobs: JobRunner) -> None:
+        super().__init__("runs", "Runs")
+        self._runs, self._loras = runs, loras
+        self._details: RunDetails | None = None
+        self._covers = RunCovers(runs.tools.stores, jobs, self)
+        self.list = RunList(ThumbLoader(jobs, self))
+        self.detail = RunDetail()
+        self._asked: dict[Ask, Callable[[Run], None]] = {
+            Ask.CANCEL: self._cancel,
+            Ask.TRY_AGAIN: self._try_again,
+            Ask.LOOK_NOW: self._look_now,
+            Ask.BILLING: self._open_billing,
+            Ask.SETTINGS: self._open_settings,
+            Ask.MAKE_PICTURES: self._make_pictures,
+            Ask.PUBLISH: self._publish,
+            Ask.OPEN_AT_SERVICE: self._open_at_service,
+            Ask.OPEN_ON_HUB: self._open_on_hub,
+            Ask.SHOW_IN_LIBRARY: self._show_in_library,
+            Ask.REMOVE: self._remove,
+        }
+        self._lay_out()
+        self._listen()
+        self._on_listed()
+
+    def _lay_out(self) -> None:
+        self._create = button("Create a LoRA", self._on_create, role="primary")
+        self._empty = EmptyState(
+            "runs",
+            "No trainings yet",
+            self._create,
+            hint="Five to twenty photos are enough. A training takes about half an hour.",
+        )
+        self._retry = button("Read the list again", self._runs.load)
+        self._failed = EmptyState(
+            "error", "The list could not be read.", self._retry, hint="Nothing was lost."
+        )
+        self._loading = EmptyState("clock", "Reading your trainings")
+        left = Card(margin=6)
+        left.setFixedWidth(INSPECTOR_WIDTH - 40)
+        left.body.addWidget(self.list)
+        filled = QWidget()
+        filled.setLayout(row(left, self.detail, spacing=12))
+        self._filled = filled
+        self.states = QStackedWidget()
+        for state in (self._loading, self._empty, self._failed, filled):
+            self.states.addWidget(state)
+        self.body.addWidget(self.states, 1)
+
+    def _listen(self) -> None:
+        self._runs.listed.connect(self._on_listed)
+        self._runs.changed.connect(self._on_changed)
+        self._runs.details_ready.connect(self._on_details)
+        self._runs.transferring.connect(self._on_transfer)
+        self._runs.failed.connect(self._on_failed)
+        self._loras.listed.connect(self._show_selected)
+        self._loras.changed.connect(self._on_lora)
+        self._loras.working.connect(self._on_working)
+        self._loras.rested.connect(self._on_rested)
+        self._covers.found.connect(self._on_cover)
+        self.list.chosen.connect(self._on_chosen)
+        self.list.remove_requested.connect(self._on_remove)
+        self.detail.asked.connect(self._on_asked)
+
+    def arrive(self, what: object) -> None:
+        """Select a run, given as itself or by its id."""
+        run_id = what.id if isinstance(what, Run) else what
+        if isinstance(run_id, str):
+            self.list.select(run_id)
+
+    def selected(self) -> Run | None:
+        """Return the run that is shown in detail."""
+        return self._runs.run(self.list.selected())
+
+    @Slot()
+    def _on_listed(self) -> None:
+        runs = self._runs.runs()
+        self.list.show_rows(self._row(run) for run in runs)
+        self._show_hint()
+        if not self._runs.loaded:
+            self.states.setCurrentWidget(self._loading)
+        else:
+            self.states.setCurrentWidget(self._filled if runs else self._empty)
+
+    def _show_hint(self) -> None:
+        count = self._runs.open_count()
+        training = f"{plural(count, 'training')} under way." if count else "Nothing is under way."
+        self.hint.setText(f"{training} Closing the app stops none." if count else training)
+        self.hint.setVisible(bool(self._runs.runs()))
+
+    def _row(self, run: Run) -> RunRow:
+        lora = self._lora_of(run)
+        cover = self._loras.cover(lora) if lora is not None else None
+        return row_of(run, cover or self._covers.get(run))
+
+    @Slot(object)
+    def _on_changed(self, run: Run) -> None:
+        self.list.rows.show_row(self._row(run))
+        self._show_hint()
+        if run.id == self.list.selected():
+            before = self._details.run if self._details else None
+            self._show_selected()
+            if before is None or before.state is not run.state:
+                self._runs.load_details(run.id)
+
+    @Slot(str)
+    def _on_cover(self, run_id: str) -> None:
+        run = self._runs.run(run_id)
+        if run is not None:
+            self.list.rows.show_row(self._row(run))
+
+    @Slot(str)
+    def _on_chosen(self, run_id: str) -> None:
+        self._details = None
+        if run_id:
+            self._show_selected()
+            self._runs.load_details(run_id)
+
+    @Slot(object)
+    def _on_details(self, details: RunDetails) -> None:
+        if details.run.id != self.list.selected():
+            return
+        self._details = details
+        self._show_selected()
+        self.detail.show_losses(details.losses)
+        self.detail.log.show_log(details.log)
+
+    @Slot(object)
+    def _on_transfer(self, moved: RunTransfer) -> None:
+        if moved.run_id == self.detail.run_id:
+            self.detail.show_transfer(moved.transfer)
+
+    @Slot(object)
+    def _on_failed(self, _error: object) -> None:
+        if not self._runs.loaded:
+            self.states.setCurrentWidget(self._failed)
+
+    @Slot(object)
+    def _on_lora(self, lora: Lora) -> None:
+        run = self.selected()
+        if run is not None and run.lora_id == lora.id:
+            self._show_selected()
+
+    @Slot(object)
+    def _on_working(self, work: LoraWork) -> None:
+        run = self.selected()
+        if run is not None and run.lora_id == work.lora_id:
+            self._show_selected()
+            self.detail.show_transfer(work.transfer)
+
+    @Slot(str)
+    def _on_rested(self, lora_id: str) -> None:
+        run = self.selected()
+        if run is not None and run.lora_id == lora_id:
+            self.detail.show_transfer(None)
+            self._show_selected()
+
+    @Slot()
+    def _show_selected(self) -> None:
+        run = self.selected()
+        if run is None:
+            return
+        lora, backend = self._lora_of(run), self._backend(run)
+        published = lora is not None and lora.publication is not None
+        events = self._details.events if self._details else ()
+        abilities = backend.abilities() if backend else None
+        view = RunView(
+            run=run,
+            trained_at=backend.title if backend else run.plan.backend,
+            stages=stages_of(run, events, published=published),
+            offers=offers_for(
+                run,
+                lora,
+                can_cancel=abilities is None or abilities.can_cancel,
+                billing=bool(abilities and abilities.billing_page),
+                work_under_way=lora is not None and self._loras.busy(lora.id),
+            ),
+            attention="" if published and run.state in FINAL else run.attention,
+        )
+        self.detail.show_view(view, datetime.now(UTC))
+
+    def _lora_of(self, run: Run) -> Lora | None:
+        return self._loras.lora(run.lora_id) if run.lora_id else None
+
+    def _backend(self, run: Run) -> TrainingBackend | None:
+        key = run.external_training_service or run.plan.backend
+        trainers = self._runs.tools.services.trainers
+        return next((trainer for trainer in trainers if trainer.key == key), None)
+
+    @Slot(object)
+    def _on_asked(self, ask: Ask) -> None:
+        run = self.selected()
+        if run is not None:
+            self._asked[ask](run)
+
+    @Slot(str)
+    def _on_remove(self, run_id: str) -> None:
+        run = self._runs.run(run_id)
+        if run is not None and run.state in FINAL:
+            self._remove(run)
+
+    def _on_create(self) -> None:
+        self.go.emit("create", None)
+
+    def _cancel(self, run: Run) -> None:
+        self._runs.cancel(run.id)
+
+    def _try_again(self, run: Run) -> None:
+        self._runs.try_again(run.id)
+
+    def _look_now(self, run: Run) -> None:
+        self._runs.look_now(run.id)
+
+    def _open_billing(self, run: Run) -> None:
+        backend = self._backend(run)
+        if backend is not None:
+            self.open_requested.emit(backend.abilities().billing_page)
+
+    def _open_settings(self, run: Run) -> None:
+        self.go.emit("settings", run.plan.backend)
+
+    def _make_pictures(self, run: Run) -> None:
+        self.go.emit("gallery", run.lora_id)
+
+    def _publish(self, run: Run) -> None:
+        if run.lora_id is not None:
+            plan = run.plan
+            self._loras.publish(run.lora_id, plan.repo or plan.name, plan.visibility)
+
+    def _open_at_service(self, run: Run) -> None:
+        self.open_requested.emit(run.page)
+
+    def _open_on_hub(self, run: Run) -> None:
+        lora = self._lora_of(run)
+        if lora is not None and lora.publication is not None:
+            self.open_requested.emit(lora.publication.page)
+
+    def _show_in_library(self, run: Run) -> None:
+        self.go.emit("library", run.lora_id)
+
+    def _remove(self, run: Run) -> None:
+        self._runs.hide(run.id)
