@@ -25,7 +25,8 @@ from fluxlora_desktop.practice.ledger import Ledger, LedgerView
 from fluxlora_desktop.practice.memory import Memory
 from fluxlora_desktop.practice.replicate.app import build_replicate
 from fluxlora_desktop.practice.replicate.delivery import build_replicate_delivery
-from fluxlora_desktop.practice.replicate.scripts import TrainingScript, TrainingScripts
+from fluxlora_desktop.practice.replicate.scripts import TrainingScript
+from fluxlora_desktop.practice.replicate.state import ReplicateState
 from fluxlora_desktop.practice.together.app import build_together
 
 MAIN, DELIVERY = "main", "delivery"
@@ -68,16 +69,16 @@ class Service:
 class ReplicateService(Service):
     """Replicate, whose trainings can be scripted too."""
 
-    trainings: TrainingScripts
+    state: ReplicateState
 
     def next_training(self, script: TrainingScript) -> None:
         """Let the next training that is created go as the script says."""
-        self.trainings.add(script)
+        self.state.scripts.add(script)
 
     @property
     def unfinished(self) -> int:
         """How many trainings have not ended yet."""
-        return self.trainings.unfinished()
+        return self.state.unfinished
 
 
 class PracticeServices:
@@ -124,20 +125,20 @@ class PracticeServices:
         contexts = {name: self._context(name, addresses) for name in _SERVICES}
         faults = {name: FaultScript() for name in _SERVICES}
         views = {name: LedgerView(self._ledger, name) for name in _SERVICES}
-        scripts = TrainingScripts(context=contexts["replicate"])
+        replicate = ReplicateState(context=contexts["replicate"])
         self.replicate = ReplicateService(
             "replicate",
             contexts["replicate"],
             faults["replicate"],
             views["replicate"],
-            scripts,
+            replicate,
         )
         self.huggingface, self.together = (
             Service(name, contexts[name], faults[name], views[name]) for name in _SERVICES[1:]
         )
         together = build_together(contexts["together"])
         apps: dict[tuple[str, str], ASGIApp] = {
-            ("replicate", MAIN): build_replicate(contexts["replicate"], scripts=scripts),
+            ("replicate", MAIN): build_replicate(contexts["replicate"], state=replicate),
             ("replicate", DELIVERY): build_replicate_delivery(contexts["replicate"]),
             ("huggingface", MAIN): build_huggingface(contexts["huggingface"]),
             ("huggingface", DELIVERY): build_huggingface_storage(contexts["huggingface"]),

@@ -27,6 +27,7 @@ from fluxlora_desktop.practice.replicate.weights import build_weights
 from fluxlora_desktop.practice.replicate.wire import moment, new_id, with_signed_files
 
 _LARGEST_ZIP = 300_000_000
+_MOMENT_S = 0.0001
 
 
 class Trainings:
@@ -166,7 +167,7 @@ class Trainings:
         }
 
     def _json(self, training: Training, *, with_log: bool = True) -> dict[str, Any]:
-        course = course_of(training, self._context.clock())
+        course = self._course(training)
         told: dict[str, Any] = {
             "id": training.id,
             "model": training.trainer,
@@ -185,6 +186,13 @@ class Trainings:
         if with_log:
             told["logs"] = _log(training, course)
         return told
+
+    def _course(self, training: Training) -> Course:
+        """Return how a training stands; it has not ended before its end is written down."""
+        course = course_of(training, self._context.clock())
+        if course.ended and not training.settled and training.canceled_at is None:
+            return course_of(training, course.ends_at - _MOMENT_S)
+        return course
 
     def _output(self, training: Training, course: Course) -> dict[str, str] | None:
         if course.status != "succeeded" or not training.weights or not training.plan.keeps_output:
@@ -237,18 +245,18 @@ async def _fetch(address: str, target: Path) -> bool:
     """Bring a zip from anywhere; False when it cannot be had."""
     size = 0
     try:
-        async with httpx.AsyncClient(
-            timeout=20.0, trust_env=False, follow_redirects=True
-        ) as client:
-            async with client.stream("GET", address) as reply:
-                if reply.status_code != 200:
-                    return False
-                with target.open("wb") as out:
-                    async for piece in reply.aiter_bytes():
-                        size += len(piece)
-                        if size > _LARGEST_ZIP:
-                            return False
-                        out.write(piece)
+        async with (
+            httpx.AsyncClient(timeout=20.0, trust_env=False, follow_redirects=True) as client,
+            client.stream("GET", address) as reply,
+        ):
+            if reply.status_code != 200:
+                return False
+            with target.open("wb") as out:
+                async for piece in reply.aiter_bytes():
+                    size += len(piece)
+                    if size > _LARGEST_ZIP:
+                        return False
+                    out.write(piece)
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
     return True
