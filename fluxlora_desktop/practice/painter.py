@@ -98,7 +98,7 @@ def _put(
 
 def _shown(strength: float) -> float:
     """Return how much of the subject covers the place: 0.4 a ghost, 0.8 most, 1 all."""
-    return min(1.0, strength / 1.02) ** 1.35
+    return math.pow(min(1.0, strength / 1.02), 1.35)
 
 
 def _firm(matte: Image.Image) -> Image.Image:

@@ -1,0 +1,1 @@
+"""Together as a loopback server: the catalogue, and pictures with and without LoRAs."""
