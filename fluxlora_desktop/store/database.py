@@ -21,7 +21,7 @@ def wal_is_sound(version: tuple[int, ...]) -> bool:
     """Tell whether this SQLite may use WAL.
 
     Versions before 3.51.3 can corrupt a WAL database with two connections, and 3.52.0 was
-    withdrawn (https://sqlite.org/wal.html#walresetbug).
+    withdrawn (https://sqlite.org/wal.html).
     """
     return version >= (3, 51, 3) and version[:3] != (3, 52, 0)
 

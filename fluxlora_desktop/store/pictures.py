@@ -6,7 +6,19 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, literal_column, select, table, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    column,
+    delete,
+    insert,
+    literal_column,
+    select,
+    table,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from fluxlora_desktop.domain.pictures import Picture, PictureLora, PictureState
@@ -18,6 +30,11 @@ from fluxlora_desktop.store.schema import PictureLoraRow, PictureRow
 _FIXED = frozenset({"seq", "id", "created_at"})
 _AT_ONCE = 500  # SQLite before 3.32 takes at most 999 values in one statement
 _COLUMNS = tuple(PictureRow.__table__.columns)
+_WORDS = table("pictures_fts", column("rowid", Integer), column("prompt", Text))
+# How FTS5 forgets a row whose text lies in another table: https://sqlite.org/fts5.html, "delete"
+_UNINDEX = text(
+    "INSERT INTO pictures_fts(pictures_fts, rowid, prompt) VALUES ('delete', :seq, :prompt)"
+)
 
 
 class SqlPictureStore:
@@ -33,6 +50,7 @@ class SqlPictureStore:
             rows = [columns_of(picture, without=("loras",)) for picture in pictures]
             if rows:
                 session.execute(insert(PictureRow), rows)
+                _index(session, [picture.id for picture in pictures])
             for picture in pictures:
                 _set_loras(session, picture.id, picture.loras)
 
@@ -50,11 +68,16 @@ class SqlPictureStore:
             row = session.scalars(select(PictureRow).filter_by(id=picture_id)).one_or_none()
             if row is None:
                 raise KeyError(picture_id)
+            reworded = columns.get("prompt", row.prompt) != row.prompt
+            if reworded:
+                session.execute(_UNINDEX, {"seq": row.seq, "prompt": row.prompt})
             change(row, columns, fixed=_FIXED)
+            session.flush()
+            if reworded:
+                _index(session, [picture_id])
             if "loras" in changes:
                 session.execute(delete(PictureLoraRow).filter_by(picture_id=picture_id))
                 _set_loras(session, picture_id, changes["loras"])
-            session.flush()
             return _page(session, (picture_id,))[0]
 
     def ids(self, *, words: str = "", lora_id: str = "", generator: str = "") -> tuple[str, ...]:
@@ -100,10 +123,16 @@ def _says(words: str) -> ColumnElement[bool]:
     terms = " ".join(f'"{word}"*' for word in re.findall(r"\w+", words))
     if not terms:
         return literal_column("0 = 1")
-    prompt: ColumnElement[str] = literal_column("prompt")
-    rowid: ColumnElement[int] = literal_column("rowid")
-    hits = select(rowid).select_from(table("pictures_fts")).where(prompt.match(terms))
+    hits = select(_WORDS.c.rowid).where(_WORDS.c.prompt.match(terms))
     return PictureRow.seq.in_(hits)
+
+
+def _index(session: Session, ids: Sequence[str]) -> None:
+    """Make prompts findable, in the transaction that writes them."""
+    for start in range(0, len(ids), _AT_ONCE):
+        some = PictureRow.id.in_(ids[start : start + _AT_ONCE])
+        prompts = select(PictureRow.seq, PictureRow.prompt).where(some)
+        session.execute(insert(_WORDS).from_select(["rowid", "prompt"], prompts))
 
 
 def _page(session: Session, ids: Sequence[str]) -> tuple[Picture, ...]:

@@ -49,9 +49,9 @@ CREATE TABLE effects (
     CONSTRAINT ck_effects_state CHECK (state IN ('planned', 'in_flight', 'confirmed', 'refused', 'unknown', 'absent'))
 )
 
-CREATE INDEX ix_effects_state ON effects (state)
-
 CREATE UNIQUE INDEX one_live_effect ON effects (kind, subject) WHERE state IN ('in_flight', 'unknown', 'confirmed')
+
+CREATE INDEX ix_effects_state ON effects (state)
 
 CREATE TABLE pictures (
     seq INTEGER NOT NULL,
@@ -81,9 +81,9 @@ CREATE TABLE pictures (
     CONSTRAINT ck_pictures_state CHECK (state IN ('waiting', 'making', 'done', 'failed', 'maybe_charged'))
 )
 
-CREATE INDEX ix_pictures_state ON pictures (state)
-
 CREATE INDEX ix_pictures_created_at_seq ON pictures (created_at, seq)
+
+CREATE INDEX ix_pictures_state ON pictures (state)
 
 CREATE TABLE charges (
     id TEXT NOT NULL,
@@ -99,9 +99,9 @@ CREATE TABLE charges (
     CONSTRAINT ck_charges_certainty CHECK (certainty IN ('charged', 'maybe'))
 )
 
-CREATE INDEX ix_charges_run_id ON charges (run_id)
-
 CREATE INDEX ix_charges_at ON charges (at)
+
+CREATE INDEX ix_charges_run_id ON charges (run_id)
 
 CREATE TABLE dataset_photos (
     dataset_id TEXT NOT NULL,
@@ -284,9 +284,3 @@ CREATE TRIGGER run_events_no_delete BEFORE DELETE ON run_events BEGIN SELECT RAI
 CREATE TRIGGER effects_no_delete BEFORE DELETE ON effects BEGIN SELECT RAISE(ABORT, 'effects are kept'); END
 
 CREATE VIRTUAL TABLE pictures_fts USING fts5(prompt, content='pictures', content_rowid='seq', tokenize='unicode61 remove_diacritics 2')
-
-CREATE TRIGGER pictures_fts_insert AFTER INSERT ON pictures BEGIN INSERT INTO pictures_fts(rowid, prompt) VALUES (new.seq, new.prompt); END
-
-CREATE TRIGGER pictures_fts_update AFTER UPDATE OF prompt ON pictures BEGIN INSERT INTO pictures_fts(pictures_fts, rowid, prompt) VALUES ('delete', old.seq, old.prompt); INSERT INTO pictures_fts(rowid, prompt) VALUES (new.seq, new.prompt); END
-
-CREATE TRIGGER pictures_fts_delete AFTER DELETE ON pictures BEGIN INSERT INTO pictures_fts(pictures_fts, rowid, prompt) VALUES ('delete', old.seq, old.prompt); END
