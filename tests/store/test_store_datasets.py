@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from tests.store.conftest import Shelf, photo
+
+
+def test_photo_keeps_its_facts_with_an_unsigned_64_bit_hash(shelf: Shelf) -> None:
+    kept = photo("a", dhash=2**64 - 1)
+    shelf.stores.datasets.put_photo(kept)
+    shelf.stores.datasets.put_photo(kept)
+
+    assert shelf.reopen().datasets.photo("a" * 64) == kept
+    assert shelf.stores.datasets.photo("b" * 64) is None
+
+
+def test_dataset_keeps_order_captions_trigger_and_dismissals(shelf: Shelf) -> None:
+    datasets = shelf.stores.datasets
+    made = datasets.create()
+    assert datasets.get(made.id) == made
+    for letter in "abc":
+        datasets.put_photo(photo(letter))
+    datasets.set_photos(made.id, ["c" * 64, "a" * 64, "b" * 64, "a" * 64])
+    datasets.set_caption(made.id, "a" * 64, "a fox")
+    datasets.set_trigger(made.id, "F0X")
+    datasets.dismiss(made.id, "few")
+    datasets.dismiss(made.id, "few")
+    datasets.dismiss(made.id, "blurry:x")
+    datasets.dismiss(made.id, "blurry:x", dismissed=False)
+
+    dataset = shelf.reopen().datasets.get(made.id)
+
+    assert dataset.hashes() == ("c" * 64, "a" * 64, "b" * 64)
+    assert [item.caption for item in dataset.photos] == ["", "a fox", ""]
+    assert (dataset.trigger_word, dataset.dismissed) == ("F0X", {"few"})
+
+
+def test_caption_survives_its_photo_leaving_the_set(shelf: Shelf) -> None:
+    datasets = shelf.stores.datasets
+    made = datasets.create()
+    datasets.put_photo(photo("a"))
+    datasets.set_photos(made.id, ["a" * 64])
+    datasets.set_caption(made.id, "a" * 64, "a fox")
+
+    datasets.set_photos(made.id, [])
+    assert datasets.get(made.id).photos == ()
+
+    datasets.set_photos(made.id, ["a" * 64])
+    assert datasets.get(made.id).photos[0].caption == "a fox"
+
+
+def test_captions_of_one_dataset_are_not_those_of_another(shelf: Shelf) -> None:
+    datasets = shelf.stores.datasets
+    first, second = datasets.create(), datasets.create()
+    datasets.put_photo(photo("a"))
+    for made in (first, second):
+        datasets.set_photos(made.id, ["a" * 64])
+
+    datasets.set_caption(first.id, "a" * 64, "mine")
+
+    assert datasets.get(second.id).photos[0].caption == ""
+
+
+def test_set_stays_as_it_was_when_a_photo_is_not_in_the_library(shelf: Shelf) -> None:
+    datasets = shelf.stores.datasets
+    made = datasets.create()
+    datasets.put_photo(photo("a"))
+    datasets.set_photos(made.id, ["a" * 64])
+
+    with pytest.raises(IntegrityError):
+        datasets.set_photos(made.id, ["b" * 64])
+
+    assert datasets.get(made.id).hashes() == ("a" * 64,)
+
+
+def test_frozen_version_does_not_change_with_its_dataset(shelf: Shelf) -> None:
+    datasets = shelf.stores.datasets
+    made = datasets.create()
+    for letter in "ab":
+        datasets.put_photo(photo(letter))
+    datasets.set_photos(made.id, ["b" * 64, "a" * 64])
+    datasets.set_caption(made.id, "b" * 64, "then")
+    frozen = datasets.freeze(made.id, ["few", "blurry:b"])
+
+    datasets.set_caption(made.id, "b" * 64, "now")
+    datasets.set_photos(made.id, ["a" * 64])
+    datasets.set_trigger(made.id, "OTHER")
+
+    again = shelf.reopen().datasets.version(frozen.id)
+    assert again == frozen
+    assert [(item.photo.name, item.caption) for item in again.photos] == [
+        ("b.jpg", "then"),
+        ("a.jpg", ""),
+    ]
+    assert (again.trigger_word, again.findings) == ("TOK", ("few", "blurry:b"))
+
+
+def test_unknown_datasets_and_versions_raise_key_error(shelf: Shelf) -> None:
+    datasets = shelf.stores.datasets
+
+    for ask in (datasets.get, datasets.version, lambda x: datasets.set_trigger(x, "T")):
+        with pytest.raises(KeyError):
+            ask("nobody")

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from fluxlora_desktop.domain.pictures import Picture, PictureLora, PictureState
+from tests.store.conftest import Shelf
+
+_NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def picture(picture_id: str, **changes: Any) -> Picture:
+    plain = Picture(
+        id=picture_id,
+        order_id="order",
+        state=PictureState.DONE,
+        generator="together",
+        model="flux-2-dev",
+        base="flux2-dev",
+        prompt="a fox",
+        loras=(),
+        width=1024,
+        height=768,
+        steps=28,
+        guidance=3.5,
+        seed=42,
+        created_at=_NOON,
+    )
+    return replace(plain, **changes)
+
+
+def test_picture_is_the_same_when_the_library_is_opened_again(shelf: Shelf) -> None:
+    kept = picture(
+        "p",
+        loras=(PictureLora("l1", "Fox", 0.8, "ab12"), PictureLora("l2", "Ink", 1.2)),
+        cost_usd=Decimal("0.0125"),
+        seed=2**53,
+        file="pictures/2026/11/p.png",
+    )
+    shelf.stores.pictures.add([kept])
+
+    assert shelf.reopen().pictures.get("p") == kept
+
+
+def test_picture_changes_columns_and_loras(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    pictures.add([picture("p", state=PictureState.WAITING, loras=(PictureLora("a", "A", 1.0),))])
+
+    changed = pictures.update(
+        "p", state=PictureState.DONE, seed=7, loras=(PictureLora("b", "B", 0.5),)
+    )
+
+    assert changed == pictures.get("p")
+    assert (changed.state, changed.seed) == (PictureState.DONE, 7)
+    assert [lora.lora_id for lora in changed.loras] == ["b"]
+    with pytest.raises(TypeError):
+        pictures.update("p", colour="red")
+    with pytest.raises(KeyError):
+        pictures.update("nobody", seed=1)
+
+
+def test_ids_come_newest_first_and_in_pages_for_2000_pictures(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    made = [
+        picture(f"p{n:04d}", created_at=_NOON + timedelta(seconds=n // 4), seed=n)
+        for n in range(2000)
+    ]
+    pictures.add(made)
+
+    ids = pictures.ids()
+
+    assert ids == tuple(p.id for p in reversed(made))
+    assert pictures.page(ids[700:1300]) == tuple(reversed(made))[700:1300]
+    assert [p.id for p in pictures.page(("p0003", "gone", "p0001"))] == ["p0003", "p0001"]
+    assert pictures.page(()) == ()
+
+
+def test_adding_nothing_does_nothing(shelf: Shelf) -> None:
+    shelf.stores.pictures.add([])
+
+    assert shelf.stores.pictures.ids() == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", {"cafe", "snow", "lake"}),
+        ("  ", {"cafe", "snow", "lake"}),
+        ("fox", {"cafe", "snow"}),
+        ("fo sno", {"snow"}),
+        ("CAFÉ", {"cafe"}),
+        ("cafe", {"cafe"}),
+        ("oxes", set()),
+        ('"', set()),
+        ("*", set()),
+        ('lake" OR "fox', set()),
+        ("lake OR fox", set()),
+        ("prompt:lake", set()),
+        ("NEAR(lake", set()),
+    ],
+)
+def test_search_finds_words_by_their_beginning(shelf: Shelf, words: str, found: set[str]) -> None:
+    pictures = shelf.stores.pictures
+    pictures.add([picture("cafe", prompt="A fox in a café, evening")])
+    pictures.add([picture("snow", prompt="two foxes, snowfall")])
+    pictures.add([picture("lake", prompt="a lake at dawn")])
+
+    assert set(pictures.ids(words=words)) == found
+
+
+def test_search_follows_a_changed_prompt(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    pictures.add([picture("p", prompt="a fox")])
+
+    pictures.update("p", prompt="an owl")
+
+    assert pictures.ids(words="fox") == ()
+    assert pictures.ids(words="owl") == ("p",)
+
+
+def test_ids_are_chosen_by_lora_and_generator(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    fox = PictureLora("fox", "Fox", 1.0)
+    pictures.add([picture("a", loras=(fox,)), picture("b", loras=(fox,), generator="replicate")])
+    pictures.add([picture("c")])
+
+    assert pictures.ids(lora_id="fox") == ("b", "a")
+    assert pictures.ids(generator="together") == ("c", "a")
+    assert pictures.ids(lora_id="fox", generator="together", words="a") == ("a",)
+
+
+def test_trash_hides_pictures_and_gives_them_back(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    pictures.add([picture("a"), picture("b")])
+
+    pictures.trash(["a"])
+    assert pictures.ids() == ("b",)
+    assert pictures.get("a").trashed_at is not None
+
+    pictures.trash(["a"], trashed=False)
+    assert pictures.ids() == ("b", "a")
+
+
+def test_unfinished_are_those_waiting_or_being_made(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    pictures.add([picture(state.value, state=state) for state in PictureState])
+
+    assert [p.state for p in pictures.unfinished()] == [PictureState.WAITING, PictureState.MAKING]
