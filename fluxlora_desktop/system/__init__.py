@@ -1,0 +1,1 @@
+"""This computer: places, settings, tokens, logs, crashes, one instance, trash, processes."""

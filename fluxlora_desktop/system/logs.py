@@ -1,0 +1,62 @@
+"""The log file: small, rotating, readable by its owner only, without tokens."""
+
+from __future__ import annotations
+
+import logging
+import os
+from io import TextIOWrapper
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from fluxlora_desktop.system.redaction import Redactor
+
+FILE_NAME = "fluxlora.log"
+_MAX_BYTES = 1_000_000
+_KEPT = 4
+_QUIET = ("httpx", "httpcore", "urllib3", "PIL", "asyncio", "keyring", "filelock")
+"""At INFO httpx writes addresses with their queries, at DEBUG httpcore signed redirects."""
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats a record, traceback included, and hides what is secret in the result."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(threadName)s %(name)s: %(message)s")
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the whole entry, redacted."""
+        return self._redactor.redact(super().format(record))
+
+
+class _PrivateFileHandler(RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
+
+
+def set_up_logging(
+    logs_dir: Path, redactor: Redactor, *, level: int = logging.INFO
+) -> logging.Handler:
+    """Send the process's log to a file in `logs_dir` and return its handler."""
+    logs_dir.mkdir(parents=True, exist_ok=True)
+    handler = _PrivateFileHandler(
+        logs_dir / FILE_NAME,
+        maxBytes=_MAX_BYTES,
+        backupCount=_KEPT,
+        encoding="utf-8",
+        errors="backslashreplace",
+    )
+    handler.setFormatter(RedactingFormatter(redactor))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return handler
+
+
+def take_down_logging(handler: logging.Handler) -> None:
+    """Undo `set_up_logging`: close the file and leave the root logger."""
+    logging.getLogger().removeHandler(handler)
+    handler.close()
