@@ -1,4 +1,4 @@
-"""The frame of a page: title, one muted line, actions at the right, the body below."""
+"""The frame of a page: title, one muted line, buttons at the right, the body below."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Page(QWidget):
 
     `go(str, object)` asks the window for another page, with what it shall show there (a run, a
     Lora, a picture request, or None). The window hands `arrive` what another page sent along.
-    `undo_stack` is what the Edit menu works on, where a page has one.
+    `header` is the row at the right of the title; `undo_stack` is what the Edit menu works on,
+    where a page has one.
     """
 
     go = Signal(str, object)
@@ -27,8 +28,8 @@ class Page(QWidget):
         self.name = name
         self.title = label(title, "title")
         self.hint = label("", "muted")
-        self.actions = row(spacing=8)
-        head = row(self.title, None, self.actions)
+        self.header = row(spacing=8)
+        head = row(self.title, None, self.header)
         self.body = QVBoxLayout()
         self.body.setSpacing(12)
         outer = QVBoxLayout(self)

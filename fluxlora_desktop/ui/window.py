@@ -115,6 +115,10 @@ class MainWindow(QMainWindow):
         self._on_runs()
         self.go_to(first)
 
+    def say_not_open(self) -> None:
+        """Say in the middle that the library is not open; the notice below says why."""
+        self._loading.setText("Your library is not open.")
+
     def page(self, name: str) -> Page:
         """Return a page, making it if it was not shown yet."""
         if name not in self._pages:

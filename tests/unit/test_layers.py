@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "domain": (),
     "workflows": ("@domain", "stamina"),
     "backends": (
-        *("@domain", "httpx", "httpx2", "replicate", "huggingface_hub", "pydantic", "stamina"),
+        *("@domain", "httpx", "httpcore", "httpx2", "huggingface_hub", "pydantic", "stamina"),
     ),
     "imaging": ("@domain", "PIL", "pillow_heif", "numpy"),
     "store": ("@domain", "sqlalchemy", "alembic"),
@@ -30,7 +30,7 @@ MAY_IMPORT = {
         *("torch", "diffusers", "transformers", "peft", "accelerate", "bitsandbytes"),
         *("safetensors", "PIL", "numpy"),
     ),
-    "__main__": ("@app", "@practice"),
+    "__main__": ("@app", "@selftest", "@practice"),
 }
 SHARED_BY_SERVICES = ("http", "registry")
 MAY_START_THREADS = ("jobs", "practice", "system.practice_process")
@@ -72,7 +72,7 @@ def imported_names(tree: ast.AST, package: str) -> Iterator[tuple[str, str]]:
 def may_import(path: list[str], name: str) -> bool:
     """Say whether the module at this path of the package may import a full dotted name."""
     first, *rest = name.split(".")
-    if first in sys.stdlib_module_names or path[0] == "app":
+    if first in sys.stdlib_module_names or path[0] in {"app", "selftest"}:
         return True
     if first == PACKAGE:
         if rest in ([], ["__version__"], ["*"]):

@@ -181,11 +181,13 @@ class AccountDesk(Desk):
             if account.can_write:
                 return account.name, account.note
             return account.name, account.note or "This token cannot publish: it lacks write access."
-        for asked in (*self.tools.services.trainers, *self.tools.services.generators):
-            if asked.key == service:
-                found = asked.check()
-                return found.name, found.note
-        raise TokenMissing(service)
+        services = self.tools.services
+        checks = {generator.key: generator.check for generator in services.generators}
+        checks |= {trainer.key: trainer.check for trainer in services.trainers}
+        if service not in checks:
+            raise TokenMissing(service)
+        found = checks[service]()
+        return found.name, found.note
 
     def _on_failed(self, service: str, error: object) -> None:
         if isinstance(error, CredentialError):

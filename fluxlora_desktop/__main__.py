@@ -1,0 +1,68 @@
+"""The command `fluxlora-desktop`: flags and exit codes; nothing heavy before they are read."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fluxlora_desktop import __version__
+
+SERVICES_FLAG = "--practice-services"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the app and return its exit code: 0, or 1 when the self-test failed, 2 for bad flags."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == [SERVICES_FLAG]:
+        from fluxlora_desktop.practice.__main__ import main as serve
+
+        return serve(arguments[1:])
+    read = parse(arguments)
+    from fluxlora_desktop.app import Options, run
+
+    options = Options(
+        data_dir=read.data_dir,
+        practice=read.practice,
+        photos=read.photos,
+        out=read.out,
+        exit_after_first_paint=read.exit_after_first_paint,
+        files=tuple(read.files),
+    )
+    if read.self_test:
+        from fluxlora_desktop.selftest import run as run_self_test
+
+        return run_self_test(options)
+    return run(options)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the flags; leaves the program with a sentence for flags that make no sense."""
+    parser = argparse.ArgumentParser(
+        prog="fluxlora-desktop",
+        description="Photos in, your own FLUX LoRA out, pictures from it.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"FluxLoRA Desktop {__version__}")
+    parser.add_argument("--data-dir", type=Path, help="keep library and settings in this folder")
+    parser.add_argument(
+        "--practice", action="store_true", help="play with services on this computer, free"
+    )
+    parser.add_argument(
+        "--self-test", action="store_true", help="go the whole way in practice mode and report"
+    )
+    parser.add_argument("--photos", type=Path, help="photos for the self-test")
+    parser.add_argument("--out", type=Path, help="where the self-test leaves its report")
+    parser.add_argument("--exit-after-first-paint", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("files", nargs="*", type=Path, help="photos to begin with")
+    read = parser.parse_args(arguments)
+    if (read.photos or read.out) and not read.self_test:
+        parser.error("--photos and --out belong to --self-test")
+    if read.photos and not read.photos.is_dir():
+        parser.error(f"--photos: {read.photos} is not a folder")
+    return read
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,405 @@
+"""The composition root: the one place where everything is joined.
+
+Before the first paint only Qt and the standard library are imported. What is slow (SQLAlchemy,
+Alembic, the services' clients, NumPy, the keyring) is imported by the job that opens the library.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QApplication
+
+from fluxlora_desktop import __version__
+from fluxlora_desktop.domain.ports import Clock, JobContext, SecretStore, Services
+from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.jobs.gc_guard import GcGuard
+from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.system.clock import SystemClock
+from fluxlora_desktop.system.places import find_places, resource
+from fluxlora_desktop.system.redaction import Redactor
+from fluxlora_desktop.system.settings import Settings
+from fluxlora_desktop.system.settings import Theme as KeptTheme
+from fluxlora_desktop.ui.theme import Scheme, Theme
+from fluxlora_desktop.ui.window import MainWindow
+from fluxlora_desktop.workflows.tools import Patience, Tools
+
+PRACTICE_SPEED = 30.0
+PRACTICE_PATIENCE = Patience(poll=0.5, shortest_retry=0.5, longest_retry=5.0, settle=20.0)
+_SHUTDOWN_MS = 8000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asked for."""
+
+    data_dir: Path | None = None
+    practice: bool = False
+    photos: Path | None = None
+    out: Path | None = None
+    exit_after_first_paint: bool = False
+    files: tuple[Path, ...] = ()
+    practice_speed: float = PRACTICE_SPEED
+    patience: Patience | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What the opening job brings: the tools, the tokens' place, and how to close."""
+
+    tools: Tools
+    secrets: SecretStore
+    token_place: str
+    any_token: bool
+    close: Callable[[], None]
+
+
+def make_qt(arguments: list[str]) -> QApplication:
+    """Make the one QApplication, named as the folders and the desktop know it."""
+    app = QApplication(arguments)
+    app.setOrganizationName("FluxLoRA")
+    app.setApplicationName("FluxLoRA Desktop")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName("fluxlora-desktop")
+    icon = resource("app-icon.png")
+    if icon.exists():
+        app.setWindowIcon(QIcon(str(icon)))
+    return app
+
+
+class Session(QObject):
+    """One library with its window, in practice or with real services.
+
+    `ready()` when the pages are there, `failed(error)` when the library could not be opened,
+    `mode_requested(bool)` when a person wants practice mode, or out of it.
+    """
+
+    ready = Signal()
+    failed = Signal(object)
+    mode_requested = Signal(bool)
+
+    def __init__(
+        self,
+        options: Options,
+        theme: Theme,
+        redactor: Redactor,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.options = options
+        self.places = find_places(options.data_dir, practice=options.practice)
+        self.settings = Settings(file=self.places.settings_file)
+        self._redactor = redactor
+        self.clock: Clock = SystemClock()
+        self.jobs = JobRunner(parent=self)
+        self.theme = theme
+        self.opened: Opened | None = None
+        self.desks: Any = None
+        theme.apply(Scheme(self.settings.theme.value))
+        self.window = MainWindow(theme=theme, practice=options.practice)
+        self.window.closing.connect(self._on_closing)
+        self.window.leave_practice_requested.connect(partial(self.mode_requested.emit, False))
+        self.window.reveal_requested.connect(self.reveal)
+        if not self.settings.geometry.isEmpty():
+            self.window.restoreGeometry(self.settings.geometry)
+
+    def open(self) -> None:
+        """Open the library in the background; the window may be shown meanwhile."""
+        job = self.jobs.start("Open library", self._open, lane="library")
+        job.succeeded.connect(self._on_opened)
+        job.failed.connect(self._on_open_failed)
+
+    def _open(self, ctx: JobContext) -> Opened:
+        """Import what is slow and join it; runs in the background."""
+        from fluxlora_desktop.imaging.workshop import (
+            PillowPhotoWorkshop,
+            PillowPictureWorkshop,
+        )
+        from fluxlora_desktop.store.library import open_library
+
+        library = open_library(self.places.data_dir, clock=self.clock)
+        try:
+            services, secrets, token_place = self._services(ctx)
+            patience = self.options.patience or (
+                PRACTICE_PATIENCE if self.options.practice else Patience()
+            )
+            tools = Tools(
+                stores=library.stores,
+                services=services,
+                photos=PillowPhotoWorkshop(),
+                pictures=PillowPictureWorkshop(),
+                clock=self.clock,
+                patience=patience,
+            )
+            any_token = self.options.practice or _any_token(secrets)
+        except BaseException:
+            library.close()
+            raise
+        return Opened(tools, secrets, token_place, any_token, library.close)
+
+    def _services(self, ctx: JobContext) -> tuple[Services, SecretStore, str]:
+        from fluxlora_desktop.backends.registry import build_services, default_addresses
+
+        if self.options.practice:
+            secrets, addresses = self._practice(ctx)
+            place = "memory: practice tokens are not worth keeping"
+        else:
+            from fluxlora_desktop.system.secret_store import choose_secret_store
+
+            secrets = choose_secret_store(learn=self._redactor.learn)
+            place = "this computer's password store"
+            addresses = default_addresses(os.environ)
+            given = ((key, self.settings.address(key)) for key in addresses)
+            addresses |= {key: address for key, address in given if address}
+        services = build_services(addresses=addresses, secret_for=partial(_secret, secrets))
+        return services, secrets, place
+
+    def _practice(self, ctx: JobContext) -> tuple[SecretStore, dict[str, str]]:
+        """Start or find the practice services, a process of their own."""
+        from fluxlora_desktop.system.practice_process import PracticeProcess
+        from fluxlora_desktop.system.secret_store import MemorySecrets
+
+        process = PracticeProcess(
+            state_dir=self.places.practice_services, speed=self.options.practice_speed
+        )
+        found = process.start(ctx)
+        connections = {
+            "replicate": found.replicate,
+            "huggingface": found.huggingface,
+            "together": found.together,
+        }
+        secrets = MemorySecrets(learn=self._redactor.learn)
+        for key, connection in connections.items():
+            secrets.put(key, connection.token)
+        return secrets, {key: connection.url for key, connection in connections.items()}
+
+    def _on_opened(self, opened: Opened) -> None:
+        from fluxlora_desktop.ui.pages import Desks, make_pages
+
+        self.opened = opened
+        self.desks = Desks.make(
+            tools=opened.tools, jobs=self.jobs, secrets=opened.secrets, parent=self
+        )
+        makers = make_pages(self.desks, self._surroundings(opened))
+        for desk in self.desks.all():
+            desk.failed.connect(self.window.notices.show_error)
+            desk.undoable.connect(self.window.undo_bar.offer)
+            desk.said.connect(self.window.notices.say)
+        first = self.settings.last_page or "create"
+        if not opened.any_token:
+            first = "welcome"
+        self.desks.draft.load()
+        self.window.fill(makers, self.desks.runs, first)
+        self.desks.runs.load()
+        self.desks.loras.load()
+        self.desks.accounts.check_all()
+        if self.options.files:
+            self.desks.draft.add_files(self.options.files)
+        self.ready.emit()
+
+    def _surroundings(self, opened: Opened) -> Any:
+        from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES
+        from fluxlora_desktop.system.environment import tokens_in, tokens_in_file
+        from fluxlora_desktop.ui.pages import Surroundings
+        from fluxlora_desktop.ui.settings.preferences import Computer
+
+        computer = Computer(
+            data_dir=self.places.data_dir,
+            logs_dir=self.places.logs,
+            version=__version__,
+            practice=self.options.practice,
+            lasting_tokens=opened.secrets.persistent,
+            token_place=opened.token_place,
+        )
+        return Surroundings(
+            window=self.window,
+            jobs=self.jobs,
+            preferences=_Preferences(self.settings, self.theme, DEFAULT_ADDRESSES),
+            computer=computer,
+            tokens_here=lambda: dict(tokens_in(os.environ).tokens),
+            tokens_in_file=lambda path: dict(tokens_in_file(path).tokens),
+            reveal=self.reveal,
+            practise=partial(self.mode_requested.emit, True),
+        )
+
+    def _on_open_failed(self, error: object) -> None:
+        self.window.notices.show_error(error)
+        self.window.say_not_open()
+        self.failed.emit(error)
+
+    def reveal(self, path: Path) -> None:
+        """Show a file or folder in the system's file manager."""
+        from fluxlora_desktop.system.reveal import reveal
+
+        reveal(path)
+
+    def _on_closing(self) -> None:
+        state = self.window.state()
+        self.settings.geometry = state.geometry
+        if state.place and state.place != "welcome":
+            self.settings.last_page = state.place
+        self.settings.save()
+
+    def close(self) -> bool:
+        """Stop background work and close the library; trainings go on at their service.
+
+        Returns False when some work would not stop: the process may then only leave by `os._exit`.
+        """
+        stopped = self.jobs.shutdown(_SHUTDOWN_MS)
+        if self.opened is not None:
+            self.opened.close()
+        return stopped
+
+
+class _Preferences:
+    """Joins the Settings page to what is kept and to the look in force."""
+
+    def __init__(self, settings: Settings, theme: Theme, defaults: Mapping[str, str]) -> None:
+        self._settings, self._theme, self._defaults = settings, theme, defaults
+
+    def scheme(self) -> Scheme:
+        return Scheme(self._settings.theme.value)
+
+    def set_scheme(self, scheme: Scheme) -> None:
+        self._settings.theme = KeptTheme(scheme.value)
+        self._theme.apply(scheme)
+
+    def address(self, service: str) -> str:
+        return self._settings.address(service)
+
+    def set_address(self, service: str, address: str) -> None:
+        self._settings.set_address(service, address)
+
+    def default_address(self, service: str) -> str:
+        return self._defaults[service]
+
+
+def _secret(secrets: SecretStore, service: str) -> Secret | None:
+    return secrets.get(service)
+
+
+def _any_token(secrets: SecretStore) -> bool:
+    from fluxlora_desktop.domain.errors import SecretStoreError
+
+    try:
+        return any(secrets.get(key) for key in ("replicate", "huggingface", "together"))
+    except SecretStoreError:
+        _log.info("the password store could not be read at start")
+        return False
+
+
+class App(QObject):
+    """The running program: one session at a time, practice or real."""
+
+    def __init__(self, options: Options, qt: QApplication, redactor: Redactor) -> None:
+        super().__init__(qt)
+        self._options = options
+        self._redactor = redactor
+        self.theme = Theme(qt)
+        self.guard = GcGuard(self)
+        self.session = self._begin(options)
+
+    def _begin(self, options: Options) -> Session:
+        session = Session(options, self.theme, self._redactor, self)
+        session.mode_requested.connect(self._on_mode)
+        session.window.show()
+        _after_first_paint(session.window, session.open)
+        return session
+
+    def _on_mode(self, practice: bool) -> None:
+        """Change between practice and real services, each with a library of its own."""
+        old = self.session
+        self.session = self._begin(replace(self._options, practice=practice, files=()))
+        self.session.window.setGeometry(old.window.geometry())
+        old.window.hide()
+        old.close()
+        old.window.deleteLater()
+        old.deleteLater()
+
+    def add_files(self, files: tuple[Path, ...]) -> None:
+        """Take photos into the draft, such as those that a second start was given."""
+        if self.session.desks is not None:
+            self.session.desks.draft.add_files(files)
+
+    def raise_window(self) -> None:
+        """Bring the window to the front, as a second start asks for."""
+        window = self.session.window
+        if window.isMinimized():
+            window.showNormal()
+        window.raise_()
+        window.activateWindow()
+
+    def show_crash(self, report: str) -> None:
+        """Tell a person of a bug; what was saved is safe, and the app goes on."""
+        self.session.window.notices.show_error(AppFault(report))
+
+    def close(self) -> bool:
+        """Close the session; see `Session.close`."""
+        return self.session.close()
+
+
+def _after_first_paint(window: MainWindow, then: Callable[[], None]) -> None:
+    _PaintWatcher(window, then)
+
+
+class _PaintWatcher(QObject):
+    """Calls a function in the turn after a window was painted for the first time."""
+
+    def __init__(self, window: MainWindow, then: Callable[[], None]) -> None:
+        super().__init__(window)
+        self._window, self._then = window, then
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Watch for the first paint."""
+        if event.type() is QEvent.Type.Paint:
+            self._window.removeEventFilter(self)
+            QTimer.singleShot(0, self, self._then)
+        return super().eventFilter(watched, event)
+
+
+def run(options: Options) -> int:
+    """Show the window and stay until it is closed; return the exit code."""
+    qt = make_qt(sys.argv[:1])
+    redactor = Redactor()
+    if options.exit_after_first_paint:
+        window = Session(options, Theme(qt), redactor).window
+        _after_first_paint(window, qt.quit)
+        window.show()
+        return qt.exec()
+    from fluxlora_desktop.system.crash import CrashReporter
+    from fluxlora_desktop.system.logs import set_up_logging
+    from fluxlora_desktop.system.single import SingleInstance
+
+    places = find_places(options.data_dir, practice=options.practice)
+    single = SingleInstance(places.data_dir)
+    if not single.claim(options.files):
+        return 0
+    set_up_logging(places.logs, redactor)
+    crashes = CrashReporter(redactor)
+    crashes.install(places.logs)
+    app = App(options, qt, redactor)
+    crashes.crashed.connect(app.show_crash)
+    single.raise_requested.connect(app.raise_window)
+    single.files_received.connect(app.add_files)
+    code = qt.exec()
+    single.release()
+    if not app.close():
+        logging.shutdown()
+        os._exit(code)
+    crashes.uninstall()
+    return code
+
+
+class AppFault(Exception):
+    """A bug of the app; the report, without secrets, is in the log."""

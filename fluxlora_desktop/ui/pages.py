@@ -1,0 +1,150 @@
+"""Desks and pages, joined: which page takes which desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+
+from fluxlora_desktop.domain.ports import SecretStore
+from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.system.trash import move_to_trash, restore
+from fluxlora_desktop.ui.create.page import CreatePage
+from fluxlora_desktop.ui.desks.accounts import AccountDesk
+from fluxlora_desktop.ui.desks.base import Desk
+from fluxlora_desktop.ui.desks.draft import DraftDesk
+from fluxlora_desktop.ui.desks.loras import LoraDesk
+from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.desks.runs import RunDesk
+from fluxlora_desktop.ui.gallery.page import GalleryPage
+from fluxlora_desktop.ui.import_tokens import Found, ImportTokensDialog
+from fluxlora_desktop.ui.library.page import LibraryPage
+from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.runs.page import RunsPage
+from fluxlora_desktop.ui.settings.page import SettingsPage
+from fluxlora_desktop.ui.settings.preferences import Computer, Preferences
+from fluxlora_desktop.ui.welcome import WelcomePage
+from fluxlora_desktop.ui.window import MainWindow
+from fluxlora_desktop.workflows.tools import Tools
+
+
+class ComputersTrash:
+    """Fills the desks' `Trash` with the computer's own."""
+
+    def put(self, path: Path) -> Path | None:
+        """Move a file to the trash."""
+        return move_to_trash(path)
+
+    def restore(self, trashed: Path, original: Path) -> None:
+        """Bring a file back."""
+        restore(trashed, original)
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Every desk of a session."""
+
+    draft: DraftDesk
+    runs: RunDesk
+    loras: LoraDesk
+    pictures: PictureDesk
+    accounts: AccountDesk
+
+    @classmethod
+    def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
+        """Make the desks; `parent` owns them."""
+        trash = ComputersTrash()
+        runs = RunDesk(tools, jobs, parent)
+        loras = LoraDesk(tools, jobs, trash, parent)
+        runs.changed.connect(lambda run: loras.load() if run.lora_id else None)
+        return cls(
+            draft=DraftDesk(tools, jobs, parent),
+            runs=runs,
+            loras=loras,
+            pictures=PictureDesk(tools, jobs, trash, parent),
+            accounts=AccountDesk(tools, jobs, secrets, parent),
+        )
+
+    def all(self) -> Iterator[Desk]:
+        """Yield every desk."""
+        yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What pages need beside desks."""
+
+    window: MainWindow
+    jobs: JobRunner
+    preferences: Preferences
+    computer: Computer
+    tokens_here: Callable[[], Found]
+    tokens_in_file: Callable[[Path], Found]
+    reveal: Callable[[Path], None]
+    practise: Callable[[], object]
+
+
+def make_pages(desks: Desks, around: Surroundings) -> Mapping[str, Callable[[], Page]]:
+    """Return, by name, how each page is made when it is first shown."""
+    return {
+        "welcome": partial(_welcome, desks, around),
+        "create": partial(_create, desks, around),
+        "runs": partial(_runs, desks, around),
+        "library": partial(_library, desks, around),
+        "gallery": partial(_gallery, desks, around),
+        "settings": partial(_settings, desks, around),
+    }
+
+
+def _welcome(desks: Desks, around: Surroundings) -> Page:
+    page = WelcomePage(accounts=desks.accounts)
+    page.practise_requested.connect(around.practise)
+    page.import_requested.connect(partial(_import_tokens, desks, around))
+    page.open_requested.connect(around.window.open_web_page)
+    return page
+
+
+def _create(desks: Desks, around: Surroundings) -> Page:
+    return CreatePage(draft=desks.draft, runs=desks.runs, jobs=around.jobs)
+
+
+def _runs(desks: Desks, around: Surroundings) -> Page:
+    page = RunsPage(runs=desks.runs, loras=desks.loras, jobs=around.jobs)
+    page.open_requested.connect(around.window.open_web_page)
+    return page
+
+
+def _library(desks: Desks, around: Surroundings) -> Page:
+    page = LibraryPage(loras=desks.loras, runs=desks.runs, jobs=around.jobs)
+    page.open_requested.connect(around.window.open_web_page)
+    page.reveal_requested.connect(around.reveal)
+    return page
+
+
+def _gallery(desks: Desks, around: Surroundings) -> Page:
+    page = GalleryPage(pictures=desks.pictures, loras=desks.loras, jobs=around.jobs)
+    page.reveal_requested.connect(around.reveal)
+    return page
+
+
+def _settings(desks: Desks, around: Surroundings) -> Page:
+    page = SettingsPage(
+        accounts=desks.accounts, preferences=around.preferences, computer=around.computer
+    )
+    page.open_requested.connect(around.window.open_web_page)
+    page.reveal_requested.connect(around.reveal)
+    page.import_requested.connect(partial(_import_tokens, desks, around))
+    page.practice_requested.connect(around.practise)
+    return page
+
+
+def _import_tokens(desks: Desks, around: Surroundings) -> None:
+    dialog = ImportTokensDialog(
+        found=around.tokens_here(), read_file=around.tokens_in_file, parent=around.window
+    )
+    dialog.chosen.connect(desks.accounts.import_tokens)
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
