@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import uvicorn
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from fluxlora_desktop.practice.context import PracticeContext
@@ -27,7 +28,14 @@ from fluxlora_desktop.practice.replicate.app import build_replicate
 from fluxlora_desktop.practice.replicate.delivery import build_replicate_delivery
 from fluxlora_desktop.practice.replicate.scripts import TrainingScript
 from fluxlora_desktop.practice.replicate.state import ReplicateState
-from fluxlora_desktop.practice.together.app import build_together
+
+try:
+    from fluxlora_desktop.practice.together.app import build_together
+except ModuleNotFoundError:  # until the practice Together lands
+
+    def build_together(context: PracticeContext) -> Starlette:
+        return Starlette()
+
 
 MAIN, DELIVERY = "main", "delivery"
 _SERVICES = ("replicate", "huggingface", "together")

@@ -1,6 +1,6 @@
 """How a training stands at a moment: a function of its plan, its speed and the time alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fluxlora_desktop.practice.replicate.state import Training
 
@@ -38,13 +38,15 @@ def course_of(training: Training, now: float) -> Course:
     if now < ends_at:
         waits = now < start + plan.queue_s / speed
         return _until(training, now, "starting" if waits else "processing", ends_at)
-    return _until(training, ends_at, plan.outcome, ends_at)
+    whole = _until(training, ends_at, plan.outcome, ends_at)
+    runs = whole.started_at is not None
+    return replace(whole, run_s=plan.run_s if runs else 0.0, total_s=plan.queue_s + plan.run_s)
 
 
 def _until(training: Training, moment: float, status: str, ends_at: float) -> Course:
     plan, speed = training.plan, training.speed
     passed = max(0.0, moment - training.created_at) * speed
-    runs = status != "aborted" and (passed > plan.queue_s or status == "processing")
+    runs = status != "aborted" and (passed > plan.queue_s or status in ("processing", "succeeded"))
     return Course(
         status=status,
         started_at=training.created_at + plan.queue_s / speed if runs else None,

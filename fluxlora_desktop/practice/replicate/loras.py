@@ -41,20 +41,21 @@ class LoraShelf:
         found = (training for training in self.state.trainings if training.version_id == version_id)
         return next(found, None)
 
-    async def load(self, given: dict[str, Any], version_id: str) -> list[PaintLora]:
-        """Return the LoRAs that inputs name, and the one of a trained version first of all."""
+    async def load(
+        self, given: dict[str, Any], version_id: str, token: str | None
+    ) -> list[PaintLora]:
+        """Return the LoRAs of a request, a trained version's own first; `token` is the hub's."""
         loras = []
         own = self.trained_as(version_id)
         if own is not None:
             subject = await run_in_threadpool(read_subject, self.state.weights_path(own.id))
             loras.append(PaintLora(subject, float(given.get("lora_scale", 1.0))))
-        token = given.get("hf_api_token")
         for field, scale in (
             ("replicate_weights" if own else "lora_weights", "lora_scale"),
             ("extra_lora", "extra_lora_scale"),
         ):
             if given.get(field):
-                subject = await self._read(str(given[field]), str(token) if token else None)
+                subject = await self._read(str(given[field]), token)
                 loras.append(PaintLora(subject, float(given.get(scale, 1.0))))
         return loras
 

@@ -17,7 +17,7 @@ from fluxlora_desktop.practice.replicate.errors import Refusal, not_found
 from fluxlora_desktop.practice.replicate.loras import LoraShelf, LoraTrouble
 from fluxlora_desktop.practice.replicate.pages import page
 from fluxlora_desktop.practice.replicate.pictures import PictureOrder, check_inputs, read_order
-from fluxlora_desktop.practice.replicate.requests import read_object
+from fluxlora_desktop.practice.replicate.requests import read_object, without_secrets
 from fluxlora_desktop.practice.replicate.state import Prediction, ReplicateState
 from fluxlora_desktop.practice.replicate.wire import moment, new_id
 
@@ -84,14 +84,14 @@ class Predictions:
             id=new_id(),
             model=model,
             version=version,
-            input=given,
+            input=without_secrets(given),
             created_at=self._context.clock(),
         )
         self._state.predictions.put(prediction)
         self._context.ledger.record(
             "replicate", "prediction_created", id=prediction.id, model=model
         )
-        task = self._work_on(prediction)
+        task = self._work_on(prediction, given.get("hf_api_token"))
         prefers = _WAIT.search(request.headers.get("prefer", ""))
         if prefers and task:
             await asyncio.wait({task}, timeout=min(60, int(prefers[1] or 60)))
@@ -99,16 +99,16 @@ class Predictions:
         unfinished = prefers is not None and now.status in _OPEN
         return JSONResponse(self._json(now), status_code=202 if unfinished else 201)
 
-    def _work_on(self, prediction: Prediction) -> asyncio.Task[None] | None:
+    def _work_on(self, prediction: Prediction, token: Any = None) -> asyncio.Task[None] | None:
         """Start the work on an open request unless it is under way, as after a restart."""
         if prediction.status not in _OPEN or prediction.id in self._tasks:
             return self._tasks.get(prediction.id)
-        task = asyncio.create_task(self._work(prediction))
+        task = asyncio.create_task(self._work(prediction, token))
         self._tasks[prediction.id] = task
         task.add_done_callback(lambda _: self._tasks.pop(prediction.id, None))
         return task
 
-    async def _work(self, prediction: Prediction) -> None:
+    async def _work(self, prediction: Prediction, token: Any) -> None:
         order = read_order(prediction.input, default_seed=prediction.id)
         await asyncio.sleep(_BOOT_S / self._context.speed)
         prediction = replace(prediction, status="processing", started_at=self._context.clock())
@@ -116,7 +116,9 @@ class Predictions:
         await asyncio.sleep(order.count * _PICTURE_S / self._context.speed)
         try:
             _check_decent(prediction)
-            loras = await self._loras.load(prediction.input, prediction.version)
+            loras = await self._loras.load(
+                prediction.input, prediction.version, str(token) if token else None
+            )
             paths = await run_in_threadpool(self._paint, order, loras)
         except LoraTrouble as trouble:
             self._end(replace(prediction, status="failed", error=str(trouble)), 0.0)
@@ -173,7 +175,7 @@ class Predictions:
             "id": prediction.id,
             "model": prediction.model,
             "version": prediction.version,
-            "input": {} if removed else _without_secrets(prediction.input),
+            "input": {} if removed else prediction.input,
             "logs": "" if removed else prediction.logs,
             "output": None if removed or not pictures else pictures,
             "data_removed": removed,
@@ -186,17 +188,17 @@ class Predictions:
         if prediction.started_at is not None:
             told["started_at"] = moment(prediction.started_at)
         if ended is not None:
-            start = prediction.started_at or ended
             told["completed_at"] = moment(ended)
-            seconds = (ended - start) * self._context.speed
-            total = (ended - prediction.created_at) * self._context.speed
-            told["metrics"] = {"predict_time": round(seconds, 6), "total_time": round(total, 6)}
+            told["metrics"] = _metrics(prediction)
         return told
 
 
-def _without_secrets(given: dict[str, Any]) -> dict[str, Any]:
-    """Return inputs as they are echoed: secret ones as the service shows them."""
-    return {key: "[REDACTED]" if key == "hf_api_token" else value for key, value in given.items()}
+def _metrics(prediction: Prediction) -> dict[str, float]:
+    """Return the seconds that a real one would have taken."""
+    if prediction.started_at is None:
+        return {}
+    seconds = _PICTURE_S * int(prediction.input.get("num_outputs", 1))
+    return {"predict_time": seconds, "total_time": seconds + _BOOT_S}
 
 
 def _check_decent(prediction: Prediction) -> None:

@@ -21,7 +21,7 @@ from fluxlora_desktop.practice.replicate.logs import render_log
 from fluxlora_desktop.practice.replicate.pages import page
 from fluxlora_desktop.practice.replicate.photos import PhotoZip
 from fluxlora_desktop.practice.replicate.plans import make_plan
-from fluxlora_desktop.practice.replicate.requests import read_object
+from fluxlora_desktop.practice.replicate.requests import read_object, without_secrets
 from fluxlora_desktop.practice.replicate.state import ReplicateState, Training, Version
 from fluxlora_desktop.practice.replicate.weights import build_weights
 from fluxlora_desktop.practice.replicate.wire import moment, new_id, with_signed_files
@@ -58,7 +58,7 @@ class Trainings:
             trainer=trainer.name,
             version=trainer.version,
             destination=told["destination"],
-            input=given,
+            input=without_secrets(given),
             created_at=self._context.clock(),
             speed=self._context.speed,
             plan=await run_in_threadpool(make_plan, trainer, given, zip_file, script),
