@@ -35,6 +35,7 @@ def start_run(run_id: str, tools: Tools) -> Run:
     check_plan(run, dataset)
     backend = tools.services.trainer(run.plan.backend)
     spec = spec_for(run, backend, dataset)
+    stores.runs.save_plan(run_id, replace(run.plan, trainer=spec.trainer))
     estimate = backend.estimate(spec)
     remarks = [finding_key(finding) for finding in check_dataset(dataset, tools)]
     version = stores.datasets.freeze(dataset.id, [*sorted(dataset.dismissed), *remarks])

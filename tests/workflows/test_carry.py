@@ -75,6 +75,10 @@ def test_history_log_and_losses_are_kept_once(bench):
     ]
 
 
+def test_start_writes_down_the_trainer_that_was_offered_first(bench):
+    assert start(bench, trainer="").plan.trainer == "fake/trainer"
+
+
 def test_start_freezes_photos_and_captions(bench):
     run = start(bench)
     stores = bench.tools.stores
