@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from fluxlora_desktop.domain.errors import InputError, StorageError
+from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.system.environment import (
+    MAX_BYTES,
+    parse_env,
+    tokens_in,
+    tokens_in_file,
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("A=plain", "plain"),
+        ("  export A = spaced  ", "spaced"),
+        ("A=", ""),
+        ("A=a # remark", "a"),
+        ("A=a#b", "a#b"),
+        ("A=# remark", ""),
+        ("A='single # kept'", "single # kept"),
+        ('A="double # kept" # gone', "double # kept"),
+        (r'A="a\nb\"c\\d"', 'a\nb"c\\d'),
+        (r"A='a\nb'", r"a\nb"),
+        ("A='open", "'open"),
+        ("A=$(rm -rf x)`id`${HOME}", "$(rm -rf x)`id`${HOME}"),
+        ("A=b=c", "b=c"),
+        ("A=first\nA=last", "last"),
+        ("A=a\r\nB=b\r\n", "a"),
+    ],
+)
+def test_env_line_is_read_as_data(line, value):
+    assert parse_env(line)["A"] == value
+
+
+@pytest.mark.parametrize("text", ["", "# A=b", "A", "=b", "1A=b", "A b=c", "A: b"])
+def test_other_lines_are_passed_over(text):
+    assert parse_env(text) == {}
+
+
+def test_known_names_become_tokens():
+    found = tokens_in(
+        {
+            "REPLICATE_API_TOKEN": " r8_x ",
+            "HF_TOKEN": "hf_second",
+            "HUGGINGFACE_API_TOKEN": "hf_first",
+            "HUGGINGFACE_USERNAME": "ada",
+            "TOGETHER_API_KEY": "   ",
+            "AWS_SECRET": "never",
+        }
+    )
+
+    assert found.names == (
+        "REPLICATE_API_TOKEN",
+        "HUGGINGFACE_API_TOKEN",
+        "HF_TOKEN",
+        "HUGGINGFACE_USERNAME",
+    )
+    assert found.token("replicate") == Secret("r8_x")
+    assert found.token("huggingface") == Secret("hf_first")
+    assert found.token("together") is None
+    assert found.huggingface_username == "ada"
+    assert "r8_x" not in repr(found)
+    assert not tokens_in({})
+
+
+def test_env_file_with_a_byte_order_mark_is_read(tmp_path):
+    file = tmp_path / ".env"
+    file.write_bytes(b"\xef\xbb\xbfHF_TOKEN=hf_a\r\n")
+
+    assert tokens_in_file(file).token("huggingface") == Secret("hf_a")
+
+
+def test_what_is_no_env_file_is_refused(tmp_path):
+    large, binary = tmp_path / "large", tmp_path / "binary"
+    large.write_bytes(b"A" * (MAX_BYTES + 1))
+    binary.write_bytes(b"HF_TOKEN=\xff\xfe")
+
+    for path in (large, binary, tmp_path):
+        with pytest.raises(InputError):
+            tokens_in_file(path)
+    with pytest.raises(StorageError):
+        tokens_in_file(tmp_path / "missing")
