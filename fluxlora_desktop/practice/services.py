@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from fluxlora_desktop.practice.context import PracticeContext
@@ -25,17 +24,11 @@ from fluxlora_desktop.practice.huggingface.app import (
 from fluxlora_desktop.practice.ledger import Ledger, LedgerView
 from fluxlora_desktop.practice.memory import Memory
 from fluxlora_desktop.practice.replicate.app import build_replicate
+from fluxlora_desktop.practice.replicate.course import count_unfinished
 from fluxlora_desktop.practice.replicate.delivery import build_replicate_delivery
 from fluxlora_desktop.practice.replicate.scripts import TrainingScript
 from fluxlora_desktop.practice.replicate.state import ReplicateState
-
-try:
-    from fluxlora_desktop.practice.together.app import build_together
-except ModuleNotFoundError:  # until the practice Together lands
-
-    def build_together(context: PracticeContext) -> Starlette:
-        return Starlette()
-
+from fluxlora_desktop.practice.together.app import build_together
 
 MAIN, DELIVERY = "main", "delivery"
 _SERVICES = ("replicate", "huggingface", "together")
@@ -86,7 +79,7 @@ class ReplicateService(Service):
     @property
     def unfinished(self) -> int:
         """How many trainings have not ended yet."""
-        return self.state.unfinished
+        return count_unfinished(self.state, self.context.clock())
 
 
 class PracticeServices:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from fluxlora_desktop.practice.replicate.state import Training
+from fluxlora_desktop.practice.replicate.state import ReplicateState, Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +55,8 @@ def _until(training: Training, moment: float, status: str, ends_at: float) -> Co
         total_s=passed,
         error=plan.error if status == "failed" else None,
     )
+
+
+def count_unfinished(state: ReplicateState, now: float) -> int:
+    """Return how many trainings still run or wait."""
+    return sum(not course_of(training, now).ended for training in state.trainings)

@@ -1,6 +1,5 @@
 """The LoRAs of a picture request, really fetched from where the request says."""
 
-import io
 import re
 import tarfile
 from dataclasses import dataclass
@@ -92,7 +91,7 @@ def _read_archive(archive: Path) -> Subject:
             if member.isreg() and member.name.endswith(".safetensors"):
                 content = tar.extractfile(member)
                 assert content is not None, "a regular member has content"
-                return read_subject(io.BufferedReader(content).read())
+                return read_subject(content.read())
     raise NotALora("No .safetensors file in the archive")
 
 

@@ -91,7 +91,7 @@ T = TypeVar("T", StoredFile, Model, Training, Prediction)
 
 
 class Shelf(Generic[T]):
-    """All things of one kind, in memory and on disk; used from one event loop only."""
+    """All things of one kind, in memory and on disk; changed from one event loop only."""
 
     def __init__(self, folder: Path, kind: type[T]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ class Shelf(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Go through all things, newest first."""
-        return iter(sorted(self._things.values(), key=lambda thing: -thing.created_at))
+        return iter(sorted(tuple(self._things.values()), key=lambda thing: -thing.created_at))
 
     def get(self, thing_id: str) -> T | None:
         """Return a thing, or None."""
@@ -154,11 +154,6 @@ class ReplicateState:
     def weights_path(self, training_id: str) -> Path:
         """Return where the weights of a training lie, once it has succeeded."""
         return self.folder / "weights" / f"{training_id}.safetensors"
-
-    @property
-    def unfinished(self) -> int:
-        """How many trainings have not ended, or nobody has seen end."""
-        return sum(not training.settled for training in list(self.trainings))
 
 
 def _read(kind: type[T], value: dict[str, Any]) -> T:
