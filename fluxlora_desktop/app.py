@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,8 +21,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from fluxlora_desktop import __version__
-from fluxlora_desktop.domain.ports import Clock, JobContext, SecretStore, Services
-from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.work import Clock, JobContext
 from fluxlora_desktop.jobs.gc_guard import GcGuard
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.clock import SystemClock
@@ -31,10 +31,8 @@ from fluxlora_desktop.system.settings import Settings
 from fluxlora_desktop.system.settings import Theme as KeptTheme
 from fluxlora_desktop.ui.theme import Scheme, Theme
 from fluxlora_desktop.ui.window import MainWindow
-from fluxlora_desktop.workflows.tools import Patience, Tools
 
 PRACTICE_SPEED = 30.0
-PRACTICE_PATIENCE = Patience(poll=0.5, shortest_retry=0.5, longest_retry=5.0, settle=20.0)
 _SHUTDOWN_MS = 8000
 _log = logging.getLogger(__name__)
 
@@ -50,15 +48,14 @@ class Options:
     exit_after_first_paint: bool = False
     files: tuple[Path, ...] = ()
     practice_speed: float = PRACTICE_SPEED
-    patience: Patience | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """What the opening job brings: the tools, the tokens' place, and how to close."""
 
-    tools: Tools
-    secrets: SecretStore
+    tools: Any
+    secrets: Any
     token_place: str
     any_token: bool
     close: Callable[[], None]
@@ -126,13 +123,12 @@ class Session(QObject):
             PillowPictureWorkshop,
         )
         from fluxlora_desktop.store.library import open_library
+        from fluxlora_desktop.workflows.tools import Patience, Tools
 
         library = open_library(self.places.data_dir, clock=self.clock)
         try:
             services, secrets, token_place = self._services(ctx)
-            patience = self.options.patience or (
-                PRACTICE_PATIENCE if self.options.practice else Patience()
-            )
+            patience = Patience.for_practice() if self.options.practice else Patience()
             tools = Tools(
                 stores=library.stores,
                 services=services,
@@ -147,7 +143,7 @@ class Session(QObject):
             raise
         return Opened(tools, secrets, token_place, any_token, library.close)
 
-    def _services(self, ctx: JobContext) -> tuple[Services, SecretStore, str]:
+    def _services(self, ctx: JobContext) -> tuple[Any, Any, str]:
         from fluxlora_desktop.backends.registry import build_services, default_addresses
 
         if self.options.practice:
@@ -161,10 +157,10 @@ class Session(QObject):
             addresses = default_addresses(os.environ)
             given = ((key, self.settings.address(key)) for key in addresses)
             addresses |= {key: address for key, address in given if address}
-        services = build_services(addresses=addresses, secret_for=partial(_secret, secrets))
+        services = build_services(addresses=addresses, secret_for=secrets.get)
         return services, secrets, place
 
-    def _practice(self, ctx: JobContext) -> tuple[SecretStore, dict[str, str]]:
+    def _practice(self, ctx: JobContext) -> tuple[Any, dict[str, str]]:
         """Start or find the practice services, a process of their own."""
         from fluxlora_desktop.system.practice_process import PracticeProcess
         from fluxlora_desktop.system.secret_store import MemorySecrets
@@ -185,6 +181,7 @@ class Session(QObject):
 
     def _on_opened(self, opened: Opened) -> None:
         from fluxlora_desktop.ui.pages import Desks, make_pages
+        from fluxlora_desktop.ui.run_watch import RunWatch
 
         self.opened = opened
         self.desks = Desks.make(
@@ -199,7 +196,8 @@ class Session(QObject):
         if not opened.any_token:
             first = "welcome"
         self.desks.draft.load()
-        self.window.fill(makers, self.desks.runs, first)
+        RunWatch(runs=self.desks.runs, window=self.window)
+        self.window.fill(makers, first)
         self.desks.runs.load()
         self.desks.loras.load()
         self.desks.accounts.check_all()
@@ -284,11 +282,7 @@ class _Preferences:
         return self._defaults[service]
 
 
-def _secret(secrets: SecretStore, service: str) -> Secret | None:
-    return secrets.get(service)
-
-
-def _any_token(secrets: SecretStore) -> bool:
+def _any_token(secrets: Any) -> bool:
     from fluxlora_desktop.domain.errors import SecretStoreError
 
     try:
@@ -374,7 +368,7 @@ def run(options: Options) -> int:
     redactor = Redactor()
     if options.exit_after_first_paint:
         window = Session(options, Theme(qt), redactor).window
-        _after_first_paint(window, qt.quit)
+        _after_first_paint(window, _tell_and_quit)
         window.show()
         return qt.exec()
     from fluxlora_desktop.system.crash import CrashReporter
@@ -399,6 +393,13 @@ def run(options: Options) -> int:
         os._exit(code)
     crashes.uninstall()
     return code
+
+
+def _tell_and_quit() -> None:
+    """Print the milliseconds since STARTED (monotonic seconds) for the benchmark, and leave."""
+    if os.environ.get("FLUXLORA_PRINT_FIRST_PAINT"):
+        print((time.monotonic() - float(os.environ["STARTED"])) * 1000, flush=True)
+    QApplication.quit()
 
 
 class AppFault(Exception):

@@ -60,38 +60,9 @@ from fluxlora_desktop.domain.training import (
     TrainingSpec,
     Visibility,
 )
-
-
-class JobContext(Protocol):
-    """What background work may do to the outside."""
-
-    def report(self, event: object) -> None:
-        """Tell the owner something; a frozen value."""
-
-    def check(self) -> None:
-        """Raise `JobCancelled` when the owner asked to stop."""
-
-    def pause(self, seconds: float) -> None:
-        """Wait, waking up at once with `JobCancelled` when the owner asks to stop."""
-
-
-class Clock(Protocol):
-    """Time, so that tests can hold it."""
-
-    def now(self) -> datetime:
-        """Return the time of day in UTC."""
-
-    def monotonic(self) -> float:
-        """Return seconds that never run backwards."""
-
-
-@dataclass(frozen=True, slots=True)
-class Transferred:
-    """Progress of bytes: what is being moved, how many so far, of how many (0: unknown)."""
-
-    what: str
-    done: int
-    total: int
+from fluxlora_desktop.domain.work import Clock as Clock
+from fluxlora_desktop.domain.work import JobContext as JobContext
+from fluxlora_desktop.domain.work import Transferred as Transferred
 
 
 @dataclass(frozen=True, slots=True)

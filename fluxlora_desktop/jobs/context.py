@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from fluxlora_desktop.domain.errors import JobCancelled
-from fluxlora_desktop.domain.ports import Transferred
+from fluxlora_desktop.domain.work import Transferred
 
 REPORT_INTERVAL = 0.1
 """Seconds between two reports of bytes about the same thing."""

@@ -25,7 +25,7 @@ from PySide6.QtCore import (
 )
 
 from fluxlora_desktop.domain.errors import JobCancelled
-from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.work import JobContext
 from fluxlora_desktop.jobs.context import CancellableContext
 
 Work = Callable[[JobContext], Any]

@@ -6,8 +6,8 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QWidget
 
-from fluxlora_desktop.ui.desks.base import Undoable
 from fluxlora_desktop.ui.notices import Action, Notice, Tone, notice_for
+from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.ui.widgets import Symbol, button, column, icon_button, label, row, set_mark
 
 _UNDO_MS = 8000

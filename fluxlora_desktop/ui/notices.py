@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from fluxlora_desktop.domain import errors as e
-from fluxlora_desktop.ui.wording import duration, file_size
+from fluxlora_desktop.ui.units import duration, file_size
 
 SERVICE_TITLES = {
     "replicate": "Replicate",

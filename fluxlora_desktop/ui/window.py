@@ -11,15 +11,12 @@ from PySide6.QtCore import QByteArray, Qt, QUrl, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
-from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.ui.bars import NoticeBar, UndoBar
-from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.notices import BILLING_PAGES, Action, Notice
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.sidebar import PLACES, Sidebar
 from fluxlora_desktop.ui.theme import Theme
 from fluxlora_desktop.ui.widgets import column, label, retint, row
-from fluxlora_desktop.ui.wording import run_share
 
 SMALLEST = (960, 640)
 FIRST_SIZE = (1280, 820)
@@ -60,7 +57,6 @@ class MainWindow(QMainWindow):
         self._makers: Mapping[str, Callable[[], Page]] = {}
         self._pages: dict[str, Page] = {}
         self._place = ""
-        self._runs: RunDesk | None = None
         self.sidebar = Sidebar(practice=practice)
         self.sidebar.chosen.connect(self.go_to)
         self.sidebar.leave_practice_requested.connect(self.leave_practice_requested)
@@ -105,15 +101,10 @@ class MainWindow(QMainWindow):
         self.close_action.triggered.connect(self.close)
         app.addAction(self.close_action)
 
-    def fill(self, makers: Mapping[str, Callable[[], Page]], runs: RunDesk, first: str) -> None:
+    def fill(self, makers: Mapping[str, Callable[[], Page]], first: str) -> None:
         """Take the pages, each made when it is first shown, and show the first."""
         self._makers = makers
-        self._runs = runs
-        runs.listed.connect(self._on_runs)
-        runs.changed.connect(self._on_runs)
-        runs.ended.connect(self._on_run_ended)
-        self._on_runs()
-        self.go_to(first)
+        self.go_to(first if first in makers else next(iter(makers)))
 
     def say_not_open(self) -> None:
         """Say in the middle that the library is not open; the notice below says why."""
@@ -155,21 +146,6 @@ class MainWindow(QMainWindow):
         """Open a web page in the person's browser."""
         if url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
             self._open_page(url)
-
-    def _on_runs(self, _run: object = None) -> None:
-        if self._runs is None:
-            return
-        shares = [run_share(run) or 0.0 for run in self._runs.runs() if run.open]
-        self.sidebar.show_runs(len(shares), max(shares, default=0.0))
-
-    def _on_run_ended(self, run: Run) -> None:
-        words = {
-            "ready": f"{run.plan.name} is ready.",
-            "failed": f"{run.plan.name} failed. Look at Runs for why and what to do.",
-            "cancelled": f"{run.plan.name} was cancelled.",
-        }
-        if self._place != "runs" or run.state.value == "ready":
-            self.notices.say(words[run.state.value])
 
     def _on_acted(self, notice: Notice) -> None:
         if notice.action is Action.SETTINGS:

@@ -7,6 +7,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.runs import Run, RunState
+from fluxlora_desktop.ui.units import duration as duration
+from fluxlora_desktop.ui.units import file_size as file_size
+from fluxlora_desktop.ui.units import plural as plural
 
 STATE_WORDS = {
     RunState.DRAFT: "Draft",
@@ -39,16 +42,6 @@ def price_range(estimate: Estimate) -> str:
     return f"about {low}" if low == high else f"{low} to {high}"
 
 
-def duration(seconds: float) -> str:
-    """Return a length of time in the unit that fits."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def time_range(estimate: Estimate) -> str:
     """Return a time range in words."""
     low, high = duration(estimate.low_seconds), duration(estimate.high_seconds)
@@ -60,23 +53,9 @@ def time_range(estimate: Estimate) -> str:
     return f"{low} to {high}"
 
 
-def file_size(count: int) -> str:
-    """Return a size in bytes as KB, MB or GB (powers of ten)."""
-    if count < 1_000_000:
-        return f"{max(1, round(count / 1000))} KB"
-    if count < 1_000_000_000:
-        return f"{count / 1_000_000:.1f} MB"
-    return f"{count / 1_000_000_000:.2f} GB"
-
-
 def when(moment: datetime) -> str:
     """Return a moment in local time, day and minute."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """Return a count with its noun."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def run_words(run: Run) -> str:

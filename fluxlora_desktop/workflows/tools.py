@@ -24,6 +24,11 @@ class Patience:
     settle_reads: int = 5
     launch_tries: int = 20
 
+    @classmethod
+    def for_practice(cls) -> Patience:
+        """Return the waiting times for services on this computer."""
+        return cls(poll=0.5, shortest_retry=0.5, longest_retry=5.0, settle=20.0)
+
     def retries(self) -> Iterator[float]:
         """Yield growing waits without end."""
         wait = self.shortest_retry

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,14 +11,6 @@ from PySide6.QtCore import QObject, Signal
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.workflows.tools import Tools
-
-
-@dataclass(frozen=True, slots=True)
-class Undoable:
-    """Something that was done and can be taken back: the words for the bar, and the way back."""
-
-    says: str
-    undo: Callable[[], None]
 
 
 class Desk(QObject):

@@ -15,7 +15,8 @@ from fluxlora_desktop.domain.ports import JobContext, Transferred
 from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import Job, JobRunner
-from fluxlora_desktop.ui.desks.base import Desk, Undoable
+from fluxlora_desktop.ui.desks.base import Desk
+from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.collect import import_lora_file, import_lora_repo
 from fluxlora_desktop.workflows.pictures import routes_of
 from fluxlora_desktop.workflows.publish import (

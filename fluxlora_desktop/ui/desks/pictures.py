@@ -22,8 +22,9 @@ from fluxlora_desktop.domain.pictures import (
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import refusal
 from fluxlora_desktop.jobs.runner import Job, JobRunner
-from fluxlora_desktop.ui.desks.base import Desk, Undoable
+from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.loras import Trash
+from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.events import PictureChanged
 from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures
 from fluxlora_desktop.workflows.tools import Tools
