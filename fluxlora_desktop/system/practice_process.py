@@ -21,9 +21,10 @@ from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.secrets import Secret
 
 SERVICE = "practice"
-_FILE = "services.json"
-_OUTPUT = "services.out"
-_ERRORS = "services.err"
+_FILE = "process.json"
+"""Not services.json: that one is the services' own memory of tokens and ports."""
+_OUTPUT = "process.out"
+_ERRORS = "process.err"
 _START_S = 60.0
 _STOP_S = 15.0
 _LOOK_S = 0.05
@@ -77,6 +78,7 @@ class PracticeProcess:
         running = self._running()
         if running is not None:
             return running.connections
+        self._end_child()
         self._state_dir.mkdir(parents=True, exist_ok=True)
         child = self._launch()
         self._child = child

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 
-from PySide6.QtCore import QFile
+from PySide6.QtCore import QFile, QStandardPaths
 
 from fluxlora_desktop.domain.errors import AccessDenied, StorageError
 
@@ -17,6 +19,7 @@ def move_to_trash(path: Path) -> Path | None:
     """
     if not path.exists() and not path.is_symlink():
         return None
+    _make_room()
     file = QFile(str(path))
     if not file.moveToTrash():
         return None
@@ -35,6 +38,15 @@ def restore(trashed: Path, original: Path) -> None:
         raise AccessDenied(original) from error
     except OSError as error:
         raise StorageError(original, error.strerror or "cannot be restored") from error
+
+
+def _make_room() -> None:
+    """Make the folder that freedesktop.org's trash lies in; Qt 6.11 makes the last level only."""
+    if sys.platform in ("win32", "darwin"):
+        return
+    location = QStandardPaths.StandardLocation.GenericDataLocation
+    with suppress(OSError):
+        Path(QStandardPaths.writableLocation(location)).mkdir(parents=True, exist_ok=True)
 
 
 def _note_of(trashed: Path) -> Path:
