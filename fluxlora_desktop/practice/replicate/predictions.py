@@ -183,7 +183,11 @@ class Predictions:
             "source": "api",
             "status": prediction.status,
             "created_at": moment(prediction.created_at),
-            "urls": {"get": root, "cancel": f"{root}/cancel"},
+            "urls": {
+                "get": root,
+                "cancel": f"{root}/cancel",
+                "web": f"https://replicate.com/p/{prediction.id}",
+            },
         }
         if prediction.started_at is not None:
             told["started_at"] = moment(prediction.started_at)
