@@ -1,0 +1,1 @@
+"""The Gallery: write a prompt, see the pictures appear, keep and reuse them."""

@@ -1,0 +1,39 @@
+"""A picture as the order that made it, to be sent again or changed."""
+
+from __future__ import annotations
+
+from fluxlora_desktop.domain.pictures import LoraUse, Picture, PictureRequest
+from fluxlora_desktop.domain.routes import use_of
+from fluxlora_desktop.ui.desks.loras import LoraDesk
+from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.gallery.words import about
+
+
+def request_of(picture: Picture, loras: LoraDesk) -> PictureRequest:
+    """Return the order of one such picture; a LoRA that is gone is in it by its name alone."""
+    uses: list[LoraUse] = []
+    for part in picture.loras:
+        lora = loras.lora(part.lora_id)
+        gone = LoraUse(part.lora_id, part.name, picture.base, part.scale)
+        uses.append(use_of(lora, part.scale) if lora else gone)
+    return PictureRequest(
+        generator=picture.generator,
+        model=picture.model,
+        prompt=picture.prompt,
+        loras=tuple(uses),
+        width=picture.width,
+        height=picture.height,
+        steps=picture.steps,
+        guidance=picture.guidance,
+        seed=picture.seed,
+        count=1,
+    )
+
+
+def price_again(picture: Picture, pictures: PictureDesk) -> str:
+    """Return what making a picture again would cost, "" when its model is not offered now."""
+    for offer in pictures.offers(()):
+        if (offer.generator, offer.model.key) == (picture.generator, picture.model):
+            cost = pictures.estimate(offer, picture.width, picture.height, picture.steps, 1)
+            return about(cost) if cost.high_usd else ""
+    return ""

@@ -1,0 +1,229 @@
+"""How a picture looks in the grid, in each of its states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from fluxlora_desktop.domain.pictures import Picture, PictureState
+from fluxlora_desktop.ui import theme
+from fluxlora_desktop.ui.gallery.model import PictureRole
+from fluxlora_desktop.ui.gallery.view import CELL, frame_of
+from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, again_words
+from fluxlora_desktop.ui.icons import pixmap
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+
+THUMB_SIDE = 288
+"""Thumbnails are asked for in one size, so that a change of width decodes nothing anew."""
+_PAD = 12
+_BUTTON_HEIGHT = 30
+_Index = QModelIndex | QPersistentModelIndex
+_LOOKS = {
+    PictureState.WAITING: ("clock", "muted", "raised"),
+    PictureState.MAKING: ("gallery", "accent_text", "accent_soft"),
+    PictureState.FAILED: ("error", "danger", "danger_soft"),
+    PictureState.MAYBE_CHARGED: ("warning", "warn", "warn_soft"),
+}
+
+
+class PictureDelegate(QStyledItemDelegate):
+    """Paints thumbnails and placeholders of the same size from the theme's tokens.
+
+    `again_requested(Picture)` when the button in a lost picture's cell is pressed; `price_of` says
+    what that would cost, "" when it is not known.
+    """
+
+    again_requested = Signal(object)
+
+    def __init__(
+        self,
+        *,
+        thumbs: ThumbLoader,
+        thumb_path: Callable[[Picture], Path | None],
+        price_of: Callable[[Picture], str],
+    ) -> None:
+        super().__init__()
+        self._thumbs, self._thumb_path, self._price_of = thumbs, thumb_path, price_of
+
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: _Index) -> QSize:
+        """Return the size that the grid aims at."""
+        return QSize(CELL, CELL)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        """Paint one cell."""
+        picture = index.data(PictureRole)
+        frame = frame_of(option.rect)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        if picture is None:
+            _fill(painter, frame, "raised")
+        elif picture.state is PictureState.DONE:
+            self._paint_thumb(painter, frame, picture)
+        else:
+            self._paint_words(painter, frame, picture)
+        _paint_marks(painter, frame, option.state)
+        painter.restore()
+
+    def _paint_thumb(self, painter: QPainter, frame: QRect, picture: Picture) -> None:
+        path = self._thumb_path(picture)
+        thumb = self._thumbs.get(path, THUMB_SIDE) if path else None
+        _fill(painter, frame, "raised")
+        if thumb is None:
+            mark = pixmap("image", "muted", 32)
+            _draw_centred(painter, frame, mark)
+            return
+        shape = QPainterPath()
+        shape.addRoundedRect(QRectF(frame), theme.THUMB_RADIUS, theme.THUMB_RADIUS)
+        painter.setClipPath(shape)
+        size = thumb.deviceIndependentSize().toSize()
+        size.scale(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        place = QRect(frame.topLeft(), size)
+        place.moveCenter(frame.center())
+        if abs(size.width() - frame.width()) <= 2 and abs(size.height() - frame.height()) <= 2:
+            place = frame
+        painter.drawPixmap(place, thumb)
+        painter.setClipping(False)
+
+    def _paint_words(self, painter: QPainter, frame: QRect, picture: Picture) -> None:
+        symbol, tint, ground = _LOOKS[picture.state]
+        _fill(painter, frame, ground)
+        inner = frame.adjusted(_PAD, _PAD, -_PAD, -_PAD)
+        painter.drawPixmap(inner.topLeft(), pixmap(symbol, tint, 20))
+        title = QRect(inner.left(), inner.top() + 28, inner.width(), 40)
+        painter.setPen(theme.color("text"))
+        painter.setFont(theme.font(theme.BODY, strong=True))
+        used = _draw_lines(painter, title, STATE_WORDS[picture.state], 2)
+        painter.setFont(theme.font(theme.CAPTION))
+        painter.setPen(theme.color("text" if picture.state in LOST else "muted"))
+        bottom = inner.bottom()
+        if picture.state in LOST:
+            button = again_rect(frame)
+            bottom = button.top() - 6
+        body = QRect(inner.left(), title.top() + used + 4, inner.width(), 0)
+        body.setBottom(bottom)
+        _draw_lines(painter, body, _body(picture), max(1, body.height() // 16))
+        if picture.state in LOST:
+            self._paint_again(painter, again_rect(frame), picture)
+
+    def _paint_again(self, painter: QPainter, place: QRect, picture: Picture) -> None:
+        price = self._price_of(picture)
+        painter.setBrush(theme.color("surface"))
+        painter.setPen(QPen(theme.color("control_border"), 1))
+        painter.drawRoundedRect(
+            QRectF(place).adjusted(0.5, 0.5, -0.5, -0.5), theme.RADIUS, theme.RADIUS
+        )
+        painter.setPen(theme.color("text"))
+        words = again_words(picture) + (f", {price}" if price else "")
+        metrics = QFontMetrics(painter.font())
+        if metrics.horizontalAdvance(words) > place.width() - 12 and price:
+            words = f"Again, {price}"
+        painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words)
+
+    def editorEvent(
+        self,
+        event: QEvent,
+        model: QAbstractItemModel,
+        option: QStyleOptionViewItem,
+        index: _Index,
+    ) -> bool:
+        """Take a click on the button of a lost picture."""
+        if event.type() is QEvent.Type.MouseButtonRelease and isinstance(event, QMouseEvent):
+            picture = index.data(PictureRole)
+            place = again_rect(frame_of(option.rect))
+            inside = place.contains(event.position().toPoint())
+            left = event.button() is Qt.MouseButton.LeftButton
+            if left and inside and picture is not None and picture.state in LOST:
+                self.again_requested.emit(picture)
+                return True
+        return super().editorEvent(event, model, option, index)
+
+
+def again_rect(frame: QRect) -> QRect:
+    """Return where the button of a lost picture lies in its frame."""
+    inner = frame.adjusted(_PAD, _PAD, -_PAD, -_PAD)
+    return QRect(inner.left(), inner.bottom() - _BUTTON_HEIGHT + 1, inner.width(), _BUTTON_HEIGHT)
+
+
+def _body(picture: Picture) -> str:
+    if picture.state in LOST and picture.error:
+        return picture.error
+    return f"Seed {picture.seed}\n{picture.prompt}"
+
+
+def _fill(painter: QPainter, frame: QRect, token: str) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme.color(token))
+    painter.drawRoundedRect(QRectF(frame), theme.THUMB_RADIUS, theme.THUMB_RADIUS)
+
+
+def _draw_centred(painter: QPainter, frame: QRect, mark: QPixmap) -> None:
+    size = mark.deviceIndependentSize().toSize()
+    place = QRect(frame.topLeft(), size)
+    place.moveCenter(frame.center())
+    painter.drawPixmap(place.topLeft(), mark)
+
+
+def _paint_marks(painter: QPainter, frame: QRect, state: QStyle.StateFlag) -> None:
+    """Paint pointed at, selected and focused: a thin edge, a strong edge with a tick, a ring."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    radius = theme.THUMB_RADIUS
+    if state & QStyle.StateFlag.State_Selected:
+        painter.setPen(QPen(theme.color("accent"), 3))
+        painter.drawRoundedRect(QRectF(frame).adjusted(1, 1, -1, -1), radius, radius)
+        badge = QRect(frame.right() - 27, frame.top() + 7, 21, 21)
+        painter.setPen(QPen(theme.color("on_accent"), 1))
+        painter.setBrush(theme.color("accent"))
+        painter.drawEllipse(badge)
+        _draw_centred(painter, badge, pixmap("check", "on_accent", 15))
+    elif state & QStyle.StateFlag.State_MouseOver:
+        painter.setPen(QPen(theme.color("control_border"), 1))
+        painter.drawRoundedRect(QRectF(frame).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+    if state & QStyle.StateFlag.State_HasFocus:
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(theme.color("accent"), 2))
+        painter.drawRoundedRect(QRectF(frame).adjusted(-4, -4, 4, 4), radius + 4, radius + 4)
+
+
+def _draw_lines(painter: QPainter, place: QRect, text: str, most: int) -> int:
+    """Draw text in at most so many lines, the last one cut with dots; return the height used."""
+    metrics = QFontMetrics(painter.font())
+    lines = _wrap(text, metrics, place.width())
+    if len(lines) > most:
+        rest = " ".join(lines[most - 1 :])
+        cut = metrics.elidedText(rest, Qt.TextElideMode.ElideRight, place.width())
+        lines = [*lines[: most - 1], cut]
+    for number, text_line in enumerate(lines):
+        top = place.top() + number * metrics.lineSpacing()
+        here = QRect(place.left(), top, place.width(), metrics.lineSpacing())
+        painter.drawText(here, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, text_line)
+    return len(lines) * metrics.lineSpacing()
+
+
+def _wrap(text: str, metrics: QFontMetrics, width: int) -> list[str]:
+    """Break text into lines of at most `width` pixels; a longer word is cut with dots."""
+    lines: list[str] = []
+    for paragraph in text.splitlines():
+        current = ""
+        for word in paragraph.split():
+            longer = f"{current} {word}".strip()
+            if current and metrics.horizontalAdvance(longer) > width:
+                lines.append(current)
+                longer = word
+            current = metrics.elidedText(longer, Qt.TextElideMode.ElideRight, width)
+        lines.append(current)
+    return lines

@@ -1,0 +1,108 @@
+"""What is selected, in words, and what can be done with it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QAbstractButton, QWidget
+
+from fluxlora_desktop.domain.pictures import Picture
+from fluxlora_desktop.ui.gallery.commands import PictureCommands
+from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, facts_line
+from fluxlora_desktop.ui.widgets import Card, button, column, icon_button, label, row
+from fluxlora_desktop.ui.wording import plural
+
+
+class CommandButtons(QWidget):
+    """The buttons of a set of commands, as wide as their place allows."""
+
+    def __init__(self, commands: PictureCommands) -> None:
+        super().__init__()
+        self.again = button("", commands.again.trigger, role="primary")
+        self.reuse = button("Reuse settings", commands.reuse.trigger, symbol="refresh")
+        self.stop = button("Stop this order", commands.stop.trigger, symbol="stop")
+        self.copy = _icon_of(commands.copy, "copy", "Copy picture and settings (Ctrl+C)")
+        self.save = _icon_of(commands.save, "save", "Save as (Ctrl+S)")
+        self.clean = _icon_of(commands.save_clean, "eye", "Save without metadata (Ctrl+Shift+S)")
+        self.show_file = _icon_of(commands.show_file, "folder", "Show the file")
+        self.trash = _icon_of(commands.trash, "trash", "Move to trash (Delete)")
+        for action, made in (
+            (commands.again, self.again),
+            (commands.reuse, self.reuse),
+            (commands.stop, self.stop),
+        ):
+            _follow(made, action, hides=action is not commands.reuse)
+        self.setLayout(
+            row(
+                self.again,
+                self.reuse,
+                self.stop,
+                None,
+                self.copy,
+                self.save,
+                self.clean,
+                self.show_file,
+                self.trash,
+                spacing=4,
+            )
+        )
+
+
+class Inspector(Card):
+    """The bar below the grid about what is selected."""
+
+    def __init__(self, commands: PictureCommands) -> None:
+        super().__init__(margin=12, spacing=6)
+        self.setObjectName("gallery_inspector")
+        self.title = label("", "strong", wrap=True)
+        self.facts = label("", "caption", wrap=True)
+        self.buttons = CommandButtons(commands)
+        self.body.addLayout(column(self.title, self.facts, spacing=2))
+        self.body.addWidget(self.buttons)
+
+    def show_pictures(self, chosen: tuple[Picture, ...], selected: int, again: str) -> None:
+        """Show one picture's words, or how many are selected; `again` is what its button says."""
+        self.setVisible(selected > 0)
+        self.buttons.again.setText(again)
+        if selected != 1:
+            self.title.setText(f"{plural(selected, 'picture')} selected")
+            self.facts.setText("")
+            self.facts.hide()
+            return
+        picture = chosen[0] if chosen else None
+        self.facts.setVisible(picture is not None)
+        if picture is None:
+            self.title.setText("Picture")
+            return
+        self.title.setText(_short(picture.prompt))
+        self.title.setToolTip(picture.prompt)
+        words = facts_line(picture)
+        if picture.state in LOST:
+            trouble = picture.error.rstrip(".") or STATE_WORDS[picture.state]
+            words = f"{trouble}.\n{words}"
+        self.facts.setText(words)
+
+
+def _short(prompt: str, most: int = 150) -> str:
+    text = " ".join(prompt.split())
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def _icon_of(action: QAction, symbol: str, says: str) -> QAbstractButton:
+    made = icon_button(symbol, says, action.trigger)
+    _follow(made, action, hides=False)
+    return made
+
+
+def _follow(made: QAbstractButton, action: QAction, *, hides: bool) -> None:
+    """Let a button be enabled, or be there at all, as its action is."""
+    made.setEnabled(action.isEnabled())
+    action.enabledChanged.connect(made.setEnabled)
+    if hides:
+        made.setVisible(action.isVisible())
+        action.visibleChanged.connect(partial(_copy_visibility, made, action))
+
+
+def _copy_visibility(made: QWidget, action: QAction) -> None:
+    made.setVisible(action.isVisible())

@@ -1,0 +1,93 @@
+"""Choose which model makes the pictures; the ones that cannot are listed with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QStandardItem, QStandardItemModel
+from PySide6.QtWidgets import QComboBox, QWidget
+
+from fluxlora_desktop.ui.desks.pictures import Offer
+from fluxlora_desktop.ui.widgets import column, label
+
+_WIDEST = 620
+
+
+class OfferChoice(QWidget):
+    """A list of models: those that can first, the others after them, disabled, with the reason.
+
+    `changed()` when the person chose another one.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offers: tuple[Offer, ...] = ()
+        self._wish = ("", "")
+        self.combo = QComboBox()
+        self.combo.setAccessibleName("Made by")
+        self.combo.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.combo.setMinimumContentsLength(12)
+        self.reason = label("", "muted", wrap=True)
+        head = label("Made by", "strong")
+        head.setBuddy(self.combo)
+        self.setLayout(column(head, self.combo, self.reason, spacing=6))
+        self.combo.activated.connect(self._on_activated)
+
+    def show_offers(self, offers: Sequence[Offer]) -> None:
+        """Show what can be chosen; the last wish is taken up again as soon as it works."""
+        self._offers = tuple(offers)
+        rows = QStandardItemModel(self.combo)
+        for offer in self._offers:
+            item = QStandardItem(offer_words(offer))
+            item.setToolTip(offer.reason or offer.model.price_basis)
+            if not offer.works:
+                item.setText(f"{offer_words(offer)}: {_lower(offer.reason)}")
+                item.setFlags(Qt.ItemFlag.NoItemFlags)
+            rows.appendRow(item)
+        self.combo.setModel(rows)
+        width = min(_WIDEST, self.combo.view().sizeHintForColumn(0) + 32)
+        self.combo.view().setMinimumWidth(max(self.combo.minimumWidth(), width))
+        self._select()
+
+    def offer(self) -> Offer | None:
+        """Return the chosen model when it can be used."""
+        number = self.combo.currentIndex()
+        if not 0 <= number < len(self._offers) or not self._offers[number].works:
+            return None
+        return self._offers[number]
+
+    def ask(self, generator: str, model: str) -> None:
+        """Wish for a model; it is chosen as soon as it can be used."""
+        self._wish = (generator, model)
+        self._select()
+
+    def _select(self) -> None:
+        working = [offer for offer in self._offers if offer.works]
+        wished = [o for o in working if (o.generator, o.model.key) == self._wish]
+        chosen = next(iter(wished or working), None)
+        self.combo.setCurrentIndex(self._offers.index(chosen) if chosen else -1)
+        self.combo.setEnabled(bool(working))
+        self.reason.setVisible(not working)
+        if not working:
+            self.reason.setText("\n".join(dict.fromkeys(o.reason for o in self._offers)))
+
+    @Slot(int)
+    def _on_activated(self, number: int) -> None:
+        offer = self._offers[number]
+        self._wish = (offer.generator, offer.model.key)
+        self.changed.emit()
+
+
+def offer_words(offer: Offer) -> str:
+    """Return a model and its service in words."""
+    title = offer.model.title
+    return title if offer.generator_title in title else f"{title} at {offer.generator_title}"
+
+
+def _lower(sentence: str) -> str:
+    return sentence.rstrip(".")

@@ -1,0 +1,280 @@
+"""A grid of equal cells that works in the time of what is visible, whatever the number of rows.
+
+The place of row n is `divmod(n, columns)`, so QListView's own layout, which walks every row at each
+insert and resize (145 ms for 100,000 rows against 5 ms here), never runs. It stays a QListView
+because screen readers then find a list with items.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import (
+    QItemSelection,
+    QItemSelectionModel,
+    QItemSelectionRange,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import (
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QRegion,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QListView,
+    QRubberBand,
+    QStyle,
+    QStyleOptionViewItem,
+)
+
+CELL = 200
+"""The width that a cell aims at, in logical pixels; cells share what is left of the line."""
+GAP = 6
+"""Room around the picture inside its cell: here the rubber band begins."""
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class GridView(QListView):
+    """Shows one model column as square cells.
+
+    `painted(first, last)` names the rows that are visible, `opened(QModelIndex)` a row that Space,
+    Enter or a double click asks to see large, `drag_wanted()` that the selection is pulled away.
+    """
+
+    painted = Signal(int, int)
+    opened = Signal(QModelIndex)
+    drag_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setDragEnabled(True)
+        self.setMouseTracking(True)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.doubleClicked.connect(self.opened)
+        self._band = QRubberBand(QRubberBand.Shape.Rectangle, self.viewport())
+        self._pressed_at = QPoint()
+
+    def columns(self) -> int:
+        """Return how many cells a line holds."""
+        return max(1, self.viewport().width() // CELL)
+
+    def cell(self) -> QSize:
+        """Return the size of a cell."""
+        side = max(1, self.viewport().width() // self.columns())
+        return QSize(side, side)
+
+    def _count(self) -> int:
+        model = self.model()
+        return model.rowCount() if model else 0
+
+    def verticalOffset(self) -> int:
+        """Return how far the grid is scrolled."""
+        return self.verticalScrollBar().value()
+
+    def horizontalOffset(self) -> int:
+        """Return 0: lines never stick out."""
+        return 0
+
+    def visualRect(self, index: _Index) -> QRect:
+        """Return a row's cell in the viewport."""
+        if not index.isValid():
+            return QRect()
+        line, column = divmod(index.row(), self.columns())
+        side = self.cell().width()
+        return QRect(column * side, line * side - self.verticalOffset(), side, side)
+
+    def indexAt(self, point: QPoint) -> QModelIndex:
+        """Return the row under a point; between two frames there is none."""
+        side = self.cell().width()
+        column, line = point.x() // side, (point.y() + self.verticalOffset()) // side
+        row = line * self.columns() + column
+        if not 0 <= column < self.columns() or not 0 <= row < self._count():
+            return QModelIndex()
+        index = self.model().index(row, 0)
+        return index if frame_of(self.visualRect(index)).contains(point) else QModelIndex()
+
+    def isIndexHidden(self, _index: _Index) -> bool:
+        """Say that no row is hidden."""
+        return False
+
+    def visualRegionForSelection(self, _selection: QItemSelection) -> QRegion:
+        """Return the whole viewport: a selection may lie anywhere in it."""
+        return QRegion(self.viewport().rect())
+
+    def updateGeometries(self) -> None:
+        """Fit the scroll bar to the lines."""
+        lines, bar = -(-self._count() // self.columns()), self.verticalScrollBar()
+        side, page = self.cell().height(), self.viewport().height()
+        bar.setRange(0, max(0, lines * side - page))
+        bar.setPageStep(page)
+        bar.setSingleStep(max(1, side // 3))
+
+    def doItemsLayout(self) -> None:
+        """Do in one step what a reset, insert, removal or resize needs."""
+        self.updateGeometries()
+        self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the row at the top where it is while the columns change."""
+        old_columns = max(1, event.oldSize().width() // CELL)
+        old_side = max(1, event.oldSize().width() // old_columns)
+        top = self.verticalOffset() // old_side * old_columns
+        self.doItemsLayout()
+        if event.oldSize().width() > 0 and old_columns != self.columns():
+            self.verticalScrollBar().setValue(top // self.columns() * self.cell().height())
+
+    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
+        """Paint anew where the scroll bar says."""
+        self.viewport().update()
+
+    def dataChanged(self, first: _Index, last: _Index, _roles: object = ()) -> None:
+        """Paint one cell anew, or all."""
+        if first == last:
+            self.viewport().update(self.visualRect(first))
+        else:
+            self.viewport().update()
+
+    def scrollTo(
+        self,
+        index: _Index,
+        hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible,
+    ) -> None:
+        """Bring a row into view, moving as little as possible unless asked to centre it."""
+        rect, bar, page = self.visualRect(index), self.verticalScrollBar(), self.viewport().height()
+        if not index.isValid():
+            return
+        if hint is QAbstractItemView.ScrollHint.PositionAtCenter:
+            bar.setValue(bar.value() + rect.center().y() - page // 2)
+        elif rect.top() < 0 or rect.height() > page:
+            bar.setValue(bar.value() + rect.top())
+        elif rect.top() + rect.height() > page:
+            bar.setValue(bar.value() + rect.top() + rect.height() - page)
+
+    def moveCursor(
+        self, action: QAbstractItemView.CursorAction, _modifiers: Qt.KeyboardModifier
+    ) -> QModelIndex:
+        """Return where a key leads: neighbours, lines, pages, the ends; never beyond them."""
+        count, columns = self._count(), self.columns()
+        if not count:
+            return QModelIndex()
+        here = self.currentIndex().row()
+        if here < 0:
+            return self.model().index(0, 0)
+        moves = QAbstractItemView.CursorAction
+        page = max(1, self.viewport().height() // self.cell().height()) * columns
+        steps = {
+            moves.MoveLeft: -1,
+            moves.MoveRight: 1,
+            moves.MovePrevious: -1,
+            moves.MoveNext: 1,
+            moves.MoveUp: -columns,
+            moves.MoveDown: columns,
+            moves.MovePageUp: -page,
+            moves.MovePageDown: page,
+            moves.MoveHome: -here,
+            moves.MoveEnd: count - 1 - here,
+        }
+        there = here + steps.get(action, 0)
+        on_last_line = here // columns == (count - 1) // columns
+        if (action is moves.MoveUp and there < 0) or (action is moves.MoveDown and on_last_line):
+            there = here
+        return self.model().index(max(0, min(count - 1, there)), 0)
+
+    def setSelection(self, rect: QRect, command: QItemSelectionModel.SelectionFlag) -> None:
+        """Select what a rubber band covers, or the rows from one point to another."""
+        chosen = QItemSelection()
+        for first, last in self._spans(rect):
+            if 0 <= first <= last:
+                top, bottom = self.model().index(first, 0), self.model().index(last, 0)
+                chosen.append(QItemSelectionRange(top, bottom))
+        self.selectionModel().select(chosen, command)
+
+    def _spans(self, rect: QRect) -> list[tuple[int, int]]:
+        columns, side, offset = self.columns(), self.cell().width(), self.verticalOffset()
+        if self.state() is not QAbstractItemView.State.DragSelectingState:
+            rows = sorted(self._row_near(p) for p in (rect.topLeft(), rect.bottomRight()))
+            return [(rows[0], rows[1])]
+        box = rect.normalized().adjusted(GAP, GAP, -GAP, -GAP)
+        left, right = max(0, box.left() // side), min(columns - 1, box.right() // side)
+        top, bottom = max(0, (box.top() + offset) // side), (box.bottom() + offset) // side
+        last = self._count() - 1
+        lines = range(top, min(bottom, last // columns) + 1) if left <= right else range(0)
+        return [(n * columns + left, min(last, n * columns + right)) for n in lines]
+
+    def _row_near(self, point: QPoint) -> int:
+        return self.indexAt(point).row()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Let the delegate paint the cells that the area crosses."""
+        painter, option = QPainter(self.viewport()), QStyleOptionViewItem()
+        self.initViewItemOption(option)
+        plain = option.state & ~QStyle.StateFlag.State_HasFocus
+        side, offset, columns = self.cell().height(), self.verticalOffset(), self.columns()
+        area, focused = event.rect(), self.hasFocus()
+        first = max(0, (offset + area.top()) // side * columns)
+        last = min(((offset + area.bottom()) // side + 1) * columns, self._count()) - 1
+        pointed = self.viewport().mapFromGlobal(self.cursor().pos())
+        for row in range(first, last + 1):
+            index = self.model().index(row, 0)
+            option.rect, option.state = self.visualRect(index), plain
+            if self.selectionModel().isSelected(index):
+                option.state |= QStyle.StateFlag.State_Selected
+            if focused and index == self.currentIndex():
+                option.state |= QStyle.StateFlag.State_HasFocus
+            if self.underMouse() and frame_of(option.rect).contains(pointed):
+                option.state |= QStyle.StateFlag.State_MouseOver
+            self.itemDelegate().paint(painter, option, index)
+        painter.end()
+        if last >= first:
+            self.painted.emit(first, last)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Open the row by Space or Enter; everything else moves or selects."""
+        keys = {Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter}
+        if event.key() in keys and self.currentIndex().isValid():
+            self.opened.emit(self.currentIndex())
+            return
+        super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Remember where a rubber band would begin."""
+        self._pressed_at = event.position().toPoint() + QPoint(0, self.verticalOffset())
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Show the rubber band while it is drawn, and what lies under the pointer."""
+        super().mouseMoveEvent(event)
+        if self.state() is QAbstractItemView.State.DragSelectingState:
+            start = self._pressed_at - QPoint(0, self.verticalOffset())
+            self._band.setGeometry(QRect(start, event.position().toPoint()).normalized())
+            self._band.show()
+        self.viewport().update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Take the rubber band away."""
+        self._band.hide()
+        super().mouseReleaseEvent(event)
+
+    def startDrag(self, _actions: Qt.DropAction) -> None:
+        """Ask the owner for what is pulled away: it knows the files."""
+        self.drag_wanted.emit()
+
+
+def frame_of(cell: QRect) -> QRect:
+    """Return where the picture lies in its cell."""
+    return cell.adjusted(GAP, GAP, -GAP, -GAP)
