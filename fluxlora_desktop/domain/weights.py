@@ -16,7 +16,7 @@ import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from fluxlora_desktop.domain.bases import FLUX1_DEV, FLUX2_DEV
 from fluxlora_desktop.domain.errors import WeightsError
@@ -27,6 +27,15 @@ LARGEST_FILE = 4_000_000_000
 _CHUNK = 1 << 20
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
 _SAMPLE_TENSORS = 64
+# For each kind of number: how memoryview calls its words, and the bits that are all set in NaN and
+# infinity. F8_E4M3 has no infinity and only two NaN.
+_EXPONENTS: Mapping[str, tuple[Literal["Q", "I", "H", "B"], int]] = {
+    "F64": ("Q", 0x7FF0_0000_0000_0000),
+    "F32": ("I", 0x7F80_0000),
+    "F16": ("H", 0x7C00),
+    "BF16": ("H", 0x7F80),
+    "F8_E5M2": ("B", 0x7C),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,7 @@ def _tensors(path: Path, head: Mapping[str, Any], data_bytes: int) -> tuple[Tens
     if not found:
         raise WeightsError(path, "it holds no tensors")
     expected = 0
-    for tensor in sorted(found, key=lambda t: t.start):
+    for tensor in sorted(found, key=lambda t: (t.start, t.end)):
         wide = _ITEM_BYTES.get(tensor.dtype)
         if wide is None:
             raise WeightsError(path, f"it holds numbers of the kind {tensor.dtype}")
@@ -173,14 +182,12 @@ def _check_numbers(
 
 
 def _has_bad_number(dtype: str, raw: bytes) -> bool:
-    mask = {"F16": 0x7C00, "BF16": 0x7F80}.get(dtype)
-    if mask is not None:
-        words = memoryview(raw[: len(raw) // 2 * 2]).cast("H")
-        return any(word & mask == mask for word in words)
-    if dtype == "F32":
-        numbers = memoryview(raw[: len(raw) // 4 * 4]).cast("I")
-        return any(number & 0x7F800000 == 0x7F800000 for number in numbers)
-    return False
+    if dtype == "F8_E4M3":
+        return b"\x7f" in raw or b"\xff" in raw
+    kind, exponent = _EXPONENTS[dtype]
+    wide = _ITEM_BYTES[dtype]
+    numbers = memoryview(raw[: len(raw) // wide * wide]).cast(kind)
+    return any(number & exponent == exponent for number in numbers)
 
 
 def _hashes(file: BinaryIO, header_end: int, check: Callable[[], None]) -> tuple[str, str]:
@@ -214,7 +221,9 @@ def _rank(tensors: Iterable[Tensor]) -> int:
 
 
 _FLUX2_NAMES = ("to_qkv_mlp_proj", "ff.linear_in", "ff_context.linear_in", "_stream_modulation")
-_FLUX1_NAMES = ("ff.net.", "proj_mlp", "img_mod_lin", "img_mod.lin", "norm1.linear", "img_mlp_0")
+_FLUX1_NAMES = ("ff.net.", "proj_mlp", "img_mod_lin", "img_mod.lin", "norm1.linear")
+# Fused layers have the same names in FLUX.2-klein-4B, where these sides are 18432, 27648 and 12288.
+_FLUX1_SIDES = (("img_mlp_0", 12288), ("img_mlp.0", 12288), ("linear1", 21504), ("linear2", 15360))
 _DOUBLE = re.compile(r"(?<!single_)(?:transformer_blocks|double_blocks)[._](\d+)[._]")
 _SINGLE = re.compile(r"(?:single_transformer_blocks|single_blocks)[._](\d+)[._]")
 _SINGLE_QKV = re.compile(r"single_transformer_blocks[._]\d+[._]attn[._]to_q[._]")
@@ -224,20 +233,21 @@ def recognise_base(tensors: Iterable[Tensor]) -> str:
     """Return the key of the base that the shapes belong to, or "" when they do not tell.
 
     Width 3072 alone proves nothing: FLUX.2-klein-4B has it too, with 5 double and 20 single blocks.
+    Neither do 6144 and 4096 beside it: FLUX.1's last norm and its text input have them.
     """
     listed = list(tensors)
     names = [tensor.name for tensor in listed]
     widths = {side for tensor in listed for side in tensor.shape}
-    if any(mark in name for name in names for mark in _FLUX2_NAMES) or widths & {6144, 4096}:
-        has_dev_width = FLUX2_DEV.hidden_width in widths
-        return FLUX2_DEV.key if has_dev_width and 4096 not in widths else ""
-    if FLUX1_DEV.hidden_width not in widths:
-        return ""
+    named_flux2 = any(mark in name for name in names for mark in _FLUX2_NAMES)
+    if named_flux2 or FLUX1_DEV.hidden_width not in widths:
+        is_dev = FLUX2_DEV.hidden_width in widths and widths.isdisjoint({3072, 4096})
+        return FLUX2_DEV.key if is_dev else ""
     doubles = [int(hit[1]) for name in names if (hit := _DOUBLE.search(name))]
     singles = [int(hit[1]) for name in names if (hit := _SINGLE.search(name))]
     sure = (
         any(mark in name for name in names for mark in _FLUX1_NAMES)
         or any(_SINGLE_QKV.search(name) for name in names)
+        or any(mark in t.name and side in t.shape for t in listed for mark, side in _FLUX1_SIDES)
         or max(doubles, default=0) >= 5
         or max(singles, default=0) >= 20
     )
