@@ -62,6 +62,8 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QTimer
 from fluxlora_desktop.system.crash import CrashReporter
 from fluxlora_desktop.system.redaction import Redactor
+hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 app = QCoreApplication([])
 reporter = CrashReporter(Redactor())
 reporter.install(Path(sys.argv[1]))

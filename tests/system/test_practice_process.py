@@ -53,6 +53,9 @@ def test_services_start_answer_and_are_found_again(process, tmp_path):
     assert connections.huggingface.username
     assert connections.together.url
 
+    note = json.loads((tmp_path / "services" / "process.json").read_text())
+    assert os.getsid(note["pid"]) == note["pid"], "Control-C in a terminal would end them"
+
     again = PracticeProcess(state_dir=tmp_path / "services")
     assert again.start(context()) == connections
 

@@ -86,7 +86,11 @@ def test_place_of_a_killed_window_is_free(qtbot, tmp_path):
         holder.wait(20)
 
     instance = SingleInstance(tmp_path)
+    heard = Heard(instance)
     assert instance.claim()
+    with start_second(tmp_path) as second:
+        qtbot.waitUntil(lambda: heard.raised == 1, timeout=20_000)
+        assert second.wait(20) == 0
     instance.release()
 
 
