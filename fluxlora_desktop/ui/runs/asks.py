@@ -38,7 +38,9 @@ class AskLinks(QWidget):
         self._offers = tuple(offers)
         clear(self._lines)
         for offer in offers:
-            self._lines.addLayout(row(_button(offer, "link", self.asked.emit), None))
+            made = _button(offer, "link", self.asked.emit)
+            self._lines.addLayout(row(made, None))
+            made.show()
         self.setVisible(bool(offers))
 
 

@@ -13,7 +13,7 @@ from fluxlora_desktop.ui.runs.losses import loss_summary, nearest, smoothed, tic
 from fluxlora_desktop.ui.theme import CAPTION, color, font
 from fluxlora_desktop.ui.widgets import column, label, row
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 10, 24
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 20, 10, 24
 
 
 class LossPlot(QWidget):

@@ -12,7 +12,7 @@ from PySide6.QtCore import (
     QSize,
     Qt,
 )
-from PySide6.QtGui import QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from fluxlora_desktop.ui.icons import pixmap
@@ -93,19 +93,20 @@ def _paint_words(painter: QPainter, box: QRect, row: RunRow) -> None:
     right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
     painter.setFont(font(BODY, strong=True))
     painter.setPen(color("text"))
-    name = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, box.width())
+    small = QFontMetrics(font(CAPTION))
+    room = small.horizontalAdvance(row.eta) + 8 if row.eta else 0
+    name = painter.fontMetrics().elidedText(
+        row.name, Qt.TextElideMode.ElideRight, box.width() - room
+    )
     lines = QRect(box.left(), box.top() + (0 if row.open else 6), box.width(), 18)
     painter.drawText(lines, left, name)
     painter.setFont(font(CAPTION))
-    lines.translate(0, 19)
-    room = painter.fontMetrics().horizontalAdvance(row.eta + "  ") if row.eta else 0
-    words = painter.fontMetrics().elidedText(
-        row.words, Qt.TextElideMode.ElideRight, box.width() - room
-    )
-    painter.setPen(color(row.tone.value))
-    painter.drawText(lines, left, words)
     painter.setPen(color("muted"))
     painter.drawText(lines, right, row.eta)
+    lines.translate(0, 19)
+    painter.setPen(color(row.tone.value))
+    words = small.elidedText(row.words, Qt.TextElideMode.ElideRight, box.width())
+    painter.drawText(lines, left, words)
     if row.share is None:
         return
     line = QRectF(box.left(), box.bottom() - _LINE + 1, box.width(), _LINE)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QScrollArea, QWidget
 
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.runs import LossPoint, Run, RunState
@@ -32,6 +33,10 @@ from fluxlora_desktop.ui.widgets import (
 )
 from fluxlora_desktop.ui.wording import run_share, run_words
 
+_MARGIN, _GAP, _FACT_COLUMNS = 20, 24, 3
+_LINK_INSET = 5
+"""How far a link's icon lies inside its button; the facts above line up with it."""
+
 _ROLES = {RunState.READY: "ok", RunState.FAILED: "danger", RunState.CANCELLED: "warn"}
 
 
@@ -55,7 +60,7 @@ class RunDetail(Card):
         super().__init__(margin=0, spacing=0)
         self.setAccessibleName("The training in detail")
         self._view: RunView | None = None
-        self.name = label("", "title")
+        self.name = label("", "title", wrap=True)
         self.words = label("", "strong")
         self.eta = label("", "muted")
         self.progress = ProgressLine("Progress of the training")
@@ -63,7 +68,11 @@ class RunDetail(Card):
         self.next = label("", "muted", wrap=True)
         self.strip = Strip()
         self.timeline = Timeline()
-        self._facts = column(spacing=6)
+        self._facts = QGridLayout()
+        self._facts_shown: tuple[tuple[str, str], ...] = ()
+        self._beside = QWidget()
+        self._way = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._scroll = QScrollArea()
         self.links = AskLinks()
         self.curve = LossCurve()
         self.log = LogPart()
@@ -71,29 +80,46 @@ class RunDetail(Card):
         self.links.asked.connect(self._on_asked)
         self.asks.asked.connect(self._on_asked)
         self.asks.confirmed.connect(self.asked)
-        self.body.addWidget(self._scroll(), 1)
+        self._lay_out()
+        self.body.addWidget(self._scroll, 1)
         self.body.addWidget(line())
         self.body.addWidget(self.asks)
 
-    def _scroll(self) -> QScrollArea:
+    def _lay_out(self) -> None:
         stand = row(self.words, None, self.eta)
         head = column(self.name, stand, self.progress, self.bytes, self.next, spacing=6)
-        facts = column(self._facts, 4, self.links, None, spacing=6)
-        way = row(column(self.timeline, None), facts, spacing=24)
-        way.setStretch(0, 3)
-        way.setStretch(1, 2)
-        parts = column(
-            head, self.strip, way, line(), self.curve, line(), self.log, None, spacing=16, margin=20
-        )
+        self._beside.setLayout(column(self._facts, 4, self.links, None, spacing=6))
+        self._facts.setContentsMargins(_LINK_INSET, 0, 0, 0)
+        self._facts.setSpacing(6)
+        self._way.setSpacing(_GAP)
+        self._way.addLayout(column(self.timeline, None), 3)
+        self._way.addWidget(self._beside, 2)
+        parts = column(head, self.strip, self._way, line(), spacing=16, margin=_MARGIN)
+        for part in (self.curve, line(), self.log):
+            parts.addWidget(part)
+        parts.addStretch(1)
         inside = QWidget()
         inside.setLayout(parts)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(inside)
-        return scroll
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidget(inside)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the facts below the stages where both do not fit beside each other."""
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        room = self._scroll.viewport().width() - 2 * _MARGIN
+        parts = (self.timeline, self._beside)
+        needed = sum(part.minimumSizeHint().width() for part in parts) + _GAP
+        ways = QBoxLayout.Direction
+        way = ways.LeftToRight if room >= needed else ways.TopToBottom
+        if way != self._way.direction():
+            self._way.setDirection(way)
+            self._show_facts(self._facts_shown)
 
     @property
     def run_id(self) -> str:
@@ -113,16 +139,20 @@ class RunDetail(Card):
         self.name.setText(run.plan.name or "Unnamed")
         self.words.setText(run_words(run))
         set_role(self.words, _ROLES.get(run.state, "strong"))
-        self.eta.setText(eta_words(run))
+        left = eta_words(run)
+        self.eta.setText(f"{left} left" if left else "")
         self.progress.setVisible(run.open)
         self.progress.show_share(run_share(run))
         self.next.setText(next_step(run))
         self.next.setVisible(bool(self.next.text()))
         self._show_strip(view)
         self.timeline.show_stages(view.stages, now.astimezone().date())
-        self._show_facts(facts_of(run, view.trained_at))
+        facts = facts_of(run, view.trained_at)
+        if facts != self._facts_shown:
+            self._show_facts(facts)
         self.links.show_offers([offer for offer in view.offers if not offer.main])
         self.asks.show_offers(run.id, [offer for offer in view.offers if offer.main])
+        self._arrange()
 
     def _show_strip(self, view: RunView) -> None:
         trouble = trouble_words(view.run)
@@ -133,12 +163,18 @@ class RunDetail(Card):
         else:
             self.strip.hide()
 
-    def _show_facts(self, facts: Sequence[tuple[str, str]]) -> None:
+    def _show_facts(self, facts: tuple[tuple[str, str], ...]) -> None:
+        """Show facts one below the other beside the stages, else in columns below them."""
+        self._facts_shown = facts
         clear(self._facts)
-        for name, value in facts:
-            said = label(value, wrap=True)
+        beside = self._way.direction() == QBoxLayout.Direction.LeftToRight
+        columns = 1 if beside else _FACT_COLUMNS
+        for place, (name, value) in enumerate(facts):
+            said = label(value)
             said.setAccessibleName(f"{name}: {value}")
-            self._facts.addLayout(column(label(name, "caption"), said, spacing=0))
+            pair = column(label(name, "caption"), said, spacing=0)
+            self._facts.addLayout(pair, place // columns, place % columns)
+            said.show()
 
     def show_transfer(self, moved: Transferred | None) -> None:
         """Show bytes on the move, or that none are."""

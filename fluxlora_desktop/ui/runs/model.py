@@ -58,7 +58,7 @@ def eta_words(run: Run) -> str:
     """Return how long a run still takes, or nothing when that is not known."""
     if not run.open or run.eta_seconds is None:
         return ""
-    return f"{duration(run.eta_seconds)} left"
+    return duration(run.eta_seconds)
 
 
 def _tone(run: Run) -> RunTone:
@@ -118,5 +118,6 @@ class RunListModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return row.name
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return ", ".join(part for part in (row.name, row.words, row.eta) if part)
+            left = f"{row.eta} left" if row.eta else ""
+            return ", ".join(part for part in (row.name, row.words, left) if part)
         return row if role == ROW_ROLE else None

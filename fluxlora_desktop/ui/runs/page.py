@@ -70,7 +70,7 @@ class RunsPage(Page):
         )
         self._loading = EmptyState("clock", "Reading your trainings")
         left = Card(margin=6)
-        left.setFixedWidth(INSPECTOR_WIDTH - 40)
+        left.setFixedWidth(INSPECTOR_WIDTH - 56)
         left.body.addWidget(self.list)
         filled = QWidget()
         filled.setLayout(row(left, self.detail, spacing=12))
