@@ -18,7 +18,7 @@ from fluxlora_desktop.practice.moods import Mood, lighter, mixed, mood_of, tinte
 from fluxlora_desktop.practice.scenery import paint_place
 from fluxlora_desktop.practice.subject import Subject, View
 
-_CANVAS_AREA = 512 * 512
+_CANVAS_AREA = 448 * 448
 _UNCALLED = 0.4
 """What is left of a LoRA's strength when the prompt lacks its trigger word."""
 _OVERCOOKED = 1.15
@@ -79,6 +79,8 @@ def _put(
     view = views[chance.randrange(len(views))]
     picture = Image.open(io.BytesIO(view.picture)).convert("RGB")
     matte = Image.open(io.BytesIO(view.matte)).convert("L")
+    seen = matte.point(lambda v: 255 if v > 127 else 0).getbbox()
+    picture, matte = picture.crop(seen), matte.crop(seen)
     if chance.random() < 0.5:
         picture, matte = ImageOps.mirror(picture), ImageOps.mirror(matte)
     tall = 0.46 + 0.13 * min(strength, 1.2)
@@ -98,12 +100,12 @@ def _put(
 
 def _shown(strength: float) -> float:
     """Return how much of the subject covers the place: 0.4 a ghost, 0.8 most, 1 all."""
-    return math.pow(min(1.0, strength / 1.02), 1.35)
+    return math.pow(min(1.0, strength / 1.02), 1.6)
 
 
 def _firm(matte: Image.Image) -> Image.Image:
     return matte.filter(ImageFilter.GaussianBlur(1.5)).point(
-        lambda v: max(0, min(255, (v - 96) * 3))
+        lambda v: max(0, min(255, (v - 136) * 3))
     )
 
 
@@ -114,7 +116,7 @@ def _shadow(
     left, bottom = foot
     high = wide * 0.09
     ImageDraw.Draw(pool).ellipse(
-        (left + wide * 0.04, bottom - high * 1.8, left + wide * 1.02, bottom + high * 0.4),
+        (left + wide * 0.04, bottom - high * 1.7, left + wide * 1.02, bottom + high * 0.5),
         fill=int(190 * shown),
     )
     pool = pool.filter(ImageFilter.GaussianBlur(high * 0.45))
@@ -138,7 +140,7 @@ def _brush(
     draw = ImageDraw.Draw(painted)
     pixels, inside = picture.tobytes(), matte.tobytes()
     across, down = picture.size
-    lean = chance.uniform(-0.5, 0.5)
+    lean = chance.uniform(-0.15, 0.15)
     for _ in range(strokes):
         x, y = int(chance.random() * across), int(chance.random() * down)
         at = y * across + x
@@ -146,7 +148,7 @@ def _brush(
             continue
         tone = chance.randrange(_LEAST_TONE, _MOST_TONE)
         r, g, b = (_CLAMPED[part + tone - _LEAST_TONE] for part in pixels[3 * at : 3 * at + 3])
-        angle = lean + math.sin(x / 61) * 0.6 + math.cos(y / 47) * 0.5
+        angle = lean + math.sin(x / 61) * 0.35 + math.cos(y / 47) * 0.2
         long = width * (1.2 + 2.2 * chance.random())
         dx, dy = math.cos(angle) * long, math.sin(angle) * long
         draw.line((x - dx, y - dy, x + dx, y + dy), (r, g, b), width)

@@ -20,6 +20,7 @@ MOST_VIEWS = 6
 _VIEW_EDGE = 96
 _LOOK_EDGE = 112
 _COLOURS = 64
+_MUCH_WORSE = 0.2
 _LARGEST_PHOTO = 80_000_000
 _QUIET: tuple[Colour, ...] = (
     (196, 164, 132),
@@ -70,7 +71,8 @@ def see(
     photos: Iterable[bytes], *, base: str, trigger_word: str, captions: Mapping[str, str]
 ) -> Subject:
     """Look at photos and keep the clearest views of what they have in common."""
-    best = sorted(_look(photos), key=lambda look: -look.clear)[:MOST_VIEWS]
+    looks = sorted(_look(photos), key=lambda look: -look.clear)
+    best = [look for look in looks if look.clear > looks[0].clear - _MUCH_WORSE][:MOST_VIEWS]
     return Subject(
         base=base,
         trigger_word=trigger_word,
@@ -199,7 +201,7 @@ def _judge(picture: Image.Image, count: _Count, often: list[float], edges: list[
     left, top, right, bottom = matte.point(_half).getbbox() or (0, 0, *matte.size)
     touching = sum([left <= 1, top <= 1, right >= matte.width - 1, bottom >= matte.height - 1])
     clear = _outline_on_edges(picture.resize(matte.size), solid) - 0.3 * touching
-    clear -= max(0.0, 0.1 - covered) * 6
+    clear -= max(0.0, 0.1 - covered) * 12
     return _Look(picture, matte.resize(picture.size, Image.Resampling.BICUBIC), clear)
 
 
