@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QWidget
 
+from fluxlora_desktop.system.redaction import Redactor
 from fluxlora_desktop.ui.notices import Action, Notice, Tone, notice_for
 from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.ui.widgets import Symbol, button, column, icon_button, label, row, set_mark
@@ -21,12 +25,18 @@ _SYMBOLS = {
 
 
 class NoticeBar(QFrame):
-    """Shows one notice below a page; `acted(Notice)` when its button is pressed."""
+    """Shows one notice below a page; `acted(Notice)` when its button is pressed.
+
+    `redact` takes tokens out of what services said; without it, whatever looks like one.
+    """
 
     acted = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, *, redact: Callable[[str], str] | None = None
+    ) -> None:
         super().__init__(parent)
+        self._redact = redact or Redactor().redact
         self.setProperty("role", "notice")
         self.setObjectName("notice_bar")
         self._notice: Notice | None = None
@@ -52,7 +62,15 @@ class NoticeBar(QFrame):
     def show_error(self, error: object) -> None:
         """Show an error in words."""
         assert isinstance(error, BaseException)
-        self.show_notice(notice_for(error))
+        notice = notice_for(error)
+        self.show_notice(
+            replace(
+                notice,
+                title=self._redact(notice.title),
+                body=self._redact(notice.body),
+                details=self._redact(notice.details),
+            )
+        )
 
     def say(self, sentence: str) -> None:
         """Show a short sentence for some seconds; it never covers trouble."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from fluxlora_desktop.domain import errors as e
-from fluxlora_desktop.ui.units import duration, file_size
+from fluxlora_desktop.ui.units import duration, file_size, plural
 
 SERVICE_TITLES = {
     "replicate": "Replicate",
@@ -110,15 +110,17 @@ def _input(error: e.InputError) -> Notice:
 
 
 def _dataset(error: e.DatasetError) -> Notice:
-    name = error.path.name or "The photos"
+    reason = error.reason.rstrip(".")
+    if not error.path.name:
+        return Notice(f"The photos cannot be used: {reason}.", "", Tone.WARN)
     return Notice(
-        f"{name} cannot be used: {error.reason}.", "The other photos are fine.", Tone.WARN
+        f"{error.path.name} cannot be used: {reason}.", "The other photos are fine.", Tone.WARN
     )
 
 
 def _few(error: e.TooFewPhotos) -> Notice:
-    missing = error.need - error.have
-    return Notice(f"Add {missing} more photos.", f"A training needs {error.need}.", Tone.WARN)
+    missing = plural(error.need - error.have, "more photo")
+    return Notice(f"Add {missing}.", f"A training needs {error.need}.", Tone.WARN)
 
 
 def _token_missing(error: e.TokenMissing) -> Notice:

@@ -34,6 +34,7 @@ class MainWindow(QMainWindow):
     """The frame comes first and empty; `fill` brings the pages when the library is open.
 
     `closing()` before the window goes, `reveal_requested(Path)`, `leave_practice_requested()`.
+    `redact` takes tokens out of notices.
     """
 
     closing = Signal()
@@ -46,6 +47,7 @@ class MainWindow(QMainWindow):
         theme: Theme,
         practice: bool,
         open_page: Callable[[str], object] | None = None,
+        redact: Callable[[str], str] | None = None,
     ) -> None:
         super().__init__()
         self.setObjectName("main_window")
@@ -64,7 +66,7 @@ class MainWindow(QMainWindow):
         self._loading = label("Opening your library…", "muted")
         self._loading.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.stack.addWidget(self._loading)
-        self.notices = NoticeBar()
+        self.notices = NoticeBar(redact=redact)
         self.notices.acted.connect(self._on_acted)
         self.undo_bar = UndoBar()
         bars = column(self.notices, self.undo_bar, spacing=8)
