@@ -1,0 +1,1 @@
+"""The Create wizard: from dropped photos to a started training, in five steps."""

@@ -1,0 +1,222 @@
+"""Step 2: the trigger word, and a caption for each photo."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QItemSelectionModel, QMimeData, QModelIndex, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QListView, QPlainTextEdit, QStackedWidget, QWidget
+
+from fluxlora_desktop.domain.datasets import DatasetPhoto
+from fluxlora_desktop.domain.recipes import PRESETS
+from fluxlora_desktop.ui import theme
+from fluxlora_desktop.ui.create.body import StepBody, Typing
+from fluxlora_desktop.ui.create.photo_model import PhotoModel, photo_rows
+from fluxlora_desktop.ui.create.photo_paint import LineDelegate, PhotoView
+from fluxlora_desktop.ui.create.trigger import TriggerBar
+from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+from fluxlora_desktop.ui.widgets import Card, EmptyState, button, column, label, row
+
+_PHOTO_SIDE = 640
+_WALKING = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+_STEPS = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+
+
+class CaptionEdit(QPlainTextEdit):
+    """A caption; `walking(int)` asks for the photo before (-1) or after (1), `left()` when the
+    keyboard goes elsewhere, `undoing(bool)` for undo (True) or redo beyond this text."""
+
+    walking = Signal(int)
+    left = Signal()
+    undoing = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("caption")
+        self.setTabChangesFocus(True)
+        self.setPlaceholderText("What varies in this photo: place, pose, light, clothes")
+        self.setFixedHeight(84)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Walk to the next photo by Ctrl or Alt and an arrow; undo the draft after the text."""
+        step = _STEPS.get(Qt.Key(event.key())) if event.modifiers() & _WALKING else None
+        if step:
+            self.walking.emit(step)
+        elif event.matches(QKeySequence.StandardKey.Undo) and not self._can_undo():
+            self.undoing.emit(True)
+        elif event.matches(QKeySequence.StandardKey.Redo) and not self._can_redo():
+            self.undoing.emit(False)
+        else:
+            super().keyPressEvent(event)
+
+    def _can_undo(self) -> bool:
+        return self.document().isUndoAvailable()
+
+    def _can_redo(self) -> bool:
+        return self.document().isRedoAvailable()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Say that the keyboard went elsewhere."""
+        self.left.emit()
+        super().focusOutEvent(event)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Take text; files and pictures are photos for the page."""
+        return not source.hasUrls() and not source.hasImage() and source.hasText()
+
+
+class CaptionsStep(StepBody):
+    """A list of photos left, the chosen photo with its caption right, the trigger word above.
+
+    `back()` asks for the Photos step while there is none.
+    """
+
+    back = Signal()
+    hint = "A trigger word names your subject. Captions say what varies from photo to photo."
+
+    def __init__(self, *, draft: DraftDesk, thumbs: ThumbLoader) -> None:
+        super().__init__()
+        self._desk = draft
+        self._photos: dict[str, DatasetPhoto] = {}
+        self._current = ""
+        self._typing = Typing(self)
+        self._typing.timeout.connect(self._save)
+        self.trigger = TriggerBar()
+        self.model = PhotoModel(self)
+        self.list = self._make_list(thumbs)
+        self.photo = PhotoView(thumbs, _PHOTO_SIDE)
+        self.editor = CaptionEdit()
+        self._pages = self._make_pages()
+        layout = column(self.trigger, self._pages, spacing=12)
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+        self._connect(thumbs)
+
+    def _make_list(self, thumbs: ThumbLoader) -> QListView:
+        made = QListView()
+        made.setObjectName("caption_list")
+        made.setAccessibleName("Photos and their captions")
+        made.setItemDelegate(LineDelegate(thumbs, made))
+        made.setUniformItemSizes(True)
+        made.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        made.setModel(self.model)
+        return made
+
+    def _make_pages(self) -> QStackedWidget:
+        empty = Card()
+        back = button("Choose photos first", self.back.emit, role="primary")
+        empty.body.addWidget(EmptyState("photos", "There are no photos to describe yet", back))
+        left = Card(margin=8)
+        left.setFixedWidth(theme.INSPECTOR_WIDTH - 40)
+        left.body.addWidget(self.list)
+        right = Card(spacing=8)
+        self._name = label("Caption", "strong")
+        self._name.setBuddy(self.editor)
+        self._advice = label("", "muted", wrap=True)
+        self._advice.setObjectName("caption_advice")
+        right.body.addWidget(self.photo, 1)
+        right.body.addWidget(self._name)
+        right.body.addWidget(self.editor)
+        right.body.addWidget(self._advice)
+        right.body.addWidget(
+            label("Captions you leave empty are written by the trainer.", "caption", wrap=True)
+        )
+        filled = QWidget()
+        sides = row(left, right, spacing=12)
+        sides.setStretch(1, 1)
+        filled.setLayout(sides)
+        pages = QStackedWidget()
+        pages.addWidget(empty)
+        pages.addWidget(filled)
+        return pages
+
+    def _connect(self, thumbs: ThumbLoader) -> None:
+        self.trigger.settled.connect(partial(self._desk.set_trigger, in_captions=True))
+        self.trigger.spreading.connect(self._on_spreading)
+        self.list.selectionModel().currentChanged.connect(self._on_current)
+        self.editor.textChanged.connect(self._on_typed)
+        self.editor.left.connect(self._typing.flush)
+        self.editor.walking.connect(self._walk)
+        self.editor.undoing.connect(self._on_undoing)
+        thumbs.ready.connect(self._on_thumb)
+
+    def show_draft(self, draft: Draft) -> None:
+        """Show the draft's captions; the text being typed is left alone."""
+        self._photos = {item.photo.sha256: item for item in draft.dataset.photos}
+        self.model.show_rows(photo_rows(draft, self._desk.tools.stores.files))
+        self._pages.setCurrentIndex(1 if self._photos else 0)
+        self.trigger.show_draft(draft)
+        self._advice.setText(PRESETS[draft.plan.preset].caption_advice)
+        if self._current not in self._photos:
+            self._typing.stop()
+            self._current = ""
+            if self._photos:
+                self._select(0)
+        elif not self._typing.isActive():
+            self._show_caption(self._photos[self._current].caption)
+
+    def current(self) -> str:
+        """Return the hash of the photo whose caption is in the editor, or ""."""
+        return self._current
+
+    def _select(self, place: int) -> None:
+        flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
+        self.list.selectionModel().setCurrentIndex(self.model.index(place), flag)
+
+    def _on_current(self, index: QModelIndex, _before: QModelIndex) -> None:
+        self._typing.flush()
+        photo_row = self.model.row(index)
+        item = self._photos.get(photo_row.sha256) if photo_row else None
+        if photo_row is None or item is None:
+            return
+        self._current = photo_row.sha256
+        files = self._desk.tools.stores.files
+        self.photo.show_photo(files.working(self._current), item.photo.name)
+        self._name.setText(f"Caption of {item.photo.name}")
+        self.editor.setAccessibleName(f"Caption of {item.photo.name}")
+        self._show_caption(item.caption)
+
+    def _show_caption(self, caption: str) -> None:
+        if self.editor.toPlainText() != caption:
+            self.editor.blockSignals(True)
+            self.editor.setPlainText(caption)
+            self.editor.blockSignals(False)
+
+    def _on_typed(self) -> None:
+        self._typing.start()
+
+    def _save(self) -> None:
+        if self._current in self._photos:
+            self._desk.set_caption(self._current, self.editor.toPlainText())
+
+    def keep(self) -> None:
+        """Save what was typed."""
+        self._typing.flush()
+        self.trigger.keep()
+
+    def _walk(self, step: int) -> None:
+        place = self.model.place_of(self._current) + step
+        if 0 <= place < self.model.rowCount():
+            self._select(place)
+            self.editor.selectAll()
+
+    def _on_spreading(self) -> None:
+        self._typing.flush()
+        self._desk.add_trigger_to_all()
+
+    def _on_undoing(self, undo: bool) -> None:
+        self._typing.flush()
+        if undo:
+            self._desk.undo_stack.undo()
+        else:
+            self._desk.undo_stack.redo()
+
+    def _on_thumb(self, _path: str) -> None:
+        self.list.viewport().update()
+
+    def focus_field(self, field: str) -> None:
+        """Bring the keyboard to the trigger word, or to the captions."""
+        target = self.trigger.word if field == "trigger_word" else self.list
+        target.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -1,0 +1,256 @@
+"""The Create page: five steps, one draft, one click that costs money."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QKeyEvent,
+    QKeySequence,
+)
+from PySide6.QtWidgets import QLineEdit, QStackedWidget
+
+from fluxlora_desktop.domain.runs import Run
+from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.create.body import StepBody
+from fluxlora_desktop.ui.create.captions import CaptionsStep
+from fluxlora_desktop.ui.create.destination import DestinationStep
+from fluxlora_desktop.ui.create.dialogs import (
+    AskStartOver,
+    ChoosePaths,
+    ask_start_over,
+    choose_files,
+    choose_folder,
+)
+from fluxlora_desktop.ui.create.footer import Footer
+from fluxlora_desktop.ui.create.intake import offers_photos, take_in
+from fluxlora_desktop.ui.create.photos import PhotosStep
+from fluxlora_desktop.ui.create.recipe import RecipeStep
+from fluxlora_desktop.ui.create.review import ReviewStep
+from fluxlora_desktop.ui.create.steps import Step, StepLine, step_of_field
+from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
+from fluxlora_desktop.ui.desks.runs import RunDesk
+from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+from fluxlora_desktop.ui.widgets import EmptyState, button
+
+
+class CreatePage(Page):
+    """Walks from photos to Start; people may walk ahead, only Start waits for what is missing.
+
+    Files and pictures may be dropped or pasted on every step. `choose_files`, `choose_folder` and
+    `ask` are the questions to the person, which tests answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        draft: DraftDesk,
+        runs: RunDesk,
+        jobs: JobRunner,
+        choose_files: ChoosePaths = choose_files,
+        choose_folder: ChoosePaths = choose_folder,
+        ask: AskStartOver = ask_start_over,
+    ) -> None:
+        super().__init__("create", "Create")
+        self._desk, self._runs, self._ask = draft, runs, ask
+        self._starting = ""
+        self._step = Step.PHOTOS
+        self.undo_stack = draft.undo_stack
+        self._thumbs = ThumbLoader(jobs, self)
+        self.photos = PhotosStep(
+            draft=draft,
+            thumbs=self._thumbs,
+            choose_files=choose_files,
+            choose_folder=choose_folder,
+        )
+        self.captions = CaptionsStep(draft=draft, thumbs=self._thumbs)
+        self.recipe = RecipeStep(draft=draft)
+        self.destination = DestinationStep(draft=draft)
+        self.review = ReviewStep(draft=draft)
+        self._bodies: dict[Step, StepBody] = {
+            Step.PHOTOS: self.photos,
+            Step.CAPTIONS: self.captions,
+            Step.RECIPE: self.recipe,
+            Step.DESTINATION: self.destination,
+            Step.REVIEW: self.review,
+        }
+        self.step_line, self.footer = StepLine(), Footer()
+        self.back_button = self.footer.back_button
+        self.next_button = self.footer.next_button
+        self.start_button = self.footer.start_button
+        self._lay_out()
+        self._connect()
+        self._show_step()
+        if draft.loaded:
+            self._on_changed(draft.draft())
+
+    def _lay_out(self) -> None:
+        self.start_over_button = button("Start over", self._start_over, symbol="refresh")
+        self.start_over_button.setObjectName("start_over")
+        self.header.addWidget(self.start_over_button)
+        self._stack = QStackedWidget()
+        self._waiting = EmptyState("clock", "Opening your draft")
+        again = button("Try again", self._desk.load, role="primary")
+        self._failed = EmptyState("error", "The draft could not be opened.", again)
+        self._stack.addWidget(self._waiting)
+        self._stack.addWidget(self._failed)
+        for body in self._bodies.values():
+            self._stack.addWidget(body)
+        self.body.addWidget(self.step_line)
+        self.body.addWidget(self._stack, 1)
+        self.body.addWidget(self.footer)
+        for edit in self.findChildren(QLineEdit):
+            edit.setAcceptDrops(False)
+        self.setAcceptDrops(True)
+
+    def _connect(self) -> None:
+        self._desk.changed.connect(self._on_changed)
+        self._desk.failed.connect(self._on_failed)
+        self._runs.changed.connect(self._on_run)
+        self._runs.failed.connect(self._on_start_failed)
+        self.step_line.chosen.connect(self._on_step_chosen)
+        self.footer.going.connect(self._on_step_chosen)
+        self.footer.mending.connect(self._on_mending)
+        self.footer.starting.connect(self._start)
+        self.photos.change_trigger.connect(self._on_change_trigger)
+        self.captions.back.connect(self._on_back_to_photos)
+
+    def step(self) -> Step:
+        """Return the step that is shown."""
+        return self._step
+
+    def go_to(self, step: Step) -> None:
+        """Show a step, saving what was typed on the one before."""
+        self._bodies[self._step].keep()
+        self._step = step
+        self._show_step()
+
+    def _show_step(self) -> None:
+        body = self._bodies[self._step]
+        self.step_line.show_step(self._step)
+        self.hint.setText(body.hint)
+        if self._desk.loaded:
+            self._stack.setCurrentWidget(body)
+        self._show_footer()
+
+    def _show_footer(self) -> None:
+        draft = self._desk.draft() if self._desk.loaded else None
+        self.step_line.setEnabled(draft is not None)
+        self.start_over_button.setEnabled(draft is not None)
+        self.footer.show_draft(draft, self._step, starting=bool(self._starting))
+
+    def _on_changed(self, draft: Draft) -> None:
+        for body in self._bodies.values():
+            body.show_draft(draft)
+        self._show_step()
+
+    def _on_failed(self, _error: object) -> None:
+        if not self._desk.loaded:
+            self._stack.setCurrentWidget(self._failed)
+
+    def _on_step_chosen(self, step: int) -> None:
+        self.go_to(Step(step))
+
+    def _on_back_to_photos(self) -> None:
+        self.go_to(Step.PHOTOS)
+
+    def _on_change_trigger(self) -> None:
+        self.go_to(Step.CAPTIONS)
+        self.captions.focus_field("trigger_word")
+
+    def _on_mending(self) -> None:
+        field = self._desk.draft().problem_field
+        step = step_of_field(field)
+        self.go_to(step)
+        self._bodies[step].focus_field(field)
+
+    def _start(self) -> None:
+        """Start the training, once: the button rests until the run is there or refused."""
+        if self._starting:
+            return
+        self._bodies[self._step].keep()
+        draft = self._desk.draft()
+        if draft.problem:
+            self._show_footer()
+            return
+        self._starting = draft.run.id
+        self._show_footer()
+        self._runs.start(draft.run.id)
+
+    def _on_run(self, run: Run) -> None:
+        if run.id == self._starting:
+            self._starting = ""
+            self._step = Step.PHOTOS
+            self._desk.load_next()
+            self._show_step()
+            self.go.emit("runs", run)
+
+    def _on_start_failed(self, _error: object) -> None:
+        self._starting = ""
+        self._show_footer()
+
+    def _start_over(self) -> None:
+        draft = self._desk.draft()
+        if draft.dataset.photos or draft.plan.name:
+            self._ask(self, self._begin_anew)
+        else:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._desk.begin_anew()
+        self.photos.refused.dismiss()
+        self.go_to(Step.PHOTOS)
+
+    def shown(self) -> None:
+        """Try once more when the draft could not be opened."""
+        if not self._desk.loaded and self._stack.currentWidget() is self._failed:
+            self._desk.load()
+
+    def arrive(self, what: object) -> None:
+        """Show the step that another page asks for."""
+        if isinstance(what, Step):
+            self.go_to(what)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Welcome files, folders and pictures on every step."""
+        if self._desk.loaded and offers_photos(event.mimeData()):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+            self.photos.show_dropping(True)
+        else:
+            event.ignore()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Take the welcome back."""
+        self.photos.show_dropping(False)
+        event.accept()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take in what was dropped and show the photos."""
+        self.photos.show_dropping(False)
+        if not take_in(event.mimeData(), self._desk):
+            event.ignore()
+            return
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+        self.go_to(Step.PHOTOS)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Paste, undo and redo, wherever no field wants them."""
+        standard = QKeySequence.StandardKey
+        if event.matches(standard.Paste) and self._desk.loaded:
+            self.photos.paste()
+        elif event.matches(standard.Undo):
+            self._desk.undo_stack.undo()
+        elif event.matches(standard.Redo):
+            self._desk.undo_stack.redo()
+        else:
+            super().keyPressEvent(event)
+
+    def on_theme_changed(self) -> None:
+        """Draw what depends on the look again."""
+        super().on_theme_changed()
+        self.update()

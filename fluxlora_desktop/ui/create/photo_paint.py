@@ -1,0 +1,199 @@
+"""Photos as they are painted: a tile of the grid, a line of the caption list, one large."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt, Slot
+from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from fluxlora_desktop.ui import theme
+from fluxlora_desktop.ui.create.photo_model import PhotoRole, PhotoRow
+from fluxlora_desktop.ui.icons import pixmap
+from fluxlora_desktop.ui.theme import color
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+
+_RING = 2
+_GAP = 6
+_BADGE = 22
+_LINE_THUMB = 48
+_MARKS = {"block": ("error", "danger"), "warn": ("warning", "warn")}
+Index = QModelIndex | QPersistentModelIndex
+
+
+def paint_cover(painter: QPainter, box: QRectF, picture: QPixmap | None, radius: float) -> None:
+    """Paint a picture so that it covers a rounded box; a placeholder when there is none."""
+    shape = QPainterPath()
+    shape.addRoundedRect(box, radius, radius)
+    painter.fillPath(shape, color("raised"))
+    if picture is None:
+        mark = pixmap("image", "muted", round(min(box.width(), box.height()) / 5))
+        size = mark.deviceIndependentSize()
+        painter.drawPixmap(
+            round(box.center().x() - size.width() / 2),
+            round(box.center().y() - size.height() / 2),
+            mark,
+        )
+        return
+    painter.save()
+    painter.setClipPath(shape)
+    size = picture.deviceIndependentSize()
+    share = max(box.width() / size.width(), box.height() / size.height())
+    target = QRectF(0, 0, size.width() * share, size.height() * share)
+    target.moveCenter(box.center())
+    painter.drawPixmap(target, picture, QRectF(picture.rect()))
+    painter.restore()
+
+
+def paint_ring(painter: QPainter, box: QRectF, radius: float) -> None:
+    """Paint the ring of what has the keyboard or is chosen."""
+    painter.setPen(QPen(color("accent"), _RING))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(box, radius, radius)
+
+
+def prepare(painter: QPainter) -> None:
+    """Smooth what a painter paints."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+
+
+class TileDelegate(QStyledItemDelegate):
+    """Paints a photo of the grid with its number and, where there is a finding, a mark."""
+
+    def __init__(self, thumbs: ThumbLoader, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._thumbs = thumbs
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return the tile with room for the ring."""
+        side = theme.THUMB + 2 * _GAP
+        return QSize(side, side)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Paint one tile."""
+        row = index.data(PhotoRole.ROW)
+        if not isinstance(row, PhotoRow):
+            return
+        painter.save()
+        prepare(painter)
+        box = QRectF(option.rect).adjusted(_GAP, _GAP, -_GAP, -_GAP)
+        picture = self._thumbs.get(row.thumb, theme.THUMB, fill=True) if row.thumb else None
+        paint_cover(painter, box, picture, theme.THUMB_RADIUS)
+        if row.sha256:
+            self._paint_number(painter, box, row.number)
+            self._paint_mark(painter, box, row.mark)
+        flags = QStyle.StateFlag
+        if option.state & flags.State_Selected:
+            outside = box.adjusted(-3, -3, 3, 3)
+            paint_ring(painter, outside, theme.THUMB_RADIUS + 3)
+        elif option.state & flags.State_HasFocus:
+            paint_ring(painter, box.adjusted(1, 1, -1, -1), theme.THUMB_RADIUS)
+        painter.restore()
+
+    def _paint_number(self, painter: QPainter, box: QRectF, number: int) -> None:
+        badge = QRectF(box.left() + _GAP, box.top() + _GAP, _BADGE + 4, _BADGE)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color("surface"))
+        painter.drawRoundedRect(badge, _BADGE / 2, _BADGE / 2)
+        painter.setPen(color("text"))
+        painter.setFont(theme.font(theme.CAPTION, strong=True))
+        painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, str(number))
+
+    def _paint_mark(self, painter: QPainter, box: QRectF, mark: str) -> None:
+        if mark not in _MARKS:
+            return
+        badge = QRectF(box.right() - _GAP - _BADGE, box.top() + _GAP, _BADGE, _BADGE)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color("surface"))
+        painter.drawEllipse(badge)
+        painter.drawPixmap(badge.adjusted(3, 3, -3, -3).toRect(), pixmap(*_MARKS[mark], _BADGE - 6))
+
+
+class LineDelegate(QStyledItemDelegate):
+    """Paints a photo of the caption list: small, its name, the first words of its caption."""
+
+    def __init__(self, thumbs: ThumbLoader, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._thumbs = thumbs
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return the line's height; its width is the list's."""
+        return QSize(120, _LINE_THUMB + 2 * _GAP)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Paint one line."""
+        row = index.data(PhotoRole.ROW)
+        if not isinstance(row, PhotoRow):
+            return
+        painter.save()
+        prepare(painter)
+        whole = QRectF(option.rect).adjusted(1, 1, -1, -1)
+        flags = QStyle.StateFlag
+        if option.state & flags.State_Selected:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(color("accent_soft"))
+            painter.drawRoundedRect(whole, theme.RADIUS, theme.RADIUS)
+        if option.state & flags.State_HasFocus:
+            paint_ring(painter, whole, theme.RADIUS)
+        box = QRectF(whole.left() + _GAP, whole.top() + _GAP - 1, _LINE_THUMB, _LINE_THUMB)
+        picture = self._thumbs.get(row.thumb, _LINE_THUMB, fill=True) if row.thumb else None
+        paint_cover(painter, box, picture, theme.THUMB_RADIUS)
+        words = QRectF(box.right() + 10, box.top(), whole.right() - box.right() - 18, _LINE_THUMB)
+        self._paint_words(painter, words, row)
+        painter.restore()
+
+    def _paint_words(self, painter: QPainter, box: QRectF, row: PhotoRow) -> None:
+        upper, lower = QRectF(box), QRectF(box)
+        upper.setHeight(box.height() / 2)
+        lower.setTop(upper.bottom())
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(theme.font(theme.BODY))
+        painter.setPen(color("text" if row.caption else "muted"))
+        elide = Qt.TextElideMode.ElideRight
+        text = row.caption or "No caption yet"
+        metrics = painter.fontMetrics()
+        painter.drawText(upper, middle, metrics.elidedText(text, elide, round(box.width())))
+        painter.setFont(theme.font(theme.CAPTION))
+        painter.setPen(color("muted"))
+        name = painter.fontMetrics().elidedText(
+            f"{row.number}  {row.name}", Qt.TextElideMode.ElideMiddle, round(box.width())
+        )
+        painter.drawText(lower, middle, name)
+
+
+class PhotoView(QWidget):
+    """One photo, whole, as large as the widget; a placeholder until it is decoded."""
+
+    def __init__(self, thumbs: ThumbLoader, side: int) -> None:
+        super().__init__()
+        self._thumbs, self._side = thumbs, side
+        self._path: Path | None = None
+        thumbs.ready.connect(self._on_ready)
+
+    def show_photo(self, path: Path | None, says: str) -> None:
+        """Show a file, with the words for people who hear the screen."""
+        self._path = path
+        self.setAccessibleName(says)
+        self.update()
+
+    @Slot(str)
+    def _on_ready(self, path: str) -> None:
+        if path == str(self._path):
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the photo in the middle."""
+        painter = QPainter(self)
+        prepare(painter)
+        box = QRectF(self.rect())
+        picture = self._thumbs.get(self._path, self._side) if self._path else None
+        if picture is None:
+            paint_cover(painter, box, None, theme.THUMB_RADIUS)
+            return
+        size = picture.deviceIndependentSize()
+        share = min(box.width() / size.width(), box.height() / size.height())
+        target = QRectF(0, 0, size.width() * share, size.height() * share)
+        target.moveCenter(box.center())
+        paint_cover(painter, target, picture, theme.THUMB_RADIUS)

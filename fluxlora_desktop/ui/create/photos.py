@@ -1,0 +1,201 @@
+"""Step 1: the photos."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from fluxlora_desktop.domain.datasets import FEWEST_PHOTOS, MOST_PHOTOS, Finding, Mend
+from fluxlora_desktop.ui.create.body import StepBody
+from fluxlora_desktop.ui.create.dialogs import ChoosePaths
+from fluxlora_desktop.ui.create.inspector import PhotoInspector
+from fluxlora_desktop.ui.create.intake import offers_photos, take_in
+from fluxlora_desktop.ui.create.photo_grid import PhotoGrid
+from fluxlora_desktop.ui.create.photo_model import PhotoModel, photo_rows
+from fluxlora_desktop.ui.create.refused import RefusedList
+from fluxlora_desktop.ui.desks.draft import Arrivals, Draft, DraftDesk
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+from fluxlora_desktop.ui.widgets import (
+    Card,
+    EmptyState,
+    ProgressLine,
+    button,
+    icon_button,
+    label,
+    row,
+    set_mark,
+)
+
+
+class PhotosStep(StepBody):
+    """Shows the grid and the inspector, or the place to drop photos on.
+
+    `change_trigger()` asks for the step where the trigger word stands.
+    """
+
+    change_trigger = Signal()
+    hint = (
+        "5 to 20 photos of one person, thing or style, from several sides and in different light."
+    )
+
+    def __init__(
+        self,
+        *,
+        draft: DraftDesk,
+        thumbs: ThumbLoader,
+        choose_files: ChoosePaths,
+        choose_folder: ChoosePaths,
+    ) -> None:
+        super().__init__()
+        self._desk = draft
+        self._choose_files, self._choose_folder = choose_files, choose_folder
+        self._arrivals = Arrivals(0, 0)
+        self._shown: Draft | None = None
+        self.model = PhotoModel(self)
+        self.grid = PhotoGrid(self.model, thumbs)
+        self.inspector = PhotoInspector(thumbs, draft.tools.stores.files)
+        self.refused = RefusedList()
+        self.card = self._make_card()
+        layout = row(self.card, self.inspector, spacing=12)
+        layout.setStretch(0, 1)
+        self.setLayout(layout)
+        self._connect()
+
+    def _make_card(self) -> Card:
+        self._empty = EmptyState(
+            "photos",
+            "Drop 5 to 20 photos here",
+            *self._entrances("", primary=True),
+            hint="Files or folders from anywhere. Text files beside photos become their captions.",
+        )
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(self._make_filled())
+        card = Card(margin=12, spacing=8)
+        card.body.addWidget(self._stack, 1)
+        card.body.addWidget(self.refused)
+        return card
+
+    def _make_filled(self) -> QWidget:
+        self.counter = label("", "strong")
+        self.counter.setObjectName("photo_counter")
+        self.progress_words = label("", "muted")
+        self.progress_words.setObjectName("photo_progress")
+        self.progress = ProgressLine("Taking in photos")
+        self.remove_button = icon_button("trash", "Remove the chosen photos", self._remove)
+        self.remove_button.setObjectName("remove_photos")
+        head = row(self.counter, self.progress_words, None, self.remove_button, spacing=8)
+        for entrance in self._entrances("quiet", primary=False):
+            head.addWidget(entrance)
+        filled = QWidget()
+        layout = QVBoxLayout(filled)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addLayout(head)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.grid, 1)
+        return filled
+
+    def _entrances(self, role: str, *, primary: bool) -> tuple[QPushButton, ...]:
+        words = ("Choose files", "Choose folder", "Paste")
+        calls = (self.ask_files, self._ask_folder, self.paste)
+        symbols = ("add", "folder", "paste")
+        made = tuple(
+            button(word, call, role="primary" if primary and not place else role, symbol=symbol)
+            for place, (word, call, symbol) in enumerate(zip(words, calls, symbols, strict=True))
+        )
+        where = "first" if primary else "more"
+        for one, word in zip(made, ("files", "folder", "paste"), strict=True):
+            one.setObjectName(f"{where}_{word}")
+        return made
+
+    def _connect(self) -> None:
+        self._desk.arriving.connect(self._on_arriving)
+        self._desk.refused.connect(self.refused.add)
+        self.grid.removing.connect(self._desk.remove)
+        self.grid.moving.connect(self._move)
+        self.grid.chosen.connect(self._on_chosen)
+        self.inspector.mending.connect(self._mend)
+        self.inspector.keeping.connect(self._desk.dismiss)
+        self.inspector.showing.connect(self._show_photos)
+        self.inspector.closing.connect(self.grid.clearSelection)
+
+    def show_draft(self, draft: Draft) -> None:
+        """Show the photos of the draft, those on their way, and the verdict."""
+        self._shown = draft
+        waiting = self._arrivals.total - self._arrivals.done
+        files = self._desk.tools.stores.files
+        self.model.show_rows(photo_rows(draft, files, waiting))
+        filled = self.model.rowCount() > 0
+        self._stack.setCurrentIndex(1 if filled else 0)
+        self.inspector.setVisible(filled)
+        count = len(draft.dataset.photos)
+        self.counter.setText(f"{count} of {FEWEST_PHOTOS} to {MOST_PHOTOS}")
+        self.counter.setAccessibleName(f"{count} photos; 5 to 20 work well")
+        self.progress.setVisible(waiting > 0)
+        self.progress_words.setVisible(waiting > 0)
+        self._on_chosen()
+
+    def _on_arriving(self, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
+        now = min(arrivals.done + 1, arrivals.total)
+        self.progress_words.setText(f"Taking in {now} of {arrivals.total}")
+        self.progress.show_share(arrivals.done / arrivals.total if arrivals.total else None)
+        if self._shown is not None:
+            self.show_draft(self._shown)
+
+    def _on_chosen(self) -> None:
+        chosen = self.grid.selected()
+        self.remove_button.setEnabled(bool(chosen))
+        if self._shown is not None:
+            self.inspector.show_draft(self._shown, chosen)
+
+    def _move(self, hashes: tuple[str, ...], to: int) -> None:
+        """Put photos between those that stay, as one step of undo."""
+        now = [row.sha256 for row in self.model.rows() if row.sha256]
+        others = [sha for sha in now if sha not in hashes]
+        wanted = [*others[:to], *hashes, *others[to:]]
+        if wanted == now:
+            return
+        self._desk.undo_stack.beginMacro("Move photos")
+        for place, sha in enumerate(wanted):
+            self._desk.move(sha, place)
+        self._desk.undo_stack.endMacro()
+
+    def _remove(self) -> None:
+        self._desk.remove(self.grid.selected())
+
+    def _mend(self, finding: Finding) -> None:
+        if finding.mend is Mend.ADD_PHOTOS:
+            self.ask_files()
+        elif finding.mend is Mend.CHANGE_TRIGGER:
+            self.change_trigger.emit()
+        else:
+            self._desk.mend(finding)
+
+    def _show_photos(self, finding: Finding) -> None:
+        self.grid.select(finding.photos)
+        self.grid.setFocus()
+
+    def ask_files(self) -> None:
+        """Let the person choose files."""
+        self._choose_files(self, self._desk.add_files)
+
+    def _ask_folder(self) -> None:
+        self._choose_folder(self, self._desk.add_files)
+
+    def paste(self) -> None:
+        """Take in what lies on the clipboard: files, or a picture."""
+        mime = QGuiApplication.clipboard().mimeData()
+        if mime is None or not offers_photos(mime) or not take_in(mime, self._desk):
+            self._desk.said.emit("There is no picture on the clipboard.")
+
+    def show_dropping(self, dropping: bool) -> None:
+        """Mark the card while something to take in hangs over the page."""
+        set_mark(self.card, "dropping", "true" if dropping else "false")
+
+    def focus_field(self, field: str) -> None:
+        """Bring the keyboard to the grid, or to the first entrance while it is empty."""
+        filled = self._stack.currentIndex() == 1
+        (self.grid if filled else self._empty).setFocus(Qt.FocusReason.OtherFocusReason)

@@ -1,0 +1,200 @@
+"""Step 3: what the photos show, how long to train, and everything behind it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QGridLayout, QPushButton, QScrollArea, QWidget
+
+from fluxlora_desktop.domain.recipes import PRESETS
+from fluxlora_desktop.domain.training import Preset, Quality, Visibility
+from fluxlora_desktop.ui.create.body import StepBody
+from fluxlora_desktop.ui.create.parameters import ParameterTable
+from fluxlora_desktop.ui.create.segments import Segments
+from fluxlora_desktop.ui.create.uses import Use, uses_of
+from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
+from fluxlora_desktop.ui.icons import icon
+from fluxlora_desktop.ui.widgets import (
+    Card,
+    ChoiceCard,
+    button,
+    column,
+    label,
+    row,
+    set_role,
+)
+from fluxlora_desktop.ui.wording import plural
+
+_QUALITIES = {
+    Quality.QUICK: "Quick",
+    Quality.NORMAL: "Normal",
+    Quality.THOROUGH: "Thorough",
+}
+_VISIBILITIES = {Visibility.PRIVATE: "Private", Visibility.PUBLIC: "Public"}
+_SAYS_VISIBILITY = {
+    Visibility.PRIVATE: "Only you see it. It can be made public later.",
+    Visibility.PUBLIC: "Everyone can see and use it.",
+}
+_ANYWHERE = "Wherever it works"
+
+
+class RecipeStep(StepBody):
+    """Four large choices, four simple ones, and the table of parameters."""
+
+    hint = "What do the photos show? Everything else follows from that, and can be changed."
+
+    def __init__(self, *, draft: DraftDesk) -> None:
+        super().__init__()
+        self._desk = draft
+        self.presets = {p: ChoiceCard(f.title, f"{f.says}. {f.ideal}.") for p, f in PRESETS.items()}
+        self.trainer, self.goal = QComboBox(), QComboBox()
+        self.quality = Segments("quality", "Quality", _titles(_QUALITIES))
+        self.visibility = Segments("visibility", "Who may see it", _titles(_VISIBILITIES))
+        self._says = {name: label("", "muted", wrap=True) for name in ("trainer", "goal")}
+        self._says |= {name: label("", "muted", wrap=True) for name in ("quality", "visibility")}
+        self.table = ParameterTable(draft)
+        self.table.hide()
+        self.advanced = self._make_toggle()
+        self._uses: tuple[Use, ...] = ()
+        self._lay_out()
+        self._connect()
+
+    def _make_toggle(self) -> QPushButton:
+        made = button("Advanced: every parameter", role="quiet", symbol="chevron-right")
+        made.setObjectName("advanced")
+        made.setCheckable(True)
+        return made
+
+    def _lay_out(self) -> None:
+        cards = row(spacing=12)
+        for preset, card in self.presets.items():
+            card.setObjectName(f"preset_{preset}")
+            cards.addWidget(card, 1)
+        inside = QWidget()
+        parts = (cards, self._make_simple(), row(self.advanced, None), self.table, None)
+        inside.setLayout(column(*parts, spacing=12))
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(inside)
+        self.setLayout(column(scroll))
+
+    def _make_simple(self) -> Card:
+        card = Card()
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(12)
+        grid.setColumnStretch(2, 1)
+        fields: tuple[tuple[str, str, QWidget], ...] = (
+            ("trainer", "Train &with", self.trainer),
+            ("goal", "&Use it at", self.goal),
+            ("quality", "Quality", self.quality),
+            ("visibility", "Who may see it", self.visibility),
+        )
+        for place, (name, title, field) in enumerate(fields):
+            words = label(title, "strong")
+            words.setBuddy(field)
+            field.setAccessibleName(title.replace("&", ""))
+            grid.addWidget(words, place, 0)
+            grid.addWidget(field, place, 1)
+            grid.addWidget(self._says[name], place, 2)
+        for name, box in (("trainer", self.trainer), ("goal", self.goal)):
+            box.setObjectName(name)
+            box.setMinimumWidth(270)
+            box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        card.body.addLayout(grid)
+        return card
+
+    def _connect(self) -> None:
+        for preset, card in self.presets.items():
+            card.chosen.connect(partial(self._desk.set_plan, preset=preset))
+        for backend in self._desk.tools.services.trainers:
+            for trainer in backend.abilities().trainers:
+                self.trainer.addItem(
+                    f"{trainer.title} at {backend.title}", (backend.key, trainer.key)
+                )
+        self.trainer.activated.connect(self._on_trainer)
+        self.goal.activated.connect(self._on_goal)
+        self.quality.chosen.connect(self._on_quality)
+        self.visibility.chosen.connect(self._on_visibility)
+        self.advanced.toggled.connect(self._on_advanced)
+
+    def show_draft(self, draft: Draft) -> None:
+        """Show the draft's choices and what they mean."""
+        plan = draft.plan
+        for preset, card in self.presets.items():
+            card.set_chosen(preset is plan.preset)
+        self.trainer.setCurrentIndex(self.trainer.findData((plan.backend, draft.trainer.key)))
+        self._says["trainer"].setText(draft.trainer.says)
+        self._show_goal(draft)
+        self.quality.show_choice(plan.quality)
+        self.quality.setEnabled(plan.preset is not Preset.QUICK)
+        self._says["quality"].setText(_steps(draft))
+        self.visibility.show_choice(plan.visibility)
+        self._says["visibility"].setText(_SAYS_VISIBILITY[plan.visibility])
+        self.table.show_draft(draft)
+
+    def _show_goal(self, draft: Draft) -> None:
+        uses = uses_of(draft.routes)
+        if uses != self._uses:
+            self._uses = uses
+            self.goal.clear()
+            self.goal.addItem(_ANYWHERE, "")
+            for use in uses:
+                self.goal.addItem(use.title, use.key)
+        self.goal.setCurrentIndex(max(0, self.goal.findData(draft.plan.goal)))
+        chosen = next((use for use in uses if use.key == draft.plan.goal), None)
+        works = [use.title for use in uses if use.works]
+        if chosen is not None:
+            says = chosen.says
+        elif works:
+            says = f"As planned it will work at {' and '.join(works)}."
+        else:
+            says = "As planned no connected service could use it."
+        self._says["goal"].setText(says)
+        fine = chosen.works if chosen is not None else bool(works)
+        set_role(self._says["goal"], "muted" if fine else "warn")
+
+    def _on_trainer(self, place: int) -> None:
+        backend, trainer = self.trainer.itemData(place)
+        if (backend, trainer) != (self._desk.draft().plan.backend, self._desk.draft().trainer.key):
+            self._desk.set_plan(backend=backend, trainer=trainer, parameters={})
+
+    def _on_goal(self, place: int) -> None:
+        self._desk.set_plan(goal=self.goal.itemData(place))
+
+    def _on_quality(self, key: str) -> None:
+        self._desk.set_plan(quality=Quality(key))
+
+    def _on_visibility(self, key: str) -> None:
+        self._desk.set_plan(visibility=Visibility(key))
+
+    def _on_advanced(self, shown: bool) -> None:
+        self.table.setVisible(shown)
+        symbol = "chevron-down" if shown else "chevron-right"
+        self.advanced.setProperty("symbol", symbol)
+        self.advanced.setIcon(icon(symbol))
+
+    def keep(self) -> None:
+        """Save what was typed."""
+        self.table.keep()
+
+    def focus_field(self, field: str) -> None:
+        """Bring the keyboard to a parameter, opening Advanced for it."""
+        if field:
+            self.advanced.setChecked(True)
+            self.table.focus_parameter(field)
+
+
+def _titles(choices: dict[Quality, str] | dict[Visibility, str]) -> dict[str, str]:
+    return {key.value: title for key, title in choices.items()}
+
+
+def _steps(draft: Draft) -> str:
+    values = {choice.name: choice.value for choice in draft.choices}
+    steps = draft.trainer.with_role("steps")
+    if steps is None or steps.name not in values:
+        return ""
+    why = next(choice.why for choice in draft.choices if choice.name == steps.name)
+    return f"{plural(int(values[steps.name]), 'step')}. {why}"

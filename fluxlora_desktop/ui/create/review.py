@@ -1,0 +1,140 @@
+"""Step 5: everything once more in words, and the rights question."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QScrollArea, QWidget
+
+from fluxlora_desktop.domain.bases import base_named, title_of
+from fluxlora_desktop.domain.recipes import PRESETS
+from fluxlora_desktop.domain.training import Visibility
+from fluxlora_desktop.ui.create.body import StepBody
+from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
+from fluxlora_desktop.ui.widgets import Card, Symbol, column, label, row
+from fluxlora_desktop.ui.wording import plural, price_range, time_range
+from fluxlora_desktop.workflows.plans import repo_name
+
+_RIGHTS = "I may use these photos, and the people in them agree."
+
+
+class ReviewStep(StepBody):
+    """Says what will be uploaded, to whom, what it costs and what comes of it."""
+
+    hint = "Look it over. Nothing is sent and nothing is charged before you press Start."
+
+    def __init__(self, *, draft: DraftDesk) -> None:
+        super().__init__()
+        self._desk = draft
+        self._values: dict[str, QLabel] = {}
+        self.rights = QCheckBox(_RIGHTS)
+        self.rights.setObjectName("rights")
+        self.rights.clicked.connect(self._on_rights)
+        self._licence = label("", "muted", wrap=True)
+        self._licence.setObjectName("licence")
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        card = Card(margin=20, spacing=16)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(20)
+        grid.setVerticalSpacing(14)
+        grid.setColumnStretch(2, 1)
+        lines = (
+            ("uploaded", "upload", "Uploaded"),
+            ("to", "globe", "To"),
+            ("training", "runs", "Training"),
+            ("captions", "photos", "Captions"),
+            ("price", "money", "Price"),
+            ("time", "clock", "Time"),
+            ("result", "library", "Afterwards"),
+        )
+        top = Qt.AlignmentFlag.AlignTop
+        for place, (key, symbol, title) in enumerate(lines):
+            value = label("", wrap=True)
+            value.setObjectName(f"review_{key}")
+            self._values[key] = value
+            grid.addWidget(Symbol(symbol, "muted", 18), place, 0, top)
+            grid.addWidget(label(title, "muted"), place, 1, top)
+            grid.addWidget(value, place, 2, top)
+        card.body.addLayout(grid)
+        rights = Card(margin=20, spacing=10)
+        rights.body.addWidget(self.rights)
+        rights.body.addWidget(self._licence)
+        inside = QWidget()
+        inside.setLayout(column(card, rights, None, spacing=12))
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(inside)
+        self.setLayout(row(scroll))
+
+    def show_draft(self, draft: Draft) -> None:
+        """Show the draft in words."""
+        plan = draft.plan
+        backend = self._desk.tools.services.trainer(plan.backend)
+        says = {
+            "uploaded": _uploaded(draft),
+            "to": f"{backend.title}, with {draft.trainer.title}",
+            "training": _training(draft),
+            "captions": _captions(draft),
+            "price": f"{_capital(price_range(draft.estimate))}. {draft.estimate.basis}",
+            "time": f"{_capital(time_range(draft.estimate))}, also while this window is closed",
+            "result": _result(draft, self._desk.tools.services.hub.title),
+        }
+        for key, text in says.items():
+            self._values[key].setText(text)
+        self.rights.setChecked(plan.rights_confirmed)
+        base = base_named(draft.trainer.base)
+        self._licence.setText(base.permits if base else "")
+
+    def text(self, key: str) -> str:
+        """Return what one line says, by its key."""
+        return self._values[key].text()
+
+    def _on_rights(self, confirmed: bool) -> None:
+        self._desk.set_plan(rights_confirmed=confirmed)
+
+    def focus_field(self, field: str) -> None:
+        """Bring the keyboard to the rights question."""
+        self.rights.setFocus(Qt.FocusReason.OtherFocusReason)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _uploaded(draft: Draft) -> str:
+    count = len(draft.dataset.photos)
+    if not count:
+        return "No photos yet"
+    return f"{plural(count, 'photo')}, metadata removed, upright, sRGB"
+
+
+def _training(draft: Draft) -> str:
+    values = {choice.name: choice.value for choice in draft.choices}
+    preset = PRESETS[draft.plan.preset].title
+    steps = plural(draft.trainer.steps_of(values), "step")
+    word = draft.dataset.trigger_word.strip()
+    trigger = f", trigger word {word}" if word else ""
+    return f"{preset}, {steps} on {title_of(draft.trainer.base)}{trigger}"
+
+
+def _captions(draft: Draft) -> str:
+    own = sum(bool(item.caption.strip()) for item in draft.dataset.photos)
+    rest = len(draft.dataset.photos) - own
+    if not own:
+        return "All written by the trainer"
+    if not rest:
+        return f"All {own} are yours"
+    return f"{own} of yours, the other {rest} written by the trainer"
+
+
+def _result(draft: Draft, hub: str) -> str:
+    plan = draft.plan
+    kept = "Checked and kept on this computer"
+    if not plan.publish:
+        return f"{kept}; not published"
+    name = repo_name(plan.repo or plan.name)
+    who = "public" if plan.visibility is Visibility.PUBLIC else "private"
+    named = f" as {name}" if name else ""
+    return f"{kept}; published to {hub}{named}, {who}"

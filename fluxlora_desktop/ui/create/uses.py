@@ -1,0 +1,34 @@
+"""Where the finished LoRA could be used: one answer for each service, from its models' answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fluxlora_desktop.domain.routes import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A service's answer in words: yes and with which model, or no and why."""
+
+    key: str
+    title: str
+    works: bool
+    says: str
+
+
+def uses_of(routes: Sequence[Route]) -> tuple[Use, ...]:
+    """Sum routes up by service: one model that works is enough, else the last reason counts."""
+    by_service: dict[str, list[Route]] = {}
+    for route in routes:
+        by_service.setdefault(route.generator, []).append(route)
+    return tuple(_sum_up(key, answers) for key, answers in by_service.items())
+
+
+def _sum_up(key: str, answers: list[Route]) -> Use:
+    title = answers[0].generator_title
+    models = [route.model_title for route in answers if route.works]
+    if models:
+        return Use(key, title, True, f"Works there with {' and with '.join(models)}.")
+    return Use(key, title, False, answers[-1].reason)
