@@ -4,8 +4,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -247,10 +246,3 @@ def _listen(port: int) -> socket.socket:
         if not port:
             raise
         return socket.create_server((_LOOPBACK, 0))
-
-
-@contextmanager
-def practice_services(state_dir: Path, **options: Any) -> Iterator[PracticeServices]:
-    """Serve for the length of a with block."""
-    with PracticeServices(state_dir=state_dir, **options) as services:
-        yield services
