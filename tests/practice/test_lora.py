@@ -31,7 +31,7 @@ def photo(seed: int) -> bytes:
     return out.getvalue()
 
 
-PHOTOS = [photo(n) for n in range(6)]
+PHOTOS = [photo(n) for n in range(9)]
 
 
 def written(target: Path, *, photos: list[bytes] = PHOTOS, rank: int = 16) -> Path:
@@ -99,7 +99,8 @@ def test_subject_holds_the_colour_of_what_the_photos_share(lora: Path) -> None:
     subject = read_subject(lora.read_bytes())
 
     assert all(abs(a - b) < 24 for a, b in zip(subject.palette[0], BALL, strict=True))
-    assert (len(subject.palette), len(subject.views), subject.captions) == (5, 6, 1)
+    assert (len(subject.palette), subject.captions) == (5, 1)
+    assert 3 <= len(subject.views) <= 6
 
 
 def test_views_are_small_and_cropped_to_the_subject(lora: Path) -> None:
