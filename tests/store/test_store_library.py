@@ -251,3 +251,18 @@ def test_connections_hold_foreign_keys_and_distrust_the_schema(tmp_path: Path) -
         "busy_timeout": 10000,
     }
     assert synchronous == (2 if wal_is_sound(sqlite3.sqlite_version_info) else 3)
+
+
+def test_writing_takes_the_database_before_its_first_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    upgrade.create_at_head(path)
+    database = Database(path=path)
+
+    with closing(sqlite3.connect(path, timeout=0)) as other:
+        with database.write() as session:
+            session.connection()
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("BEGIN IMMEDIATE")
+        other.execute("BEGIN IMMEDIATE")
+
+    database.close()
