@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent, QWheelEvent
+from PySide6.QtGui import (
+    QFocusEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QWidget
 
 from fluxlora_desktop.ui import theme
@@ -31,6 +39,7 @@ class Canvas(QWidget):
         self._centre = QPointF()
         self._scale: float | None = None
         self._held: QPointF | None = None
+        self._ring = False
 
     def show_picture(self, pixmap: QPixmap | None, size: QSize, *, anew: bool) -> None:
         """Show a picture of this size in its own pixels; `anew` fits it to the window."""
@@ -109,7 +118,7 @@ class Canvas(QWidget):
         )
         painter.fillRect(self._target(), theme.color("raised"))
         painter.drawPixmap(self._target(), self._pixmap, QRectF(self._pixmap.rect()))
-        if self.hasFocus() and not self.fitted:
+        if self.hasFocus() and self._ring:
             painter.setPen(theme.color("accent"))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         painter.end()
@@ -118,6 +127,14 @@ class Canvas(QWidget):
         """Return how many picture pixels one pixel of the pixmap stands for."""
         assert self._pixmap is not None
         return max(1.0, self._size.width() / max(1, self._pixmap.width()))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the ring when the keyboard led here."""
+        self._ring = event.reason() in {
+            Qt.FocusReason.TabFocusReason,
+            Qt.FocusReason.BacktabFocusReason,
+        }
+        self.update()
 
     def resizeEvent(self, _event: QResizeEvent) -> None:
         """Fit again, or stay at the scale that was taken."""

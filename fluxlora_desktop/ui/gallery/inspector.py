@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from fluxlora_desktop.domain.pictures import Picture
@@ -13,12 +13,17 @@ from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, facts_line
 from fluxlora_desktop.ui.widgets import Card, button, column, icon_button, label, row
 from fluxlora_desktop.ui.wording import plural
 
+_WIDE = 480
+_NARROWEST = 260
+
 
 class CommandButtons(QWidget):
-    """The buttons of a set of commands, as wide as their place allows."""
+    """The buttons of a set of commands; where there is little room, some are in a menu."""
 
     def __init__(self, commands: PictureCommands) -> None:
         super().__init__()
+        self.setMinimumWidth(_NARROWEST)
+        self._commands = commands
         self.again = button("", commands.again.trigger, role="primary")
         self.reuse = button("Reuse settings", commands.reuse.trigger, symbol="refresh")
         self.stop = button("Stop this order", commands.stop.trigger, symbol="stop")
@@ -33,20 +38,35 @@ class CommandButtons(QWidget):
             (commands.stop, self.stop),
         ):
             _follow(made, action, hides=action is not commands.reuse)
-        self.setLayout(
-            row(
-                self.again,
-                self.reuse,
-                self.stop,
-                None,
-                self.copy,
-                self.save,
-                self.clean,
-                self.show_file,
-                self.trash,
-                spacing=4,
-            )
+        self.more = icon_button("more", "More to do with it", self._on_more)
+        first = row(self.again, self.stop, None, spacing=8)
+        second = row(
+            self.reuse,
+            None,
+            self.copy,
+            self.save,
+            self.clean,
+            self.show_file,
+            self.more,
+            self.trash,
+            spacing=2,
         )
+        self.setLayout(column(first, second, spacing=8))
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show as many buttons as there is room for."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        wide = self.width() >= _WIDE
+        self.clean.setVisible(wide)
+        self.show_file.setVisible(wide)
+        self.more.setVisible(not wide)
+
+    def _on_more(self) -> None:
+        self._commands.menu(self).popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
 
 
 class Inspector(Card):

@@ -92,6 +92,7 @@ class MoreSettings(QWidget):
 
     @Slot(bool)
     def _on_keep(self, kept: bool) -> None:
+        self.seed.setSpecialValueText("" if kept else "New each time")
         self.seed.setAccessibleDescription("kept" if kept else "a new one for each order")
         self.changed.emit()
 

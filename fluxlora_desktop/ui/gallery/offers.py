@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QStandardItem, QStandardItemModel
@@ -38,15 +38,21 @@ class OfferChoice(QWidget):
         self.setLayout(column(head, self.combo, self.reason, spacing=6))
         self.combo.activated.connect(self._on_activated)
 
-    def show_offers(self, offers: Sequence[Offer]) -> None:
-        """Show what can be chosen; the last wish is taken up again as soon as it works."""
+    def show_offers(self, offers: Sequence[Offer], *, bases: Collection[str] = ()) -> None:
+        """Show what can be chosen; the last wish is taken up again as soon as it works.
+
+        `bases` are those of the chosen LoRAs: when nothing works, models of these bases have the
+        reasons that a person can do something about.
+        """
         self._offers = tuple(offers)
+        near = [offer for offer in offers if offer.model.base in bases] or self._offers
+        self.reason.setText("\n".join(dict.fromkeys(offer.reason for offer in near)))
         rows = QStandardItemModel(self.combo)
         for offer in self._offers:
             item = QStandardItem(offer_words(offer))
             item.setToolTip(offer.reason or offer.model.price_basis)
             if not offer.works:
-                item.setText(f"{offer_words(offer)}: {_lower(offer.reason)}")
+                item.setText(_refusal_words(offer))
                 item.setFlags(Qt.ItemFlag.NoItemFlags)
             rows.appendRow(item)
         self.combo.setModel(rows)
@@ -73,8 +79,6 @@ class OfferChoice(QWidget):
         self.combo.setCurrentIndex(self._offers.index(chosen) if chosen else -1)
         self.combo.setEnabled(bool(working))
         self.reason.setVisible(not working)
-        if not working:
-            self.reason.setText("\n".join(dict.fromkeys(o.reason for o in self._offers)))
 
     @Slot(int)
     def _on_activated(self, number: int) -> None:
@@ -89,5 +93,6 @@ def offer_words(offer: Offer) -> str:
     return title if offer.generator_title in title else f"{title} at {offer.generator_title}"
 
 
-def _lower(sentence: str) -> str:
-    return sentence.rstrip(".")
+def _refusal_words(offer: Offer) -> str:
+    reason = offer.reason.rstrip(".")
+    return reason if offer.model.title in reason else f"{offer_words(offer)}: {reason}"

@@ -26,7 +26,7 @@ from fluxlora_desktop.ui.gallery.inspector import Inspector
 from fluxlora_desktop.ui.gallery.model import PictureModel
 from fluxlora_desktop.ui.gallery.orders import OrdersLine
 from fluxlora_desktop.ui.gallery.prompt import PromptPanel
-from fluxlora_desktop.ui.gallery.view import GridView
+from fluxlora_desktop.ui.gallery.view import GridView, LoadingCells
 from fluxlora_desktop.ui.gallery.viewer import Viewer
 from fluxlora_desktop.ui.gallery.words import LOST, ON_ITS_WAY, again_words
 from fluxlora_desktop.ui.page import Page
@@ -97,11 +97,16 @@ class GalleryPage(Page):
             hint="Write what you want to see, choose how many, and press Make pictures.",
         )
         self.no_match = EmptyState("search", "No picture matches", show_all)
-        self.loading = QWidget()
-        self.loading.setAccessibleName("Pictures are being looked up")
+        self.unread = EmptyState(
+            "error",
+            "The pictures could not be read",
+            button("Try again", self._look_up),
+            hint="Nothing was lost and nothing was charged.",
+        )
+        self.loading = LoadingCells()
         cells = QWidget()
         self._cells = QStackedLayout(cells)
-        for part in (self.loading, self.empty, self.no_match, self.grid):
+        for part in (self.loading, self.empty, self.no_match, self.unread, self.grid):
             self._cells.addWidget(part)
         card = Card(margin=6)
         card.body.addWidget(cells)
@@ -126,6 +131,7 @@ class GalleryPage(Page):
         desk.removed.connect(self._on_removed)
         desk.restored.connect(self._on_restored)
         desk.offers_changed.connect(self._show_generators)
+        desk.failed.connect(self._on_failed)
         self._loras.listed.connect(self._show_loras)
         self._loras.changed.connect(self._show_loras)
         self.panel.make_requested.connect(desk.make)
@@ -148,7 +154,7 @@ class GalleryPage(Page):
 
     def shown(self) -> None:
         """Look the pictures up, and once ask the services what they offer now."""
-        self._pictures.find(self._query)
+        self._look_up()
         if not self._asked:
             self._asked = True
             self._pictures.refresh_offers()
@@ -205,6 +211,16 @@ class GalleryPage(Page):
             self._query = query
             self._pictures.find(query)
 
+    def _look_up(self) -> None:
+        if self._cells.currentWidget() is self.unread:
+            self._cells.setCurrentWidget(self.loading)
+        self._pictures.find(self._query)
+
+    @Slot()
+    def _on_failed(self) -> None:
+        if self._cells.currentWidget() is self.loading:
+            self._cells.setCurrentWidget(self.unread)
+
     @Slot(object)
     def _on_rows(self, rows: GalleryRows) -> None:
         if rows.query == self._query:
@@ -219,7 +235,8 @@ class GalleryPage(Page):
 
     def _as_it_stands(self, picture: Picture) -> Picture:
         """Show a picture that waits for an order of an earlier start of the app as not made."""
-        if picture.state in ON_ITS_WAY and not self.orders.seen(picture.order_id):
+        abandoned = not self.orders.seen(picture.order_id) and not self._pictures.making()
+        if picture.state in ON_ITS_WAY and abandoned:
             return replace(picture, state=PictureState.FAILED, error=_NOT_SENT)
         return picture
 

@@ -14,7 +14,6 @@ from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import Offer, PictureDesk
 from fluxlora_desktop.ui.gallery.lora_choice import LoraChoice
 from fluxlora_desktop.ui.gallery.more import MoreSettings
-from fluxlora_desktop.ui.gallery.numbers import WholeNumber
 from fluxlora_desktop.ui.gallery.offers import OfferChoice
 from fluxlora_desktop.ui.gallery.sizes import SHAPES, Size, size_of
 from fluxlora_desktop.ui.gallery.words import make_words, price_words
@@ -66,8 +65,10 @@ class PromptPanel(Card):
         self.offer = OfferChoice()
         self.shape = QComboBox()
         self.shape.setAccessibleName("Size")
-        self.number = WholeNumber("Number of pictures")
-        self.number.set_limits(1, _MOST, 4)
+        self.number = QComboBox()
+        self.number.setAccessibleName("Number of pictures")
+        self.number.addItems([str(count) for count in range(1, _MOST + 1)])
+        self.number.setCurrentIndex(3)
         self.more = MoreSettings()
         self.unfold = button("More settings", role="quiet")
         self.make = button("", self._on_make, role="primary")
@@ -128,7 +129,7 @@ class PromptPanel(Card):
         self.prompt.make_wanted.connect(self._on_make)
         self.offer.changed.connect(self._on_offer)
         self.shape.activated.connect(self._on_shape)
-        self.number.valueChanged.connect(self._show_state)
+        self.number.currentIndexChanged.connect(self._show_state)
         self.more.changed.connect(self._show_state)
         self.more.size_typed.connect(self._on_own_size)
         self.unfold.toggled.connect(self._on_unfold)
@@ -147,6 +148,10 @@ class PromptPanel(Card):
         """Return the chosen LoRAs with their strengths."""
         shown = [self.first] if self.second.isHidden() else [self.first, self.second]
         return tuple(use for use in (choice.use() for choice in shown) if use is not None)
+
+    def count(self) -> int:
+        """Return how many pictures shall be made."""
+        return self.number.currentIndex() + 1
 
     def problem(self) -> str:
         """Return why no picture can be ordered now, "" when one can."""
@@ -172,7 +177,7 @@ class PromptPanel(Card):
             steps=self.more.steps.value(),
             guidance=round(self.more.guidance.value(), 2),
             seed=self.more.next_seed(),
-            count=self.number.value(),
+            count=self.count(),
         )
 
     def choose_lora(self, lora_id: str) -> bool:
@@ -207,8 +212,9 @@ class PromptPanel(Card):
     @Slot()
     def refresh(self) -> None:
         """Ask again what can make the pictures, and at which limits and price."""
-        self.offer.show_offers(self._pictures.offers(self.uses()))
-        alone = self.uses()[:1]
+        uses = self.uses()
+        self.offer.show_offers(self._pictures.offers(uses), bases={use.base for use in uses})
+        alone = uses[:1]
         two = any(
             offer.works and offer.model.max_loras > 1 for offer in self._pictures.offers(alone)
         )
@@ -247,13 +253,13 @@ class PromptPanel(Card):
         self.first.show_prompt(prompt)
         self.second.show_prompt(prompt)
         estimate = self._estimate(offer) if offer else None
-        self.make.setText(make_words(self.number.value(), estimate))
+        self.make.setText(make_words(self.count(), estimate))
         self.make.setEnabled(not problem and not self._waiting)
         self.note.setText(problem or (price_words(estimate) if estimate else ""))
 
     def _estimate(self, offer: Offer) -> Estimate:
         size, steps = self.more.wanted_size(), self.more.steps.value()
-        return self._pictures.estimate(offer, size.width, size.height, steps, self.number.value())
+        return self._pictures.estimate(offer, size.width, size.height, steps, self.count())
 
     @Slot()
     def _show_loras(self) -> None:

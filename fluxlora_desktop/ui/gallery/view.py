@@ -34,7 +34,10 @@ from PySide6.QtWidgets import (
     QRubberBand,
     QStyle,
     QStyleOptionViewItem,
+    QWidget,
 )
+
+from fluxlora_desktop.ui import theme
 
 CELL = 200
 """The width that a cell aims at, in logical pixels; cells share what is left of the line."""
@@ -71,7 +74,7 @@ class GridView(QListView):
 
     def columns(self) -> int:
         """Return how many cells a line holds."""
-        return max(1, self.viewport().width() // CELL)
+        return columns_in(self.viewport().width())
 
     def cell(self) -> QSize:
         """Return the size of a cell."""
@@ -131,7 +134,7 @@ class GridView(QListView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the row at the top where it is while the columns change."""
-        old_columns = max(1, event.oldSize().width() // CELL)
+        old_columns = columns_in(event.oldSize().width())
         old_side = max(1, event.oldSize().width() // old_columns)
         top = self.verticalOffset() // old_side * old_columns
         self.doItemsLayout()
@@ -273,6 +276,33 @@ class GridView(QListView):
     def startDrag(self, _actions: Qt.DropAction) -> None:
         """Ask the owner for what is pulled away: it knows the files."""
         self.drag_wanted.emit()
+
+
+class LoadingCells(QWidget):
+    """Placeholders of the same size while the rows are looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Pictures are being looked up")
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Paint empty frames where the cells will be."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("raised"))
+        columns = columns_in(self.width())
+        side = max(1, self.width() // columns)
+        for line in range(-(-self.height() // side)):
+            for column in range(columns):
+                frame = frame_of(QRect(column * side, line * side, side, side))
+                painter.drawRoundedRect(frame, theme.THUMB_RADIUS, theme.THUMB_RADIUS)
+        painter.end()
+
+
+def columns_in(width: int) -> int:
+    """Return how many cells fit a line of so many pixels."""
+    return max(1, round(width / CELL))
 
 
 def frame_of(cell: QRect) -> QRect:

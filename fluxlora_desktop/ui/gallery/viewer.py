@@ -55,7 +55,9 @@ class Viewer(QWidget):
         self.words = label("", "section", wrap=True)
         self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.words.hide()
-        self.back = button("Back to the grid", self.closed.emit, role="quiet")
+        self.back = button(
+            "Back to the grid", self.closed.emit, role="quiet", symbol="chevron-left"
+        )
         self.back.setToolTip("Esc")
         self.place = label("", "muted")
         self.previous = icon_button("chevron-left", "Previous picture (Left)", self._on_previous)
