@@ -1,0 +1,50 @@
+"""A Lora's facts in words: file, hashes, publication, where it can be used."""
+
+from __future__ import annotations
+
+from fluxlora_desktop.domain.bases import title_of
+from fluxlora_desktop.domain.loras import Lora, Publication, PublicationStatus
+from fluxlora_desktop.domain.ports import Transferred
+from fluxlora_desktop.ui.wording import file_size, when
+
+_STATUS = {
+    PublicationStatus.UPLOADING: ("On its way to the hub.", "muted"),
+    PublicationStatus.VERIFIED: ("Verified: the hub holds the same bytes.", "ok"),
+    PublicationStatus.MISSING: ("The hub no longer has this repo.", "warn"),
+    PublicationStatus.DIFFERENT: ("The hub holds other weights than this computer.", "warn"),
+}
+
+
+def file_facts(lora: Lora) -> tuple[tuple[str, str], ...]:
+    """Return pairs of name and value about a Lora's file."""
+    facts = [("Base", title_of(lora.base) if lora.base else "Not known")]
+    facts.append(("Size", file_size(lora.size_bytes)))
+    if lora.rank:
+        facts.append(("Rank", str(lora.rank)))
+    if lora.key_style:
+        facts.append(("Key style", lora.key_style))
+    facts.append(("Created", when(lora.created_at)))
+    if lora.source not in {"trained", "file"}:
+        facts.append(("Fetched from", lora.source))
+    elif lora.source == "file":
+        facts.append(("From", "a file"))
+    return tuple(facts)
+
+
+def status_words(publication: Publication) -> tuple[str, str]:
+    """Return how a publication stands, in words, and the tint for them."""
+    return _STATUS[publication.status]
+
+
+def visibility_words(publication: Publication) -> str:
+    """Return who can see a publication."""
+    return "Public: anybody can use it" if publication.public else "Private: only you can see it"
+
+
+def work_words(says: str, transfer: Transferred | None) -> str:
+    """Return what is done with a Lora, with the bytes moved so far."""
+    if transfer is None:
+        return says
+    if not transfer.total:
+        return f"{says}: {file_size(transfer.done)}"
+    return f"{says}: {file_size(transfer.done)} of {file_size(transfer.total)}"

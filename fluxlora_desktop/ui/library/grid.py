@@ -1,0 +1,200 @@
+"""The grid of Loras: covers with name, trigger word, base and where it is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import (
+    QEvent,
+    QItemSelectionModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QPointF,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QListView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+)
+
+from fluxlora_desktop.ui.icons import pixmap
+from fluxlora_desktop.ui.library.model import CARD_ROLE, LoraCard, LoraListModel
+from fluxlora_desktop.ui.theme import BODY, CAPTION, RADIUS, THUMB, THUMB_RADIUS, color, font
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+
+_PAD, _WORDS = 8, 64
+_CELL = QSize(THUMB + 2 * _PAD + 4, THUMB + 2 * _PAD + _WORDS + 4)
+
+
+class LoraDelegate(QStyledItemDelegate):
+    """Paints a `LoraCard`; thumbnails come from the loader, a placeholder stands in meanwhile."""
+
+    def __init__(self, thumbs: ThumbLoader, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._thumbs = thumbs
+
+    def sizeHint(
+        self, _option: QStyleOptionViewItem, _index: QModelIndex | QPersistentModelIndex
+    ) -> QSize:
+        """Return one size for every card."""
+        return _CELL
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        """Paint one card."""
+        card = index.data(CARD_ROLE)
+        if not isinstance(card, LoraCard):
+            return
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        box = option.rect.adjusted(2, 2, -2, -2)
+        _paint_ground(painter, QRectF(box), option.state)
+        cover = QRect(box.left() + _PAD, box.top() + _PAD, THUMB, THUMB)
+        picture = self._thumbs.get(card.cover, THUMB, fill=True) if card.cover else None
+        _paint_cover(painter, cover, picture)
+        words = QRect(cover.left(), cover.bottom() + 5, THUMB, _WORDS)
+        _paint_words(painter, words, card)
+        painter.restore()
+
+
+def _paint_ground(painter: QPainter, box: QRectF, state: QStyle.StateFlag) -> None:
+    selected = bool(state & QStyle.StateFlag.State_Selected)
+    painter.setPen(Qt.PenStyle.NoPen)
+    if selected or state & QStyle.StateFlag.State_MouseOver:
+        painter.setBrush(color("accent_soft" if selected else "raised"))
+        painter.drawRoundedRect(box, RADIUS, RADIUS)
+    if state & QStyle.StateFlag.State_HasFocus:
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(color("accent"), 2))
+        painter.drawRoundedRect(box, RADIUS, RADIUS)
+
+
+def _paint_cover(painter: QPainter, box: QRect, picture: QPixmap | None) -> None:
+    frame = QPainterPath()
+    frame.addRoundedRect(QRectF(box), THUMB_RADIUS, THUMB_RADIUS)
+    painter.save()
+    painter.setClipPath(frame)
+    painter.fillRect(box, color("raised"))
+    shown = picture or pixmap("image", "muted", 40)
+    size = shown.deviceIndependentSize()
+    painter.drawPixmap(QRectF(box).center() - QPointF(size.width() / 2, size.height() / 2), shown)
+    painter.restore()
+
+
+def _paint_words(painter: QPainter, box: QRect, card: LoraCard) -> None:
+    cut, left = Qt.TextElideMode.ElideRight, Qt.AlignmentFlag.AlignLeft
+    middle = left | Qt.AlignmentFlag.AlignVCenter
+    text = QRect(box.left(), box.top(), box.width(), 19)
+    name, small = font(BODY, strong=True), font(CAPTION)
+    painter.setFont(name)
+    painter.setPen(color("text"))
+    painter.drawText(text, middle, QFontMetrics(name).elidedText(card.name, cut, box.width()))
+    metrics = QFontMetrics(small)
+    painter.setFont(small)
+    painter.setPen(color("muted"))
+    text.translate(0, 20)
+    facts = " · ".join(part for part in (card.trigger_word, card.base) if part)
+    painter.drawText(text, middle, metrics.elidedText(facts, cut, box.width()))
+    text.translate(0, 19)
+    tint = "warn" if card.symbol == "warning" else "muted"
+    painter.drawPixmap(text.left(), text.top() + 2, pixmap(card.symbol, tint, 14))
+    painter.setPen(color(tint))
+    painter.drawText(text.adjusted(20, 0, 0, 0), middle, card.place)
+
+
+class LoraGrid(QListView):
+    """Shows Loras; `chosen(str)` with the id of the selected one, `delete_requested(str)`."""
+
+    chosen = Signal(str)
+    opened = Signal(str)
+    delete_requested = Signal(str)
+
+    def __init__(self, thumbs: ThumbLoader) -> None:
+        super().__init__()
+        self.setObjectName("lora_grid")
+        self.setAccessibleName("LoRAs in the library, newest first")
+        self.cards = LoraListModel(self)
+        self.setModel(self.cards)
+        self.setItemDelegate(LoraDelegate(thumbs, self))
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setMovement(QListView.Movement.Static)
+        self.setLayoutMode(QListView.LayoutMode.Batched)
+        self.setUniformItemSizes(True)
+        self.setGridSize(_CELL)
+        self.setMouseTracking(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.selectionModel().currentChanged.connect(self._on_current)
+        self.activated.connect(self._on_activated)
+        thumbs.ready.connect(self._on_thumb)
+
+    def show_cards(self, cards: Iterable[LoraCard]) -> None:
+        """Show the cards; the Lora that was selected stays so, else its neighbour is."""
+        kept, place = self.selected(), self.currentIndex().row()
+        self.cards.show_cards(cards)
+        if self.selected():
+            return
+        if not self.select(kept) and self.cards.rowCount():
+            near = min(max(place, 0), self.cards.rowCount() - 1)
+            self.select(self.cards.card(near).id)
+        elif not self.cards.rowCount():
+            self.chosen.emit("")
+
+    def selected(self) -> str:
+        """Return the id of the selected Lora, or nothing."""
+        index = self.currentIndex()
+        return self.cards.card(index.row()).id if index.isValid() else ""
+
+    def select(self, lora_id: str) -> bool:
+        """Select a Lora; False when it is not there."""
+        place = self.cards.place_of(lora_id)
+        if place is None:
+            return False
+        index = self.cards.index(place)
+        flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
+        self.selectionModel().setCurrentIndex(index, flag)
+        self.scrollTo(index)
+        return True
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Ask for the trash by Delete."""
+        if event.key() == Qt.Key.Key_Delete and self.selected():
+            self.delete_requested.emit(self.selected())
+        else:
+            super().keyPressEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Paint anew when the look changes."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self.viewport().update()
+
+    @Slot(QModelIndex, QModelIndex)
+    def _on_current(self, now: QModelIndex, _before: QModelIndex) -> None:
+        if now.isValid():
+            self.chosen.emit(self.cards.card(now.row()).id)
+
+    @Slot(QModelIndex)
+    def _on_activated(self, index: QModelIndex) -> None:
+        self.opened.emit(self.cards.card(index.row()).id)
+
+    @Slot(str)
+    def _on_thumb(self, _path: str) -> None:
+        self.viewport().update()

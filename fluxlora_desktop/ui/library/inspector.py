@@ -1,0 +1,123 @@
+"""The selected Lora: its facts, its words to change, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
+
+from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.routes import Route
+from fluxlora_desktop.ui.library.hashes import CopyLine
+from fluxlora_desktop.ui.library.publication import PublicationPart
+from fluxlora_desktop.ui.library.routes import RoutesPart
+from fluxlora_desktop.ui.library.words import WordsPart
+from fluxlora_desktop.ui.theme import INSPECTOR_WIDTH
+from fluxlora_desktop.ui.widgets import Card, button, column, label, line, row
+
+
+class LoraAsk(StrEnum):
+    """One thing that a person can ask for a Lora."""
+
+    MAKE_PICTURES = "make_pictures"
+    SHOW_RUN = "show_run"
+    SHOW_FILE = "show_file"
+    TRASH = "trash"
+
+
+@dataclass(frozen=True, slots=True)
+class LoraView:
+    """Everything that the inspector shows of a Lora.
+
+    `run_name` is empty when its training is not known, `owner` the account on the hub, `repo` the
+    name offered for publishing.
+    """
+
+    lora: Lora
+    routes: Sequence[Route]
+    run_name: str
+    owner: str
+    repo: str
+    busy: bool
+
+
+class LoraInspector(Card):
+    """Shows one Lora; `asked(LoraAsk)`; its parts have signals of their own."""
+
+    asked = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__(margin=0, spacing=0)
+        self.setFixedWidth(INSPECTOR_WIDTH)
+        self.setAccessibleName("The selected LoRA")
+        self.words = WordsPart()
+        self.publication = PublicationPart()
+        self.routes = RoutesPart()
+        self.sha256 = CopyLine("SHA-256")
+        self.auto_v3 = CopyLine("AutoV3")
+        self.run_link = button("", self._on_run, role="link", symbol="runs")
+        self.show_file = button("Show the file", self._on_file, role="link", symbol="folder")
+        self.trash = button("Move to trash", self._on_trash, role="quiet", symbol="trash")
+        self.make = button("Make pictures", self._on_make, role="primary")
+        self.body.addWidget(self._scroll(), 1)
+        self.body.addWidget(line())
+        self.body.addLayout(row(self.trash, None, self.make, margin=12))
+
+    def _scroll(self) -> QScrollArea:
+        file = column(
+            label("File", "section"),
+            self.sha256,
+            self.auto_v3,
+            row(self.show_file, None),
+            row(self.run_link, None),
+            spacing=4,
+        )
+        inside = QWidget()
+        inside.setLayout(
+            column(
+                self.words,
+                line(),
+                self.publication,
+                line(),
+                self.routes,
+                line(),
+                file,
+                None,
+                spacing=14,
+                margin=16,
+            )
+        )
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(inside)
+        return scroll
+
+    def show_view(self, view: LoraView) -> None:
+        """Show a Lora as it stands."""
+        lora = view.lora
+        self.words.show_lora(lora)
+        self.publication.show_lora(lora, owner=view.owner, repo=view.repo, busy=view.busy)
+        self.routes.show_routes(view.routes)
+        self.sha256.show_value(lora.sha256)
+        self.auto_v3.show_value(lora.short_hash)
+        self.run_link.setVisible(bool(view.run_name))
+        self.run_link.setText(f"Training: {view.run_name}")
+        self.trash.setEnabled(not view.busy)
+
+    def _on_make(self) -> None:
+        self.asked.emit(LoraAsk.MAKE_PICTURES)
+
+    def _on_run(self) -> None:
+        self.asked.emit(LoraAsk.SHOW_RUN)
+
+    def _on_file(self) -> None:
+        self.asked.emit(LoraAsk.SHOW_FILE)
+
+    def _on_trash(self) -> None:
+        self.asked.emit(LoraAsk.TRASH)

@@ -1,0 +1,308 @@
+"""The Library page: Loras as cards, the selected one in the inspector, imports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
+
+from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.training import Visibility
+from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraWork
+from fluxlora_desktop.ui.desks.runs import RunDesk
+from fluxlora_desktop.ui.library.forms import FetchForm, PublishOrder
+from fluxlora_desktop.ui.library.grid import LoraGrid
+from fluxlora_desktop.ui.library.inspector import LoraAsk, LoraInspector, LoraView
+from fluxlora_desktop.ui.library.model import LoraCard, card_of
+from fluxlora_desktop.ui.library.publication import HubAsk
+from fluxlora_desktop.ui.library.works import WorkLines
+from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+from fluxlora_desktop.ui.widgets import Card, EmptyState, button, row, set_mark
+from fluxlora_desktop.ui.wording import plural
+from fluxlora_desktop.workflows.plans import repo_name
+
+ChooseFile = Callable[[QWidget, Callable[[str], None]], None]
+_SUFFIX = ".safetensors"
+
+
+def ask_for_file(parent: QWidget, chosen: Callable[[str], None]) -> None:
+    """Open the system's file dialog for one weights file; `chosen` gets its path."""
+    dialog = QFileDialog(parent, "Import a LoRA", "", f"LoRA weights (*{_SUFFIX})")
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.fileSelected.connect(chosen)
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
+
+
+class LibraryPage(Page):
+    """Shows the Loras and asks the desk.
+
+    `open_requested(str)` with a web page's address, `reveal_requested(Path)` with a file to show
+    in the file manager. `hub_owner` returns the account on the hub, "" when it is not known.
+    """
+
+    open_requested = Signal(str)
+    reveal_requested = Signal(object)
+
+    def __init__(
+        self,
+        *,
+        loras: LoraDesk,
+        runs: RunDesk,
+        jobs: JobRunner,
+        hub_owner: Callable[[], str] = str,
+        choose_file: ChooseFile = ask_for_file,
+    ) -> None:
+        super().__init__("library", "Library")
+        self._loras, self._runs = loras, runs
+        self._hub_owner, self._choose_file = hub_owner, choose_file
+        self._known: frozenset[str] | None = None
+        self._importing: set[str] = set()
+        self.grid = LoraGrid(ThumbLoader(jobs, self))
+        self.inspector = LoraInspector()
+        self.works = WorkLines()
+        self.fetch_form = FetchForm()
+        self._lay_out()
+        self._listen()
+        self._on_listed()
+        self.setAcceptDrops(True)
+
+    def _lay_out(self) -> None:
+        self.import_file = button("Import a file", self._on_import_file, symbol="folder")
+        self.import_repo = button(
+            "Import from Hugging Face", self._on_import_repo, symbol="download"
+        )
+        self.header.addWidget(self.import_file)
+        self.header.addWidget(self.import_repo)
+        self.fetch_form.hide()
+        empty = EmptyState(
+            "library",
+            "No LoRAs yet",
+            button("Create a LoRA", self._on_create, role="primary"),
+            button("Import a file", self._on_import_file),
+            hint="Train one from your photos, or drop a .safetensors file here.",
+        )
+        loading = EmptyState("clock", "Reading your library")
+        retry = button("Read the library again", self._loras.load)
+        failed = EmptyState("error", "The library could not be read.", retry)
+        self._main = Card(margin=8)
+        self._main.body.addWidget(self.grid)
+        filled = QWidget()
+        filled.setLayout(row(self._main, self.inspector, spacing=12))
+        self._loading, self._empty, self._failed, self._filled = loading, empty, failed, filled
+        self.states = QStackedWidget()
+        for state in (loading, empty, failed, filled):
+            self.states.addWidget(state)
+        self.body.addWidget(self.fetch_form)
+        self.body.addWidget(self.works)
+        self.body.addWidget(self.states, 1)
+
+    def _listen(self) -> None:
+        self._loras.listed.connect(self._on_listed)
+        self._loras.changed.connect(self._on_changed)
+        self._loras.working.connect(self._on_working)
+        self._loras.rested.connect(self._on_rested)
+        self._loras.failed.connect(self._on_failed)
+        self._runs.listed.connect(self._show_selected)
+        self.grid.chosen.connect(self._on_chosen)
+        self.grid.opened.connect(self._on_opened)
+        self.grid.delete_requested.connect(self._on_delete)
+        self.inspector.asked.connect(self._on_asked)
+        self.inspector.publication.asked.connect(self._on_hub_asked)
+        self.inspector.publication.ordered.connect(self._on_publish)
+        words = self.inspector.words
+        words.renamed.connect(self._on_renamed)
+        words.trigger_changed.connect(self._on_trigger)
+        words.scale_changed.connect(self._on_scale)
+        words.base_chosen.connect(self._on_base)
+        self.works.stop_requested.connect(self._loras.stop)
+        self.fetch_form.ordered.connect(self._on_fetch)
+        self.fetch_form.closed.connect(self.fetch_form.hide)
+
+    def arrive(self, what: object) -> None:
+        """Select a Lora, given as itself or by its id."""
+        lora_id = what.id if isinstance(what, Lora) else what
+        if isinstance(lora_id, str):
+            self.grid.select(lora_id)
+
+    def selected(self) -> Lora | None:
+        """Return the Lora in the inspector."""
+        return self._loras.lora(self.grid.selected())
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take weights files, nothing else."""
+        if _weights_in(event):
+            set_mark(self._main, "dropping", "true")
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Look as before."""
+        set_mark(self._main, "dropping", "false")
+        super().dragLeaveEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Import the files that were dropped."""
+        set_mark(self._main, "dropping", "false")
+        for path in _weights_in(event):
+            self._import(path)
+        event.acceptProposedAction()
+
+    @Slot()
+    def _on_listed(self) -> None:
+        loras = self._loras.loras()
+        ids = frozenset(lora.id for lora in loras)
+        fresh = ids - self._known if self._known is not None else frozenset()
+        self._known = ids if self._loras.loaded else None
+        self.grid.show_cards(self._card(lora) for lora in loras)
+        if self._importing and len(fresh) == 1:
+            self.grid.select(next(iter(fresh)))
+        self.hint.setText(f"{plural(len(loras), 'LoRA')}, yours to keep." if loras else "")
+        self.hint.setVisible(bool(loras))
+        if not self._loras.loaded:
+            self.states.setCurrentWidget(self._loading)
+        else:
+            self.states.setCurrentWidget(self._filled if loras else self._empty)
+
+    def _card(self, lora: Lora) -> LoraCard:
+        return card_of(lora, self._loras.cover(lora))
+
+    @Slot(object)
+    def _on_changed(self, lora: Lora) -> None:
+        self.grid.cards.show_card(self._card(lora))
+        if lora.id == self.grid.selected():
+            self._show_selected()
+
+    @Slot(object)
+    def _on_failed(self, _error: object) -> None:
+        if not self._loras.loaded:
+            self.states.setCurrentWidget(self._failed)
+
+    @Slot(object)
+    def _on_working(self, work: LoraWork) -> None:
+        lora = self._loras.lora(work.lora_id)
+        self.works.show_work(lora.name if lora else "", work)
+        if work.transfer is None and work.lora_id == self.grid.selected():
+            self._show_selected()
+
+    @Slot(str)
+    def _on_rested(self, key: str) -> None:
+        self.works.forget(key)
+        self._importing.discard(key)
+        if key == self.grid.selected():
+            self._show_selected()
+
+    @Slot(str)
+    def _on_chosen(self, _lora_id: str) -> None:
+        self._show_selected()
+
+    @Slot()
+    def _show_selected(self) -> None:
+        lora = self.selected()
+        if lora is None:
+            return
+        run = self._runs.run(lora.run_id) if lora.run_id else None
+        view = LoraView(
+            lora=lora,
+            routes=self._loras.routes(lora),
+            run_name=run.plan.name if run else "",
+            owner=self._hub_owner(),
+            repo=repo_name(lora.name),
+            busy=self._loras.busy(lora.id),
+        )
+        self.inspector.show_view(view)
+
+    @Slot(object)
+    def _on_asked(self, ask: LoraAsk) -> None:
+        lora = self.selected()
+        if lora is None:
+            return
+        if ask is LoraAsk.MAKE_PICTURES:
+            self.go.emit("gallery", lora.id)
+        elif ask is LoraAsk.SHOW_RUN and lora.run_id:
+            self.go.emit("runs", self._runs.run(lora.run_id))
+        elif ask is LoraAsk.SHOW_FILE:
+            self.reveal_requested.emit(self._loras.path(lora.id))
+        elif ask is LoraAsk.TRASH:
+            self._on_delete(lora.id)
+
+    @Slot(object)
+    def _on_hub_asked(self, ask: HubAsk) -> None:
+        lora = self.selected()
+        if lora is None or lora.publication is None:
+            return
+        if ask is HubAsk.OPEN:
+            self.open_requested.emit(lora.publication.page)
+        elif ask is HubAsk.CHECK:
+            self._loras.look(lora.id)
+        elif ask is HubAsk.DELETE:
+            self._loras.withdraw(lora.id)
+        else:
+            public = ask is HubAsk.MAKE_PUBLIC
+            who = Visibility.PUBLIC if public else Visibility.PRIVATE
+            self._loras.set_visibility(lora.id, who)
+
+    @Slot(object)
+    def _on_publish(self, order: PublishOrder) -> None:
+        self._loras.publish(self.grid.selected(), order.repo, order.visibility)
+
+    @Slot(str)
+    def _on_renamed(self, name: str) -> None:
+        self._loras.rename(self.grid.selected(), name)
+
+    @Slot(str)
+    def _on_trigger(self, word: str) -> None:
+        self._loras.set_trigger(self.grid.selected(), word)
+
+    @Slot(float)
+    def _on_scale(self, scale: float) -> None:
+        self._loras.set_scale(self.grid.selected(), scale)
+
+    @Slot(str)
+    def _on_base(self, base: str) -> None:
+        self._loras.set_base(self.grid.selected(), base)
+
+    @Slot(str)
+    def _on_opened(self, lora_id: str) -> None:
+        self.go.emit("gallery", lora_id)
+
+    @Slot(str)
+    def _on_delete(self, lora_id: str) -> None:
+        if not self._loras.busy(lora_id):
+            self._loras.delete(lora_id)
+
+    def _on_create(self) -> None:
+        self.go.emit("create", None)
+
+    def _on_import_file(self) -> None:
+        self._choose_file(self, self._on_file_chosen)
+
+    @Slot(str)
+    def _on_file_chosen(self, path: str) -> None:
+        self._import(Path(path))
+
+    def _import(self, path: Path) -> None:
+        self._importing.add(f"import:{path}")
+        self._loras.import_file(path)
+
+    def _on_import_repo(self) -> None:
+        self.fetch_form.show()
+        self.fetch_form.begin()
+
+    @Slot(str)
+    def _on_fetch(self, repo: str) -> None:
+        self.fetch_form.hide()
+        self._importing.add(f"import:{repo}")
+        self._loras.import_repo(repo)
+
+
+def _weights_in(event: QDropEvent) -> list[Path]:
+    """Return the weights files that a drag brings."""
+    paths = (Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
+    return [path for path in paths if path.suffix.lower() == _SUFFIX]
