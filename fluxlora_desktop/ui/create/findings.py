@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QWidget
 
 from fluxlora_desktop.domain.datasets import Finding, Mend, Readiness, Severity
-from fluxlora_desktop.ui.widgets import Symbol, button, column, label, row, set_role
+from fluxlora_desktop.ui.widgets import Symbol, button, column, label, row
 from fluxlora_desktop.ui.wording import plural
 
 _SYMBOLS = {
@@ -21,6 +21,8 @@ _MENDS = {
     Mend.CHANGE_TRIGGER: "Change the trigger word",
     Mend.ADD_TRIGGER: "Add it to the captions",
 }
+_OUTDENT = -5
+"""Lets the words of link buttons begin where the sentence above begins."""
 _VERDICTS = {
     Readiness.READY: ("check", "ok", "Ready"),
     Readiness.ATTENTION: ("warning", "warn", "Needs attention"),
@@ -44,7 +46,6 @@ class Verdict(QWidget):
         symbol, tint, word = _VERDICTS[readiness]
         self._symbol.show_symbol(symbol, tint)
         self.word.setText(word)
-        set_role(self.word, "section")
         count = plural(len(findings), "remark") if findings else "Nothing to remark"
         self._count.setText(count)
         self.setAccessibleName(f"{word}. {count}")
@@ -81,10 +82,10 @@ class FindingCard(QFrame):
             show.setObjectName("show")
             show.setAccessibleName(f"Show: {finding.says}")
             acts.addWidget(show)
+        acts.setContentsMargins(_OUTDENT, 0, _OUTDENT, 0)
         words = column(self._says, acts, spacing=4)
         layout = row(spacing=8, margin=10)
-        layout.addWidget(mark)
-        layout.setAlignment(mark, mark.alignment())
+        layout.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(words, 1)
         self.setLayout(layout)
 

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from fluxlora_desktop.ui.create.steps import Step, step_of_field
 from fluxlora_desktop.ui.desks.draft import Draft
-from fluxlora_desktop.ui.widgets import Symbol, button, label, row
+from fluxlora_desktop.ui.widgets import Symbol, button, column, label, row
 from fluxlora_desktop.ui.wording import price_range, time_range
 
 
@@ -26,7 +26,7 @@ class Footer(QWidget):
         self.standing = label("", "muted")
         self.standing.setObjectName("create_standing")
         self._mark = Symbol("warning", "warn", 18)
-        self.problem = label("", wrap=True)
+        self.problem = label("")
         self.problem.setObjectName("create_problem")
         self.mend_button = button("", self.mending.emit, role="link")
         self.mend_button.setObjectName("create_mend")
@@ -36,10 +36,9 @@ class Footer(QWidget):
         self.next_button.setObjectName("create_next")
         self.start_button = button("Start training", self._on_start, role="primary")
         self.start_button.setObjectName("create_start")
-        layout = row(self.standing, None, self._mark, self.problem, self.mend_button, spacing=8)
-        for made in (self.back_button, self.next_button, self.start_button):
-            layout.addWidget(made)
-        self.setLayout(layout)
+        trouble = row(None, self._mark, self.problem, self.mend_button, spacing=8)
+        acts = row(self.standing, None, self.back_button, self.next_button, self.start_button)
+        self.setLayout(column(trouble, acts, spacing=8))
 
     def show_draft(self, draft: Draft | None, step: Step, *, starting: bool) -> None:
         """Show where things stand on a step; `starting` while the click is being carried out."""

@@ -15,7 +15,8 @@ from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import Card, button, clear, column, label, line, row
 from fluxlora_desktop.ui.wording import file_size
 
-_PHOTO_SIDE = 240
+_PHOTO_SIDE = 288
+_MARGIN = 16
 
 
 class PhotoFactsView(QWidget):
@@ -27,7 +28,6 @@ class PhotoFactsView(QWidget):
         super().__init__()
         self._files = files
         self.picture = PhotoView(thumbs, _PHOTO_SIDE)
-        self.picture.setFixedHeight(_PHOTO_SIDE)
         self.name = label("", "strong", wrap=True)
         self.facts = label("", "muted", wrap=True)
         back = button("Show all remarks", self.closing.emit, role="link")
@@ -41,6 +41,8 @@ class PhotoFactsView(QWidget):
         self.picture.show_photo(self._files.photo_thumb(photo.sha256), photo.name)
         self.name.setText(photo.name)
         facts = photo.facts
+        inside = theme.INSPECTOR_WIDTH - 2 * _MARGIN
+        self.picture.setFixedHeight(min(_PHOTO_SIDE, round(inside * facts.height / facts.width)))
         parts = [
             f"{facts.width:,} x {facts.height:,} pixels",
             facts.format,
@@ -77,7 +79,15 @@ class PhotoInspector(Card):
         self._list.setSpacing(8)
         inside = QWidget()
         inside.setLayout(
-            column(self.verdict, self.photo, self._nothing, self._list, None, spacing=12, margin=16)
+            column(
+                self.verdict,
+                self.photo,
+                self._nothing,
+                self._list,
+                None,
+                spacing=12,
+                margin=_MARGIN,
+            )
         )
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)

@@ -124,9 +124,13 @@ class CreatePage(Page):
 
     def go_to(self, step: Step) -> None:
         """Show a step, saving what was typed on the one before."""
-        self._bodies[self._step].keep()
+        before = self._bodies[self._step]
+        before.keep()
+        held = before.isAncestorOf(self.focusWidget() or self)
         self._step = step
         self._show_step()
+        if held and self._desk.loaded:
+            self._bodies[step].focus_field("")
 
     def _show_step(self) -> None:
         body = self._bodies[self._step]

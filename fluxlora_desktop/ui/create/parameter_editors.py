@@ -6,7 +6,6 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QLineEdit,
     QSpinBox,
@@ -15,9 +14,11 @@ from PySide6.QtWidgets import (
 
 from fluxlora_desktop.domain.training import Parameter, ParameterKind, ParameterValue
 from fluxlora_desktop.ui.create.body import Typing, show_text
+from fluxlora_desktop.ui.create.choice_box import ChoiceBox
 from fluxlora_desktop.ui.widgets import row
 
 _WIDTH = 170
+_PLAIN = QSpinBox.ButtonSymbols.NoButtons
 _FURTHEST = 2_000_000_000
 
 
@@ -84,6 +85,7 @@ class _WholeEditor(ParameterEditor):
         self._box.setSingleStep(50 if parameter.role == "steps" else 1)
         self._box.setKeyboardTracking(False)
         self._box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._box.setButtonSymbols(_PLAIN)
         self._box.valueChanged.connect(self._on_edited)
 
     def show_value(self, value: ParameterValue) -> None:
@@ -106,6 +108,7 @@ class _NumberEditor(ParameterEditor):
         self._box.setRange(low, high)
         self._box.setKeyboardTracking(False)
         self._box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._box.setButtonSymbols(_PLAIN)
         self._box.valueChanged.connect(self._on_edited)
 
     def show_value(self, value: ParameterValue) -> None:
@@ -118,14 +121,13 @@ class _NumberEditor(ParameterEditor):
 
 class _ChoiceEditor(ParameterEditor):
     def __init__(self, parameter: Parameter) -> None:
-        self._box = QComboBox()
+        self._box = ChoiceBox()
         super().__init__(parameter, self._box)
-        self._box.addItems(list(parameter.choices))
-        self._box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._box.textActivated.connect(self._on_edited)
+        self._box.offer([(choice, choice) for choice in parameter.choices])
+        self._box.picked.connect(self._on_edited)
 
     def show_value(self, value: ParameterValue) -> None:
-        self._box.setCurrentText(str(value))
+        self._box.show_value(value)
 
 
 class _FlagEditor(ParameterEditor):

@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QKeySequence,
     QPainter,
     QPaintEvent,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import QListView
 
@@ -114,7 +115,16 @@ class PhotoGrid(QListView):
         self.moving.emit(hashes, max(0, min(others, target)))
 
     def _columns(self) -> int:
-        return max(1, self.viewport().width() // _CELL)
+        room = self.width() - self.verticalScrollBar().sizeHint().width()
+        return max(1, room // _CELL)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the width among the columns; the room of the scroll bar is always kept free."""
+        room = self.width() - self.verticalScrollBar().sizeHint().width()
+        size = QSize(room // self._columns(), _CELL)
+        if size != self.gridSize():
+            self.setGridSize(size)
+        super().resizeEvent(event)
 
     def startDrag(self, supported: Qt.DropAction) -> None:
         """Take the chosen photos by the hand; only this grid takes them."""

@@ -78,7 +78,8 @@ class TileDelegate(QStyledItemDelegate):
             return
         painter.save()
         prepare(painter)
-        box = QRectF(option.rect).adjusted(_GAP, _GAP, -_GAP, -_GAP)
+        box = QRectF(0, 0, theme.THUMB, theme.THUMB)
+        box.moveCenter(QRectF(option.rect).center())
         picture = self._thumbs.get(row.thumb, theme.THUMB, fill=True) if row.thumb else None
         paint_cover(painter, box, picture, theme.THUMB_RADIUS)
         if row.sha256:

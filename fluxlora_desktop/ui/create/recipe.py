@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QGridLayout, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QGridLayout, QPushButton, QScrollArea, QWidget
 
 from fluxlora_desktop.domain.recipes import PRESETS
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
 from fluxlora_desktop.ui.create.body import StepBody
+from fluxlora_desktop.ui.create.choice_box import ChoiceBox
 from fluxlora_desktop.ui.create.parameters import ParameterTable
 from fluxlora_desktop.ui.create.segments import Segments
 from fluxlora_desktop.ui.create.uses import Use, uses_of
@@ -48,7 +49,7 @@ class RecipeStep(StepBody):
         super().__init__()
         self._desk = draft
         self.presets = {p: ChoiceCard(f.title, f"{f.says}. {f.ideal}.") for p, f in PRESETS.items()}
-        self.trainer, self.goal = QComboBox(), QComboBox()
+        self.trainer, self.goal = ChoiceBox(), ChoiceBox()
         self.quality = Segments("quality", "Quality", _titles(_QUALITIES))
         self.visibility = Segments("visibility", "Who may see it", _titles(_VISIBILITIES))
         self._says = {name: label("", "muted", wrap=True) for name in ("trainer", "goal")}
@@ -102,20 +103,20 @@ class RecipeStep(StepBody):
         for name, box in (("trainer", self.trainer), ("goal", self.goal)):
             box.setObjectName(name)
             box.setMinimumWidth(270)
-            box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         card.body.addLayout(grid)
         return card
 
     def _connect(self) -> None:
         for preset, card in self.presets.items():
             card.chosen.connect(partial(self._desk.set_plan, preset=preset))
-        for backend in self._desk.tools.services.trainers:
-            for trainer in backend.abilities().trainers:
-                self.trainer.addItem(
-                    f"{trainer.title} at {backend.title}", (backend.key, trainer.key)
-                )
-        self.trainer.activated.connect(self._on_trainer)
-        self.goal.activated.connect(self._on_goal)
+        offered = [
+            ((backend.key, trainer.key), f"{trainer.title} at {backend.title}")
+            for backend in self._desk.tools.services.trainers
+            for trainer in backend.abilities().trainers
+        ]
+        self.trainer.offer(offered)
+        self.trainer.picked.connect(self._on_trainer)
+        self.goal.picked.connect(self._on_goal)
         self.quality.chosen.connect(self._on_quality)
         self.visibility.chosen.connect(self._on_visibility)
         self.advanced.toggled.connect(self._on_advanced)
@@ -125,7 +126,7 @@ class RecipeStep(StepBody):
         plan = draft.plan
         for preset, card in self.presets.items():
             card.set_chosen(preset is plan.preset)
-        self.trainer.setCurrentIndex(self.trainer.findData((plan.backend, draft.trainer.key)))
+        self.trainer.show_value((plan.backend, draft.trainer.key))
         self._says["trainer"].setText(draft.trainer.says)
         self._show_goal(draft)
         self.quality.show_choice(plan.quality)
@@ -139,11 +140,8 @@ class RecipeStep(StepBody):
         uses = uses_of(draft.routes)
         if uses != self._uses:
             self._uses = uses
-            self.goal.clear()
-            self.goal.addItem(_ANYWHERE, "")
-            for use in uses:
-                self.goal.addItem(use.title, use.key)
-        self.goal.setCurrentIndex(max(0, self.goal.findData(draft.plan.goal)))
+            self.goal.offer([("", _ANYWHERE), *((use.key, use.title) for use in uses)])
+        self.goal.show_value(draft.plan.goal)
         chosen = next((use for use in uses if use.key == draft.plan.goal), None)
         works = [use.title for use in uses if use.works]
         if chosen is not None:
@@ -156,13 +154,14 @@ class RecipeStep(StepBody):
         fine = chosen.works if chosen is not None else bool(works)
         set_role(self._says["goal"], "muted" if fine else "warn")
 
-    def _on_trainer(self, place: int) -> None:
-        backend, trainer = self.trainer.itemData(place)
-        if (backend, trainer) != (self._desk.draft().plan.backend, self._desk.draft().trainer.key):
+    def _on_trainer(self, chosen: tuple[str, str]) -> None:
+        backend, trainer = chosen
+        draft = self._desk.draft()
+        if chosen != (draft.plan.backend, draft.trainer.key):
             self._desk.set_plan(backend=backend, trainer=trainer, parameters={})
 
-    def _on_goal(self, place: int) -> None:
-        self._desk.set_plan(goal=self.goal.itemData(place))
+    def _on_goal(self, key: str) -> None:
+        self._desk.set_plan(goal=key)
 
     def _on_quality(self, key: str) -> None:
         self._desk.set_plan(quality=Quality(key))
@@ -181,8 +180,10 @@ class RecipeStep(StepBody):
         self.table.keep()
 
     def focus_field(self, field: str) -> None:
-        """Bring the keyboard to a parameter, opening Advanced for it."""
-        if field:
+        """Bring the keyboard to a parameter, opening Advanced for it, or to the preset."""
+        if not field:
+            self.presets[self._desk.draft().plan.preset].setFocus()
+        else:
             self.advanced.setChecked(True)
             self.table.focus_parameter(field)
 
