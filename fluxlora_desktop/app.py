@@ -6,6 +6,7 @@ Alembic, the services' clients, NumPy, the keyring) is imported by the job that 
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -102,6 +103,7 @@ class Session(QObject):
         self.theme = theme
         self.opened: Opened | None = None
         self.desks: Any = None
+        self.practice_addresses: dict[str, str] = {}
         theme.apply(Scheme(self.settings.theme.value))
         self.window = MainWindow(theme=theme, practice=options.practice)
         self.window.closing.connect(self._on_closing)
@@ -125,6 +127,7 @@ class Session(QObject):
         from fluxlora_desktop.store.library import open_library
         from fluxlora_desktop.workflows.tools import Patience, Tools
 
+        importlib.import_module("fluxlora_desktop.ui.pages")  # here, so that the window need not
         library = open_library(self.places.data_dir, clock=self.clock)
         try:
             services, secrets, token_place = self._services(ctx)
@@ -177,7 +180,8 @@ class Session(QObject):
         secrets = MemorySecrets(learn=self._redactor.learn)
         for key, connection in connections.items():
             secrets.put(key, connection.token)
-        return secrets, {key: connection.url for key, connection in connections.items()}
+        self.practice_addresses = {key: found.url for key, found in connections.items()}
+        return secrets, dict(self.practice_addresses)
 
     def _on_opened(self, opened: Opened) -> None:
         from fluxlora_desktop.ui.pages import Desks, make_pages
@@ -239,7 +243,7 @@ class Session(QObject):
         """Show a file or folder in the system's file manager."""
         from fluxlora_desktop.system.reveal import reveal
 
-        reveal(path)
+        self.jobs.start("Show in file manager", lambda _ctx: reveal(path), lane="disk")
 
     def _on_closing(self) -> None:
         state = self.window.state()
@@ -384,6 +388,7 @@ def run(options: Options) -> int:
     crashes.install(places.logs)
     app = App(options, qt, redactor)
     crashes.crashed.connect(app.show_crash)
+    crashes.crashed.connect(crashes.shown)
     single.raise_requested.connect(app.raise_window)
     single.files_received.connect(app.add_files)
     code = qt.exec()

@@ -70,6 +70,13 @@ def inspect_weights(path: Path, check: Callable[[], None] = lambda: None) -> Wei
     `check` is called for each megabyte and may raise to stop. Raises `WeightsError` with the
     failing check in words.
     """
+    try:
+        return _inspect(path, check)
+    except OSError as error:
+        raise WeightsError(path, "it cannot be read") from error
+
+
+def _inspect(path: Path, check: Callable[[], None]) -> WeightsFacts:
     size = path.stat().st_size
     if size < SMALLEST_FILE:
         raise WeightsError(path, f"it has only {size} bytes")

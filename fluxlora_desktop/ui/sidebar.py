@@ -34,6 +34,7 @@ class Sidebar(QFrame):
         self.buttons: dict[str, QPushButton] = {}
         self.badge = label("", "badge")
         self.badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.badge.setFixedHeight(18)
         self.badge.hide()
         self.progress = ProgressLine("Progress of the running trainings")
         self.progress.hide()
@@ -60,6 +61,7 @@ class Sidebar(QFrame):
         made = QPushButton(words)
         made.setProperty("role", "nav")
         made.setCheckable(True)
+        made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         made.setIcon(icon(symbol))
         made.setIconSize(QSize(18, 18))
         made.setObjectName(f"nav_{name}")

@@ -13,6 +13,8 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication
 
+from fluxlora_desktop.system.places import resource
+
 CAPTION, BODY, SECTION, TITLE = 12, 13, 15, 20
 SPACE = (4, 8, 12, 16, 24, 32)
 RADIUS, CARD_RADIUS, THUMB_RADIUS = 8, 10, 6
@@ -186,6 +188,9 @@ def palette_of(t: Tokens) -> QPalette:
 
 def style_sheet(t: Tokens) -> str:
     """Return the application's one style sheet; widgets opt in by the property `role`."""
+    down, up, check = (
+        resource("icons", f"small-{name}.svg").as_posix() for name in ("down", "up", "check")
+    )
     return f"""
 QWidget {{ font-size: {BODY}px; }}
 QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.border}; padding: 4px; }}
@@ -259,6 +264,24 @@ QComboBox:focus {{ border: 2px solid {t.accent}; padding: 4px 7px; }}
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {{
   color: {t.muted}; background: {t.raised}; border-color: {t.border}; }}
 QComboBox::drop-down {{ border: none; width: 22px; }}
+QComboBox::down-arrow {{ image: url("{down}"); width: 12px; height: 12px; }}
+QSpinBox::up-button, QDoubleSpinBox::up-button {{ border: none; background: transparent;
+  width: 20px; subcontrol-origin: border; subcontrol-position: top right; margin: 2px 2px 0 0; }}
+QSpinBox::down-button, QDoubleSpinBox::down-button {{ border: none; background: transparent;
+  width: 20px; subcontrol-origin: border; subcontrol-position: bottom right;
+  margin: 0 2px 2px 0; }}
+QSpinBox::up-button:hover, QSpinBox::down-button:hover, QDoubleSpinBox::up-button:hover,
+QDoubleSpinBox::down-button:hover {{ background: {t.raised}; }}
+QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{up}"); width: 10px; height: 10px; }}
+QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{down}"); width: 10px;
+  height: 10px; }}
+QCheckBox {{ spacing: 8px; }}
+QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {t.control_border};
+  border-radius: 4px; background: {t.surface}; }}
+QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
+  image: url("{check}"); }}
+QCheckBox::indicator:focus {{ border: 2px solid {t.accent}; }}
+QCheckBox:focus {{ color: {t.accent_text}; }}
 QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border};
   selection-background-color: {t.accent_soft}; selection-color: {t.text}; outline: none; }}
 QAbstractItemView {{ background: transparent; border: none; outline: none; }}

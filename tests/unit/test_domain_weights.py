@@ -226,3 +226,8 @@ def test_base_is_recognised_by_shapes_and_never_guessed(
     shapes: dict[str, tuple[int, int]], base: str
 ) -> None:
     assert recognise_base(_shapes(**shapes)) == base
+
+
+def test_missing_file_is_named_in_words(tmp_path):
+    with pytest.raises(WeightsError, match="cannot be read"):
+        inspect_weights(tmp_path / "gone.safetensors")
