@@ -107,7 +107,7 @@ class PictureDelegate(QStyledItemDelegate):
         title = QRect(inner.left(), inner.top() + 28, inner.width(), 40)
         painter.setPen(theme.color("text"))
         painter.setFont(theme.font(theme.BODY, strong=True))
-        used = _draw_lines(painter, title, STATE_WORDS[picture.state], 2)
+        used = _draw_lines(painter, title, STATE_WORDS[picture.state], 3)
         painter.setFont(theme.font(theme.CAPTION))
         painter.setPen(theme.color("text" if picture.state in LOST else "muted"))
         bottom = inner.bottom()

@@ -30,8 +30,8 @@ class FilterBar(QWidget):
         self._glass = self.words.addAction(
             icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition
         )
-        self.lora = _combo("Show pictures of this LoRA", "Every LoRA")
-        self.generator = _combo("Show pictures made by", "Every service")
+        self.lora = _combo("Show pictures of this LoRA", "Any LoRA")
+        self.generator = _combo("Show pictures made by", "Any service")
         layout = row(self.words, self.lora, self.generator, spacing=8)
         layout.setStretch(0, 3)
         layout.setStretch(1, 2)

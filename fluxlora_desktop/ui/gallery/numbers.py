@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QSlider, QSpinBox, QWidget
+from PySide6.QtWidgets import QDoubleSpinBox, QSlider, QSpinBox, QWidget
 
 from fluxlora_desktop.ui.widgets import row
 
@@ -21,7 +21,6 @@ class WholeNumber(QSpinBox):
         super().__init__()
         self.setAccessibleName(says)
         self.setKeyboardTracking(False)
-        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.wish: int | None = None
         self._setting = False
         self.valueChanged.connect(self._on_changed)
@@ -57,7 +56,6 @@ class Fraction(QDoubleSpinBox):
         super().__init__()
         self.setAccessibleName(says)
         self.setKeyboardTracking(False)
-        self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         self.setDecimals(2)
         self.setSingleStep(step)
         self.wish: float | None = None
@@ -93,7 +91,7 @@ class StrengthField(QWidget):
     def __init__(self, says: str) -> None:
         super().__init__()
         self.number = Fraction(says, step=0.05)
-        self.number.setFixedWidth(64)
+        self.number.setFixedWidth(84)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setAccessibleName(f"{says}, slider")
         self.slider.setPageStep(4)

@@ -105,6 +105,7 @@ class GalleryPage(Page):
         )
         self.loading = LoadingCells()
         cells = QWidget()
+        cells.setMinimumSize(200, 140)
         self._cells = QStackedLayout(cells)
         for part in (self.loading, self.empty, self.no_match, self.unread, self.grid):
             self._cells.addWidget(part)
