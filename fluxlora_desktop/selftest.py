@@ -33,6 +33,7 @@ from fluxlora_desktop.domain.weights import inspect_weights
 from fluxlora_desktop.system.places import resource
 from fluxlora_desktop.system.practice_process import PracticeProcess
 from fluxlora_desktop.system.redaction import Redactor
+from fluxlora_desktop.ui.create.page import CreatePage
 from fluxlora_desktop.ui.theme import Scheme
 from fluxlora_desktop.ui.window import MainWindow
 from fluxlora_desktop.workflows.photos import list_photos
@@ -238,7 +239,12 @@ class SelfTest(QObject):
         return len(draft.dataset.photos) == len(self.photos)
 
     def _at(self, step: str) -> Callable[[], bool]:
-        return lambda: self.window.page("create").step().name.lower() == step
+        def there() -> bool:
+            page = self.window.page("create")
+            assert isinstance(page, CreatePage)
+            return page.step().name.lower() == step
+
+        return there
 
     def _write_captions(self) -> None:
         self._click("create_next")()
@@ -257,7 +263,7 @@ class SelfTest(QObject):
         self._type("lora_name", "Toy fox")
 
     def _named(self) -> bool:
-        return self.app.session.desks.draft.draft().plan.name == "Toy fox"
+        return bool(self.app.session.desks.draft.draft().plan.name == "Toy fox")
 
     def _review(self) -> None:
         self._click("create_next")()
