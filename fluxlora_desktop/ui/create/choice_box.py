@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QComboBox
-
-from fluxlora_desktop.ui.icons import pixmap
-
-_ARROW = 16
 
 
 class ChoiceBox(QComboBox):
@@ -51,11 +47,3 @@ class ChoiceBox(QComboBox):
             super().wheelEvent(event)
         else:
             event.ignore()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the box and the arrow that says that it opens."""
-        super().paintEvent(event)
-        painter = QPainter(self)
-        mark = pixmap("chevron-down", "muted" if self.isEnabled() else "control_border", _ARROW)
-        painter.drawPixmap(self.width() - _ARROW - 8, (self.height() - _ARROW) // 2, mark)
-        painter.end()

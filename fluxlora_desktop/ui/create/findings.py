@@ -21,7 +21,7 @@ _MENDS = {
     Mend.CHANGE_TRIGGER: "Change the trigger word",
     Mend.ADD_TRIGGER: "Add it to the captions",
 }
-_OUTDENT = -5
+_INDENT = 17
 """Lets the words of link buttons begin where the sentence above begins."""
 _VERDICTS = {
     Readiness.READY: ("check", "ok", "Ready"),
@@ -66,7 +66,7 @@ class FindingCard(QFrame):
         mark = Symbol(*_SYMBOLS[finding.severity], 18)
         mark.setFixedSize(QSize(18, 20))
         self._says = label(finding.says, wrap=True)
-        acts = row(spacing=4)
+        acts = row(_INDENT, spacing=4)
         if finding.mend is not Mend.NONE:
             mend = button(_MENDS[finding.mend], self._on_mend, role="link")
             mend.setObjectName("mend")
@@ -82,12 +82,10 @@ class FindingCard(QFrame):
             show.setObjectName("show")
             show.setAccessibleName(f"Show: {finding.says}")
             acts.addWidget(show)
-        acts.setContentsMargins(_OUTDENT, 0, _OUTDENT, 0)
-        words = column(self._says, acts, spacing=4)
-        layout = row(spacing=8, margin=10)
-        layout.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
-        layout.addLayout(words, 1)
-        self.setLayout(layout)
+        sentence = row(spacing=8)
+        sentence.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
+        sentence.addWidget(self._says, 1)
+        self.setLayout(column(sentence, acts, spacing=4, margin=10))
 
     def _on_mend(self) -> None:
         self.mending.emit(self.finding)

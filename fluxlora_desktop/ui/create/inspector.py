@@ -30,11 +30,11 @@ class PhotoFactsView(QWidget):
         self.picture = PhotoView(thumbs, _PHOTO_SIDE)
         self.name = label("", "strong", wrap=True)
         self.facts = label("", "muted", wrap=True)
-        back = button("Show all remarks", self.closing.emit, role="link")
+        back = button("All remarks", self.closing.emit, role="link")
         back.setObjectName("show_all_remarks")
-        self.setLayout(
-            column(self.picture, 4, self.name, self.facts, row(back, None), line(), spacing=4)
-        )
+        head = row(self.name, back, spacing=8)
+        head.setStretch(0, 1)
+        self.setLayout(column(self.picture, 4, head, self.facts, 4, line(), spacing=4))
 
     def show_photo(self, photo: Photo) -> None:
         """Show a photo of the draft."""
@@ -106,11 +106,8 @@ class PhotoInspector(Card):
             self.photo.show_photo(photo)
             findings = tuple(f for f in findings if photo.sha256 in f.photos)
         self._nothing.setVisible(not findings)
-        self._nothing.setText(
-            "Nothing speaks against this photo."
-            if photo is not None
-            else "The photos are sharp, large enough and different from each other."
-        )
+        self._nothing.setText(_praise(draft, photo))
+        self.verdict.setVisible(bool(draft.dataset.photos))
         if findings != self._shown:
             self._shown = findings
             self._show_findings(findings)
@@ -123,6 +120,14 @@ class PhotoInspector(Card):
             card.keeping.connect(self.keeping)
             card.showing.connect(self.showing)
             self._list.addWidget(card)
+
+
+def _praise(draft: Draft, photo: Photo | None) -> str:
+    if photo is not None:
+        return "Nothing speaks against this photo."
+    if not draft.dataset.photos:
+        return "Photos are checked as they arrive."
+    return "The photos are sharp, large enough and different from each other."
 
 
 def _the_one(draft: Draft, chosen: tuple[str, ...]) -> Photo | None:

@@ -18,7 +18,6 @@ from fluxlora_desktop.ui.create.choice_box import ChoiceBox
 from fluxlora_desktop.ui.widgets import row
 
 _WIDTH = 170
-_PLAIN = QSpinBox.ButtonSymbols.NoButtons
 _FURTHEST = 2_000_000_000
 
 
@@ -75,6 +74,12 @@ class CalmNumberBox(QDoubleSpinBox):
         return f"{val:.{self.decimals()}f}".rstrip("0").rstrip(".") or "0"
 
 
+def _prepare(box: QSpinBox | QDoubleSpinBox) -> None:
+    box.setKeyboardTracking(False)
+    box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    box.lineEdit().setTextMargins(8, 0, 0, 0)
+
+
 class _WholeEditor(ParameterEditor):
     def __init__(self, parameter: Parameter) -> None:
         self._box = CalmSpinBox()
@@ -83,9 +88,7 @@ class _WholeEditor(ParameterEditor):
         high = _FURTHEST if parameter.high is None else round(parameter.high)
         self._box.setRange(low, high)
         self._box.setSingleStep(50 if parameter.role == "steps" else 1)
-        self._box.setKeyboardTracking(False)
-        self._box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._box.setButtonSymbols(_PLAIN)
+        _prepare(self._box)
         self._box.valueChanged.connect(self._on_edited)
 
     def show_value(self, value: ParameterValue) -> None:
@@ -106,9 +109,7 @@ class _NumberEditor(ParameterEditor):
         low = -_FURTHEST if parameter.low is None else parameter.low
         high = _FURTHEST if parameter.high is None else parameter.high
         self._box.setRange(low, high)
-        self._box.setKeyboardTracking(False)
-        self._box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._box.setButtonSymbols(_PLAIN)
+        _prepare(self._box)
         self._box.valueChanged.connect(self._on_edited)
 
     def show_value(self, value: ParameterValue) -> None:

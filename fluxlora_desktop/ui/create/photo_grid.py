@@ -24,7 +24,8 @@ from fluxlora_desktop.ui.create.photo_paint import TileDelegate
 from fluxlora_desktop.ui.theme import color
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 
-_CELL = theme.THUMB + 12
+_CELL = theme.THUMB + 4
+_WIDEST_GAP = 16
 _PLACE_WIDTH = 3
 _FORWARD = {Qt.Key.Key_Right, Qt.Key.Key_Down}
 _ARROWS = {Qt.Key.Key_Left, Qt.Key.Key_Up} | _FORWARD
@@ -115,13 +116,16 @@ class PhotoGrid(QListView):
         self.moving.emit(hashes, max(0, min(others, target)))
 
     def _columns(self) -> int:
-        room = self.width() - self.verticalScrollBar().sizeHint().width()
-        return max(1, room // _CELL)
+        return max(1, self._room() // _CELL)
+
+    def _room(self) -> int:
+        """Return the width for tiles; that of the scroll bar is kept free at all times."""
+        return self.width() - self.verticalScrollBar().sizeHint().width() - 2
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Share the width among the columns; the room of the scroll bar is always kept free."""
-        room = self.width() - self.verticalScrollBar().sizeHint().width()
-        size = QSize(room // self._columns(), _CELL)
+        """Share the width among the columns."""
+        wide = self._room() // self._columns()
+        size = QSize(wide, min(wide, theme.THUMB + _WIDEST_GAP))
         if size != self.gridSize():
             self.setGridSize(size)
         super().resizeEvent(event)

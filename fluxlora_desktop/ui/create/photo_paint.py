@@ -46,9 +46,9 @@ def paint_cover(painter: QPainter, box: QRectF, picture: QPixmap | None, radius:
     painter.restore()
 
 
-def paint_ring(painter: QPainter, box: QRectF, radius: float) -> None:
+def paint_ring(painter: QPainter, box: QRectF, radius: float, tint: str = "accent") -> None:
     """Paint the ring of what has the keyboard or is chosen."""
-    painter.setPen(QPen(color("accent"), _RING))
+    painter.setPen(QPen(color(tint), _RING))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.drawRoundedRect(box, radius, radius)
 
@@ -87,10 +87,10 @@ class TileDelegate(QStyledItemDelegate):
             self._paint_mark(painter, box, row.mark)
         flags = QStyle.StateFlag
         if option.state & flags.State_Selected:
-            outside = box.adjusted(-3, -3, 3, 3)
-            paint_ring(painter, outside, theme.THUMB_RADIUS + 3)
+            paint_ring(painter, box.adjusted(3, 3, -3, -3), theme.THUMB_RADIUS - 2, "surface")
+            paint_ring(painter, box.adjusted(1, 1, -1, -1), theme.THUMB_RADIUS - 1)
         elif option.state & flags.State_HasFocus:
-            paint_ring(painter, box.adjusted(1, 1, -1, -1), theme.THUMB_RADIUS)
+            paint_ring(painter, box.adjusted(1, 1, -1, -1), theme.THUMB_RADIUS - 1)
         painter.restore()
 
     def _paint_number(self, painter: QPainter, box: QRectF, number: int) -> None:

@@ -66,13 +66,13 @@ class PhotosStep(StepBody):
         self._empty = EmptyState(
             "photos",
             "Drop 5 to 20 photos here",
-            *self._entrances("", primary=True),
+            *self._entrances(),
             hint="Files or folders from anywhere. Text files beside photos become their captions.",
         )
         self._stack = QStackedWidget()
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._make_filled())
-        card = Card(margin=12, spacing=8)
+        card = Card(margin=5, spacing=8)
         card.body.addWidget(self._stack, 1)
         card.body.addWidget(self.refused)
         return card
@@ -85,30 +85,32 @@ class PhotosStep(StepBody):
         self.progress = ProgressLine("Taking in photos")
         self.remove_button = icon_button("trash", "Remove the chosen photos", self._remove)
         self.remove_button.setObjectName("remove_photos")
-        head = row(self.counter, self.progress_words, None, self.remove_button, spacing=8)
-        for entrance in self._entrances("quiet", primary=False):
-            head.addWidget(entrance)
+        more = button("Choose files", self.ask_files, role="quiet", symbol="add")
+        more.setObjectName("more_files")
+        folder = icon_button("folder", "Choose a folder", self._ask_folder)
+        folder.setObjectName("more_folder")
+        paste = icon_button("paste", "Paste", self.paste)
+        paste.setObjectName("more_paste")
+        head = row(self.counter, None, self.remove_button, more, folder, paste, spacing=4)
+        head.setContentsMargins(8, 4, 4, 0)
+        coming = row(self.progress_words, self.progress, spacing=12)
+        coming.setContentsMargins(8, 0, 12, 0)
         filled = QWidget()
         layout = QVBoxLayout(filled)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addLayout(head)
-        layout.addWidget(self.progress)
+        layout.addLayout(coming)
         layout.addWidget(self.grid, 1)
         return filled
 
-    def _entrances(self, role: str, *, primary: bool) -> tuple[QPushButton, ...]:
-        words = ("Choose files", "Choose folder", "Paste")
-        calls = (self.ask_files, self._ask_folder, self.paste)
-        symbols = ("add", "folder", "paste")
-        made = tuple(
-            button(word, call, role="primary" if primary and not place else role, symbol=symbol)
-            for place, (word, call, symbol) in enumerate(zip(words, calls, symbols, strict=True))
-        )
-        where = "first" if primary else "more"
-        for one, word in zip(made, ("files", "folder", "paste"), strict=True):
-            one.setObjectName(f"{where}_{word}")
-        return made
+    def _entrances(self) -> tuple[QPushButton, ...]:
+        files = button("Choose files", self.ask_files, role="primary", symbol="add")
+        folder = button("Choose folder", self._ask_folder, symbol="folder")
+        paste = button("Paste", self.paste, symbol="paste")
+        for made, word in ((files, "files"), (folder, "folder"), (paste, "paste")):
+            made.setObjectName(f"first_{word}")
+        return files, folder, paste
 
     def _connect(self) -> None:
         self._desk.arriving.connect(self._on_arriving)

@@ -34,10 +34,10 @@ class ReviewStep(StepBody):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        card = Card(margin=20, spacing=16)
+        card = Card(margin=16)
         grid = QGridLayout()
         grid.setHorizontalSpacing(20)
-        grid.setVerticalSpacing(14)
+        grid.setVerticalSpacing(10)
         grid.setColumnStretch(2, 1)
         lines = (
             ("uploaded", "upload", "Uploaded"),
@@ -57,7 +57,7 @@ class ReviewStep(StepBody):
             grid.addWidget(label(title, "muted"), place, 1, top)
             grid.addWidget(value, place, 2, top)
         card.body.addLayout(grid)
-        rights = Card(margin=20, spacing=10)
+        rights = Card(margin=16, spacing=8)
         rights.body.addWidget(self.rights)
         rights.body.addWidget(self._licence)
         inside = QWidget()
