@@ -17,7 +17,7 @@ _STATUS = {
 
 def file_facts(lora: Lora) -> tuple[tuple[str, str], ...]:
     """Return pairs of name and value about a Lora's file."""
-    facts = [("Base", title_of(lora.base) if lora.base else "Not known")]
+    facts = [("Base", title_of(lora.base))] if lora.base else []
     facts.append(("Size", file_size(lora.size_bytes)))
     if lora.rank:
         facts.append(("Rank", str(lora.rank)))

@@ -32,7 +32,7 @@ from fluxlora_desktop.ui.library.model import CARD_ROLE, LoraCard, LoraListModel
 from fluxlora_desktop.ui.theme import BODY, CAPTION, RADIUS, THUMB, THUMB_RADIUS, color, font
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 
-_PAD, _WORDS = 8, 64
+_PAD, _WORDS = 6, 64
 _CELL = QSize(THUMB + 2 * _PAD + 4, THUMB + 2 * _PAD + _WORDS + 4)
 
 

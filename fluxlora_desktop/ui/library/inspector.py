@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
 from fluxlora_desktop.domain.loras import Lora
@@ -17,6 +17,8 @@ from fluxlora_desktop.ui.library.routes import RoutesPart
 from fluxlora_desktop.ui.library.words import WordsPart
 from fluxlora_desktop.ui.theme import INSPECTOR_WIDTH
 from fluxlora_desktop.ui.widgets import Card, button, column, label, line, row
+
+_ROOM = 16
 
 
 class LoraAsk(StrEnum):
@@ -62,11 +64,15 @@ class LoraInspector(Card):
         self.show_file = button("Show the file", self._on_file, role="link", symbol="folder")
         self.trash = button("Move to trash", self._on_trash, role="quiet", symbol="trash")
         self.make = button("Make pictures", self._on_make, role="primary")
-        self.body.addWidget(self._scroll(), 1)
+        self._scroll = QScrollArea()
+        self._unfolded: QWidget | None = None
+        self.publication.unfolded.connect(self._on_unfolded)
+        self._lay_out()
+        self.body.addWidget(self._scroll, 1)
         self.body.addWidget(line())
         self.body.addLayout(row(self.trash, None, self.make, margin=12))
 
-    def _scroll(self) -> QScrollArea:
+    def _lay_out(self) -> None:
         file = column(
             label("File", "section"),
             self.sha256,
@@ -90,13 +96,12 @@ class LoraInspector(Card):
                 margin=16,
             )
         )
-        scroll = QScrollArea()
+        scroll = self._scroll
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(inside)
-        return scroll
 
     def show_view(self, view: LoraView) -> None:
         """Show a Lora as it stands."""
@@ -109,6 +114,16 @@ class LoraInspector(Card):
         self.run_link.setVisible(bool(view.run_name))
         self.run_link.setText(f"Training: {view.run_name}")
         self.trash.setEnabled(not view.busy)
+
+    @Slot(object)
+    def _on_unfolded(self, form: QWidget) -> None:
+        self._unfolded = form
+        QTimer.singleShot(0, self, self._reveal_unfolded)  # its place is known after the layout
+
+    @Slot()
+    def _reveal_unfolded(self) -> None:
+        if self._unfolded is not None:
+            self._scroll.ensureWidgetVisible(self._unfolded, 0, _ROOM)
 
     def _on_make(self) -> None:
         self.asked.emit(LoraAsk.MAKE_PICTURES)

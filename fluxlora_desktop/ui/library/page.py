@@ -90,7 +90,7 @@ class LibraryPage(Page):
         loading = EmptyState("clock", "Reading your library")
         retry = button("Read the library again", self._loras.load)
         failed = EmptyState("error", "The library could not be read.", retry)
-        self._main = Card(margin=8)
+        self._main = Card(margin=6)
         self._main.body.addWidget(self.grid)
         filled = QWidget()
         filled.setLayout(row(self._main, self.inspector, spacing=12))
@@ -123,6 +123,11 @@ class LibraryPage(Page):
         self.works.stop_requested.connect(self._loras.stop)
         self.fetch_form.ordered.connect(self._on_fetch)
         self.fetch_form.closed.connect(self.fetch_form.hide)
+
+    def shown(self) -> None:
+        """Let the arrow keys walk the cards at once."""
+        if self.states.currentWidget() is self._filled:
+            self.grid.setFocus()
 
     def arrive(self, what: object) -> None:
         """Select a Lora, given as itself or by its id."""

@@ -13,6 +13,9 @@ from fluxlora_desktop.ui.library.facts import status_words, visibility_words
 from fluxlora_desktop.ui.library.forms import DeleteForm, PublishForm
 from fluxlora_desktop.ui.widgets import Symbol, button, column, icon_button, label, row, set_role
 
+_ABSENT = "Not published: the file is only on this computer."
+_NO_BASE = "Not published. Choose the base above first: the repo's card has to name it."
+
 
 class HubAsk(StrEnum):
     """One thing that a person can ask about a publication."""
@@ -25,10 +28,14 @@ class HubAsk(StrEnum):
 
 
 class PublicationPart(QWidget):
-    """Shows a publication or offers to make one; `asked(HubAsk)`, `ordered(PublishOrder)`."""
+    """Shows a publication or offers to make one.
+
+    `asked(HubAsk)`, `ordered(PublishOrder)`, `unfolded(QWidget)` when a form opened.
+    """
 
     asked = Signal(object)
     ordered = Signal(object)
+    unfolded = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +60,7 @@ class PublicationPart(QWidget):
             there.addLayout(row(link, None))
         self._there = QWidget()
         self._there.setLayout(there)
-        self.absent = label("Not published: the file is only on this computer.", "muted", wrap=True)
+        self.absent = label("", "muted", wrap=True)
         self.publish = button("Publish", self._on_publish, symbol="upload")
         self._absent = QWidget()
         self._absent.setLayout(column(self.absent, row(self.publish, None), spacing=8))
@@ -73,8 +80,10 @@ class PublicationPart(QWidget):
         moved_on = before is None or before.id != lora.id or before.publication != lora.publication
         if moved_on or busy:
             self._show_parts()
-        for control in (*self._links[1:], self.publish):
+        for control in self._links[1:]:
             control.setEnabled(not busy)
+        self.publish.setEnabled(bool(lora.base) and not busy)
+        self.absent.setText(_ABSENT if lora.base else _NO_BASE)
         published = lora.publication
         if published is None:
             return
@@ -99,6 +108,7 @@ class PublicationPart(QWidget):
         self._absent.hide()
         self.form.show()
         self.form.begin(self._offered_name, self._owner)
+        self.unfolded.emit(self.form)
 
     def _on_ordered(self, order: object) -> None:
         self._show_parts()
@@ -108,6 +118,7 @@ class PublicationPart(QWidget):
         if self._lora is not None and self._lora.publication is not None:
             self.delete_form.show()
             self.delete_form.begin(self._lora.publication.repo)
+            self.unfolded.emit(self.delete_form)
 
     def _on_delete_confirmed(self) -> None:
         self._show_parts()

@@ -139,3 +139,4 @@ def _show(field: QLineEdit, text: str, *, force: bool) -> None:
     typing = field.hasFocus() and field.isModified()
     if (force or not typing) and field.text() != text:
         field.setText(text)
+        field.setCursorPosition(0)
