@@ -30,6 +30,7 @@ from fluxlora_desktop.domain.training import Choice, Trainer, Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.draft_undo import CaptionsCommand, PhotosCommand
+from fluxlora_desktop.ui.units import plural
 from fluxlora_desktop.workflows.photos import (
     TakenPhoto,
     check_dataset,
@@ -174,7 +175,7 @@ class DraftDesk(Desk):
         except InputError as error:
             return error.reason, error.field
         except TooFewPhotos as error:
-            return f"Add {error.need - error.have} more photos.", "photos"
+            return f"Add {plural(error.need - error.have, 'more photo')}.", "photos"
         blocked = [f for f in self._findings if f.severity == "block"]
         return (blocked[0].says, "photos") if blocked else ("", "")
 
