@@ -1,0 +1,316 @@
+"""The draft: photos in order, captions, undo, findings, a plan that outlives the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from fluxlora_desktop.domain.datasets import Readiness
+from fluxlora_desktop.domain.errors import DatasetError, UnreadablePhoto
+from fluxlora_desktop.domain.training import Preset, Quality, Visibility
+from fluxlora_desktop.ui.desks.draft import DraftDesk
+from tests.ui.desk_bench import DeskBench, Heard
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, tmp_path: Path) -> Iterator[DeskBench]:
+    with DeskBench(tmp_path) as made:
+        yield made
+
+
+class Table:
+    """A draft desk on a bench, and the waiting that its tests need."""
+
+    def __init__(self, bench: DeskBench, qtbot: QtBot) -> None:
+        self.bench, self.qtbot = bench, qtbot
+        self.open()
+
+    def open(self) -> None:
+        self.desk = DraftDesk(self.bench.tools, self.bench.jobs, self.bench.owner)
+        self.refused = Heard(self.desk.refused)
+        self.troubles = Heard(self.desk.failed)
+        with self.qtbot.waitSignal(self.desk.changed):
+            self.desk.load()
+
+    def reopen(self) -> None:
+        self.rest()
+        self.bench.reopen()
+        self.open()
+
+    def rest(self) -> None:
+        """Wait until nothing is under way: also what was typed is on disk then."""
+        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        self.qtbot.waitUntil(condition)
+
+    def add(self, *paths: Path) -> None:
+        self.desk.add_files(paths)
+        self.rest()
+
+    def names(self) -> list[str]:
+        return [item.photo.name for item in self.desk.draft().dataset.photos]
+
+    def captions(self) -> list[str]:
+        return [item.caption for item in self.desk.draft().dataset.photos]
+
+    def hashes(self) -> tuple[str, ...]:
+        return self.desk.draft().dataset.hashes()
+
+    def findings(self) -> set[str]:
+        return {finding.what for finding in self.desk.draft().findings}
+
+
+@pytest.fixture
+def table(bench: DeskBench, qtbot: QtBot) -> Table:
+    return Table(bench, qtbot)
+
+
+def test_first_draft_is_empty_and_says_what_is_missing(table: Table) -> None:
+    draft = table.desk.draft()
+    assert draft.dataset.photos == ()
+    assert draft.problem == "Add 5 more photos."
+    assert draft.problem_field == "photos"
+
+
+def test_one_missing_photo_is_one_photo(table: Table) -> None:
+    table.add(*[table.bench.photo(f"{number}.png") for number in range(4)])
+    assert table.desk.draft().problem == "Add 1 more photo."
+
+
+def test_photos_keep_the_order_in_which_they_were_given(table: Table) -> None:
+    names = [f"{letter}.png" for letter in "qwertyui"]
+    table.add(*[table.bench.photo(name) for name in names])
+    assert table.names() == names
+
+
+def test_folder_is_taken_in_by_name_without_what_is_no_photo(table: Table) -> None:
+    for name in ("b.png", "a.jpg", "c.webp"):
+        table.bench.photo(name)
+    (table.bench.inbox / "notes.md").write_text("not a photo")
+    table.add(table.bench.inbox)
+    assert table.names() == ["a.jpg", "b.png", "c.webp"]
+    assert len(table.refused) == 0
+
+
+def test_arrivals_are_counted(table: Table) -> None:
+    arriving = Heard(table.desk.arriving)
+    table.add(*[table.bench.photo(f"{number}.png") for number in range(3)])
+    assert (arriving.last.done, arriving.last.total) == (3, 3)
+
+
+def test_caption_beside_a_photo_comes_with_it(table: Table) -> None:
+    table.add(table.bench.photo("a.png", caption="TOK on a table,\nfrom above"))
+    assert table.captions() == ["TOK on a table, from above"]
+    table.reopen()
+    assert table.captions() == ["TOK on a table, from above"]
+
+
+def test_same_photo_twice_is_refused_in_words(table: Table) -> None:
+    photo = table.bench.photo("a.png")
+    copy = table.bench.inbox / "copy.png"
+    copy.write_bytes(photo.read_bytes())
+    table.add(photo, copy)
+    assert len(table.names()) == 1
+    (refused,) = table.refused.last
+    assert refused.path in {photo, copy}
+    assert isinstance(refused.error, DatasetError)
+    assert "already" in refused.error.reason
+
+
+def test_file_that_is_no_photo_is_refused_and_the_others_come(table: Table) -> None:
+    broken = table.bench.inbox / "broken.jpg"
+    broken.write_bytes(b"not a photo")
+    table.add(table.bench.photo("a.png"), broken, table.bench.photo("b.png"))
+    assert table.names() == ["a.png", "b.png"]
+    (refused,) = table.refused.last
+    assert refused.path == broken
+    assert isinstance(refused.error, UnreadablePhoto)
+    assert refused.error.reason
+    assert len(table.troubles) == 0
+
+
+def test_folder_without_photos_is_refused_in_words(table: Table) -> None:
+    table.add(table.bench.inbox)
+    (refused,) = table.refused.last
+    assert "no photos" in refused.error.reason
+
+
+def test_pasted_picture_is_a_photo(table: Table) -> None:
+    data = table.bench.photo("a.png").read_bytes()
+    table.desk.add_picture(data, "Pasted.png")
+    table.rest()
+    assert table.names() == ["Pasted.png"]
+
+
+def test_photos_added_together_are_one_step_of_undo(table: Table) -> None:
+    table.add(table.bench.photo("a.png"))
+    table.add(*[table.bench.photo(f"{number}.png") for number in range(3)])
+    table.desk.undo_stack.undo()
+    assert table.names() == ["a.png"]
+    table.desk.undo_stack.redo()
+    assert table.names() == ["a.png", "0.png", "1.png", "2.png"]
+
+
+def test_removed_photo_comes_back_with_its_caption(table: Table) -> None:
+    table.add(table.bench.photo("a.png", caption="TOK left"), table.bench.photo("b.png"))
+    table.desk.remove([table.hashes()[0]])
+    assert table.names() == ["b.png"]
+    table.desk.undo_stack.undo()
+    assert table.names() == ["a.png", "b.png"]
+    assert table.captions() == ["TOK left", ""]
+    table.reopen()
+    assert table.captions() == ["TOK left", ""]
+
+
+def test_removing_nothing_is_no_step(table: Table) -> None:
+    table.desk.remove(["f" * 64])
+    assert not table.desk.undo_stack.canUndo()
+
+
+@pytest.mark.parametrize(
+    ("start", "to", "order"), [(0, 2, "bca"), (2, 0, "cab"), (1, 1, "abc"), (0, 9, "bca")]
+)
+def test_photo_is_moved_and_moved_back(table: Table, start: int, to: int, order: str) -> None:
+    table.add(*[table.bench.photo(f"{letter}.png") for letter in "abc"])
+    table.desk.move(table.hashes()[start], to)
+    assert table.names() == [f"{letter}.png" for letter in order]
+    table.reopen()
+    assert table.names() == [f"{letter}.png" for letter in order]
+
+
+def test_typing_in_one_caption_is_one_step_of_undo(table: Table) -> None:
+    table.add(table.bench.photo("a.png"), table.bench.photo("b.png"))
+    first, second = table.hashes()
+    for text in ("T", "TO", "TOK"):
+        table.desk.set_caption(first, text)
+    for text in ("x", "xy"):
+        table.desk.set_caption(second, text)
+    table.desk.undo_stack.undo()
+    assert table.captions() == ["TOK", ""]
+    table.desk.undo_stack.undo()
+    assert table.captions() == ["", ""]
+    table.desk.undo_stack.redo()
+    table.reopen()
+    assert table.captions() == ["TOK", ""]
+
+
+def test_trigger_word_is_put_into_every_caption_at_once(table: Table) -> None:
+    table.add(
+        table.bench.photo("a.png", caption="on a table"),
+        table.bench.photo("b.png", caption="TOK on grass"),
+        table.bench.photo("c.png"),
+    )
+    table.desk.add_trigger_to_all()
+    assert table.captions() == ["TOK, on a table", "TOK on grass", "TOK"]
+    table.desk.undo_stack.undo()
+    assert table.captions() == ["on a table", "TOK on grass", ""]
+
+
+def test_new_trigger_word_takes_the_old_ones_place_in_captions(table: Table) -> None:
+    table.add(table.bench.photo("a.png", caption="TOK on a TOKYO street"))
+    table.desk.set_trigger("GLZ", in_captions=True)
+    assert table.captions() == ["GLZ on a TOKYO street"]
+    table.reopen()
+    assert table.desk.draft().dataset.trigger_word == "GLZ"
+    assert table.captions() == ["GLZ on a TOKYO street"]
+
+
+def test_findings_arrive_after_photos_came(table: Table) -> None:
+    table.add(table.bench.photo("a.png"))
+    table.until(lambda: "too_few" in table.findings())
+    assert table.desk.draft().readiness is Readiness.BLOCKED
+
+
+def test_findings_go_when_their_reason_goes(table: Table) -> None:
+    table.add(*[table.bench.photo(f"{number}.png") for number in range(4)])
+    table.until(lambda: "too_few" in table.findings())
+    table.add(table.bench.photo("last.png"))
+    table.until(lambda: "too_few" not in table.findings())
+
+
+def test_findings_mend_does_what_it_says(table: Table) -> None:
+    table.add(*[table.bench.photo(f"{n}.png", caption=f"side {n}") for n in range(5)])
+    table.until(lambda: "caption_trigger" in table.findings())
+    finding = next(f for f in table.desk.draft().findings if f.what == "caption_trigger")
+    table.desk.mend(finding)
+    assert table.captions() == [f"TOK, side {n}" for n in range(5)]
+    table.until(lambda: "caption_trigger" not in table.findings())
+
+
+def test_dismissed_finding_stays_dismissed_after_the_app_is_opened_again(table: Table) -> None:
+    table.add(*[table.bench.photo(f"{n}.png", caption=f"side {n}") for n in range(5)])
+    table.until(lambda: "caption_trigger" in table.findings())
+    finding = next(f for f in table.desk.draft().findings if f.what == "caption_trigger")
+    table.desk.dismiss(finding)
+    assert "caption_trigger" not in table.findings()
+    table.reopen()
+    table.until(lambda: "few" in table.findings())
+    assert "caption_trigger" not in table.findings()
+
+
+def test_every_choice_is_back_after_the_app_is_opened_again(table: Table) -> None:
+    choices = {
+        "name": "Fox",
+        "preset": Preset.FACE,
+        "quality": Quality.THOROUGH,
+        "repo": "the-fox",
+        "visibility": Visibility.PUBLIC,
+        "publish": False,
+        "rights_confirmed": True,
+        "parameters": {"steps": 1500},
+    }
+    for name, value in choices.items():
+        table.desk.set_plan(**{name: value})
+        table.reopen()
+        assert getattr(table.desk.draft().plan, name) == value
+    plan = table.desk.draft().plan
+    assert {name: getattr(plan, name) for name in choices} == choices
+
+
+def test_choice_by_hand_is_named_as_such_and_moves_the_price(table: Table) -> None:
+    before = table.desk.draft().estimate
+    table.desk.set_plan(parameters={"steps": 6000})
+    draft = table.desk.draft()
+    (steps,) = [choice for choice in draft.choices if choice.name == "steps"]
+    assert (steps.value, steps.why) == (6000, "Chosen by you.")
+    assert draft.estimate.low_usd > before.low_usd
+
+
+def test_value_out_of_range_is_the_problem_and_the_price_still_stands(table: Table) -> None:
+    table.add(*[table.bench.photo(f"{number}.png") for number in range(5)])
+    table.desk.set_plan(name="Fox", rights_confirmed=True, parameters={"steps": 1_000_000})
+    draft = table.desk.draft()
+    assert draft.problem_field == "steps"
+    assert draft.estimate.low_usd > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "狐"}, "repo"),
+        ({"rights_confirmed": False}, "rights_confirmed"),
+    ],
+)
+def test_what_is_missing_is_told_with_its_field(
+    table: Table, change: dict[str, object], field: str
+) -> None:
+    table.add(*[table.bench.photo(f"{number}.png") for number in range(5)])
+    table.desk.set_plan(name="Fox", rights_confirmed=True)
+    table.desk.set_plan(**change)
+    assert table.desk.draft().problem_field == field
+
+
+def test_new_draft_is_empty_and_the_old_one_is_forgotten(table: Table) -> None:
+    table.add(table.bench.photo("a.png"))
+    with table.qtbot.waitSignal(table.desk.changed):
+        table.desk.begin_anew()
+    assert table.names() == []
+    assert not table.desk.undo_stack.canUndo()
+    table.reopen()
+    assert table.names() == []
+    assert len(table.bench.tools.stores.runs.drafts()) == 1
