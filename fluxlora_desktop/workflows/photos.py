@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ PHOTO_SUFFIXES = frozenset(
     | {".tif", ".tiff", ".bmp", ".gif"}
 )
 _CAPTION_LIMIT = 20_000
+_DEVELOPING = tuple(threading.Lock() for _ in range(256))
+"""One lock for each first byte of a hash: the same photo twice is developed once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +58,19 @@ def take_in_photo(source: Path, tools: Tools, ctx: JobContext) -> TakenPhoto:
         raise UnreadablePhoto(source, "it is not a file, or it is gone")
     sha256, size = tools.stores.files.adopt(source)
     ctx.check()
-    photo = _develop(sha256, size, source, tools)
+    photo = _develop_once(sha256, size, source, tools)
     return TakenPhoto(photo, _caption_beside(source))
 
 
 def take_in_bytes(data: bytes, name: str, tools: Tools) -> TakenPhoto:
     """The same for a pasted picture."""
     sha256, size = tools.stores.files.adopt_bytes(data)
-    return TakenPhoto(_develop(sha256, size, Path(name), tools))
+    return TakenPhoto(_develop_once(sha256, size, Path(name), tools))
+
+
+def _develop_once(sha256: str, size: int, source: Path, tools: Tools) -> Photo:
+    with _DEVELOPING[int(sha256[:2], 16)]:
+        return _develop(sha256, size, source, tools)
 
 
 def _develop(sha256: str, size: int, source: Path, tools: Tools) -> Photo:
