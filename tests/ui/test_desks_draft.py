@@ -307,9 +307,8 @@ def test_what_is_missing_is_told_with_its_field(
 
 def test_new_draft_is_empty_and_the_old_one_is_forgotten(table: Table) -> None:
     table.add(table.bench.photo("a.png"))
-    with table.qtbot.waitSignal(table.desk.changed):
-        table.desk.begin_anew()
-    assert table.names() == []
+    table.desk.begin_anew()
+    table.until(lambda: table.names() == [])
     assert not table.desk.undo_stack.canUndo()
     table.reopen()
     assert table.names() == []
