@@ -32,9 +32,14 @@ Work = Callable[[JobContext], Any]
 
 DEFAULT_LIMIT = 4
 LANES: Mapping[str, int] = MappingProxyType(
-    {"training": 4, "network": 4, "disk": 2, "thumbs": 2, "library": 1, "pictures": 2}
+    {"training": 16, "network": 4, "disk": 2, "photos": 2, "thumbs": 2, "pictures": 2}
+    | {"library": 1, "details": 1}
 )
-"""How many jobs of a lane run at once; "library" is one, so that writes to SQLite keep order."""
+"""How many jobs of a lane run at once.
+
+"library" is one, so that writes to SQLite keep order, and "details" is, so that what was asked last
+is answered last. A training mostly waits, so many may be followed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
