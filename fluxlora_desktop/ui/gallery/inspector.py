@@ -24,7 +24,7 @@ class CommandButtons(QWidget):
         super().__init__()
         self.setMinimumWidth(_NARROWEST)
         self._commands = commands
-        self.again = button("", commands.again.trigger, role="primary")
+        self.again = button("Make it again", commands.again.trigger, role="primary")
         self.reuse = button("Reuse settings", commands.reuse.trigger, symbol="refresh")
         self.stop = button("Stop this order", commands.stop.trigger, symbol="stop")
         self.copy = _icon_of(commands.copy, "copy", "Copy picture and settings (Ctrl+C)")

@@ -38,7 +38,9 @@ class LoraChoice(QWidget):
         )
         self.combo.setMinimumContentsLength(12)
         self.strength = StrengthField(f"Strength of {title}")
-        self.trigger = button("", self._on_trigger, role="quiet", symbol="add")
+        self.trigger = button(
+            "Insert the trigger word", self._on_trigger, role="quiet", symbol="add"
+        )
         self.trigger.setToolTip("Put the trigger word into the prompt")
         self.remark = label("", "warn", wrap=True)
         head = label(title, "strong")

@@ -36,6 +36,21 @@ class OrdersLine(QWidget):
         found = "found" if filtered else ""
         self.count.setText(f"{plural(count, 'picture')} {found}".strip())
 
+    def under_way(self) -> tuple[str, ...]:
+        """Return the ids of pictures that are waited for."""
+        return tuple(
+            picture_id
+            for order in self._states.values()
+            for picture_id, state in order.items()
+            if state in ON_ITS_WAY
+        )
+
+    def forget(self) -> None:
+        """Wait for nothing more: the orders ended without a word about these pictures."""
+        self._seen -= set(self._states)
+        self._states.clear()
+        self._show()
+
     def seen(self, order_id: str) -> bool:
         """Tell whether an order was given since the app was started."""
         return order_id in self._seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
 from fluxlora_desktop.domain.loras import Lora
@@ -35,7 +35,8 @@ from fluxlora_desktop.ui.widgets import Card, EmptyState, button, column, row
 
 _MOST_CHOSEN = 5000
 """Pictures that one command is about at most; more rows can be selected than are read."""
-_NOT_SENT = "The app was closed before it was sent. Nothing was charged."
+_NOT_SENT = "It was not sent: the app was closed or the order was stopped. Nothing was charged."
+_TIDY_MS = 700
 
 
 class GalleryPage(Page):
@@ -81,6 +82,8 @@ class GalleryPage(Page):
         self.viewer = Viewer(
             pictures=pictures, jobs=jobs, choose_target=choose_target, choose_folder=choose_folder
         )
+        self._tidy = QTimer(self, interval=_TIDY_MS)
+        self._tidy.timeout.connect(self._read_what_was_left)
         self._build()
         self._connect()
         self._show_loras()
@@ -244,6 +247,7 @@ class GalleryPage(Page):
     @Slot(object)
     def _on_ordered(self, pictures: tuple[Picture, ...]) -> None:
         self.orders.follow(pictures)
+        self._tidy.start()
         self.model.take(pictures)
         if self._query == GalleryQuery():
             self.model.add(pictures)
@@ -261,6 +265,17 @@ class GalleryPage(Page):
             self.viewer.show_picture(picture, None)
         if picture.id in {chosen.id for chosen in self.commands.chosen}:
             self._on_selected()
+
+    @Slot()
+    def _read_what_was_left(self) -> None:
+        """Read pictures anew whose order ended in the middle: it says nothing about them."""
+        if self._pictures.making():
+            return
+        self._tidy.stop()
+        left = self.orders.under_way()
+        if left:
+            self.orders.forget()
+            self._pictures.read(left)
 
     @Slot(object)
     def _on_removed(self, ids: tuple[str, ...]) -> None:
@@ -306,7 +321,7 @@ class GalleryPage(Page):
 
     def _again_words(self, picture: Picture | None) -> str:
         if picture is None or picture.state not in LOST:
-            return ""
+            return "Make it again"
         price = self._price_of(picture)
         return again_words(picture) + (f", {price}" if price else "")
 
