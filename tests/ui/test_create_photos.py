@@ -1,0 +1,246 @@
+"""The Photos step: photos come in from everywhere, are judged, ordered and taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from create_ground import Ground, drop, files_mime, open_ground
+from PySide6.QtCore import QMimeData, QPointF, Qt
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
+from pytestqt.modeltest import ModelTester
+from pytestqt.qtbot import QtBot
+
+from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, Severity
+from fluxlora_desktop.ui.create.findings import FindingCard
+from fluxlora_desktop.ui.create.photo_model import PhotoModel, PhotoRow
+from fluxlora_desktop.ui.create.steps import Step
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def ground(qtbot: QtBot, tmp_path: Path) -> Iterator[Ground]:
+    with open_ground(qtbot, tmp_path) as made:
+        yield made
+
+
+def counter(ground: Ground) -> str:
+    found = ground.page.findChild(QLabel, "photo_counter")
+    assert found is not None
+    return str(found.text())
+
+
+def wait_for_photos(ground: Ground, count: int) -> None:
+    ground.qtbot.waitUntil(lambda: len(ground.names()) == count, timeout=15_000)
+    ground.settle()
+
+
+def test_photos_come_in_when_files_and_a_folder_are_dropped(ground: Ground) -> None:
+    one = ground.make_photo("one.jpg")
+    ground.make_photo("folder/two.jpg", caption="TOK on a shelf")
+    ground.make_photo("folder/three.png")
+    assert drop(ground.page, files_mime(one, ground.folder / "folder"))
+    wait_for_photos(ground, 3)
+    assert ground.names() == ["one.jpg", "three.png", "two.jpg"]
+    assert ground.now().dataset.photos[2].caption == "TOK on a shelf"
+    assert counter(ground) == "3 of 5 to 20"
+
+
+def test_photos_come_in_when_dropped_on_another_step(ground: Ground) -> None:
+    ground.page.go_to(Step.REVIEW)
+    assert drop(ground.page, files_mime(ground.make_photo("one.jpg")))
+    assert ground.page.step() is Step.PHOTOS
+    wait_for_photos(ground, 1)
+
+
+def test_page_refuses_a_drop_when_it_is_only_text(ground: Ground) -> None:
+    mime = QMimeData()
+    mime.setText("hello")
+    assert not drop(ground.page, mime)
+
+
+def test_card_shows_where_to_drop_while_files_hang_over_the_page(ground: Ground) -> None:
+    mime = files_mime(ground.make_photo("one.jpg"))
+    ground.page.photos.show_dropping(True)
+    assert ground.page.photos.card.property("dropping") == "true"
+    assert drop(ground.page, mime)
+    assert ground.page.photos.card.property("dropping") == "false"
+    wait_for_photos(ground, 1)
+
+
+def test_picture_comes_in_when_it_is_pasted(ground: Ground) -> None:
+    ground.fill(1)
+    image = QImage(80, 80, QImage.Format.Format_RGB32)
+    image.fill(Qt.GlobalColor.red)
+    QGuiApplication.clipboard().setImage(image)
+    ground.qtbot.keyClick(ground.page.photos.grid, Qt.Key.Key_V, CTRL)
+    wait_for_photos(ground, 2)
+    assert ground.names()[1].startswith("pasted picture")
+
+
+def test_files_come_in_when_they_are_pasted(ground: Ground) -> None:
+    QGuiApplication.clipboard().setMimeData(files_mime(ground.make_photo("copied.jpg")))
+    button = ground.page.findChild(QPushButton, "first_paste")
+    ground.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    wait_for_photos(ground, 1)
+    assert ground.names() == ["copied.jpg"]
+
+
+def test_files_come_in_when_they_are_chosen(ground: Ground) -> None:
+    ground.to_choose = (ground.make_photo("chosen.jpg"),)
+    button = ground.page.findChild(QPushButton, "first_files")
+    ground.qtbot.keyClick(button, Qt.Key.Key_Space)
+    wait_for_photos(ground, 1)
+
+
+def test_placeholders_hold_the_places_while_photos_come_in(ground: Ground) -> None:
+    seen: list[tuple[int, str]] = []
+    progress = ground.page.findChild(QLabel, "photo_progress")
+    assert progress is not None
+    ground.draft.arriving.connect(
+        lambda _arrivals: seen.append((ground.page.photos.model.rowCount(), progress.text()))
+    )
+    ground.fill(4)
+    assert seen[0] == (4, "Taking in 1 of 4")
+    assert ground.page.photos.model.rowCount() == 4
+    assert progress.isHidden()
+
+
+def test_refused_file_is_named_in_words_until_the_list_is_closed(ground: Ground) -> None:
+    ground.draft.add_files([ground.folder / "gone.jpg", ground.make_photo("good.jpg")])
+    refused = ground.page.photos.refused
+    ground.qtbot.waitUntil(refused.isVisible)
+    wait_for_photos(ground, 1)
+    assert refused.text == "gone.jpg: it is not a file, or it is gone"
+    close = refused.findChild(QToolButton, "close_refused")
+    ground.qtbot.mouseClick(close, Qt.MouseButton.LeftButton)
+    assert refused.isHidden()
+
+
+def test_delete_takes_chosen_photos_out_and_undo_brings_them_back(ground: Ground) -> None:
+    ground.fill(4)
+    grid = ground.page.photos.grid
+    grid.select((ground.sha(1), ground.sha(2)))
+    ground.qtbot.keyClick(grid, Qt.Key.Key_Delete)
+    assert ground.names() == ["photo 1.jpg", "photo 4.jpg"]
+    ground.qtbot.keyClick(grid, Qt.Key.Key_Z, CTRL)
+    assert ground.names() == [f"photo {n}.jpg" for n in (1, 2, 3, 4)]
+    ground.settle()
+    kept = ground.stores.datasets.get(ground.now().dataset.id)
+    assert [item.photo.name for item in kept.photos] == ground.names()
+
+
+def test_chosen_photo_moves_and_stays_chosen_when_ctrl_and_an_arrow_are_pressed(
+    ground: Ground,
+) -> None:
+    ground.fill(3)
+    grid, moved = ground.page.photos.grid, ground.sha(0)
+    grid.select((moved,))
+    ground.qtbot.keyClick(grid, Qt.Key.Key_Right, CTRL)
+    assert ground.names() == ["photo 2.jpg", "photo 1.jpg", "photo 3.jpg"]
+    assert grid.selected() == (moved,)
+    ground.qtbot.keyClick(grid, Qt.Key.Key_Left, CTRL)
+    ground.qtbot.keyClick(grid, Qt.Key.Key_Left, CTRL)
+    assert ground.names() == ["photo 1.jpg", "photo 2.jpg", "photo 3.jpg"]
+
+
+def test_photos_move_as_one_step_of_undo_when_they_are_dragged(ground: Ground) -> None:
+    ground.fill(4)
+    grid, model = ground.page.photos.grid, ground.page.photos.model
+    mime = model.mimeData([model.index(0), model.index(1)])
+    last = grid.visualRect(model.index(3))
+    assert drop(grid.viewport(), mime, QPointF(last.right() - 5, last.center().y()))
+    assert ground.names() == [f"photo {n}.jpg" for n in (3, 4, 1, 2)]
+    ground.draft.undo_stack.undo()
+    assert ground.names() == [f"photo {n}.jpg" for n in (1, 2, 3, 4)]
+
+
+def twins(photos: Sequence[Photo]) -> tuple[Finding, ...]:
+    if len(photos) < 3:
+        return ()
+    says = "The first two are nearly the same."
+    pair = (photos[0].sha256, photos[1].sha256)
+    return (Finding("near_duplicate", Severity.WARN, says, pair, Mend.KEEP_SHARPER),)
+
+
+def finding_button(ground: Ground, what: str, name: str) -> QPushButton:
+    inspector, where = ground.page.photos.inspector, f"finding_{what}"
+
+    def cards() -> list[FindingCard]:
+        return [card for card in inspector.findChildren(FindingCard, where) if card.isVisible()]
+
+    ground.qtbot.waitUntil(lambda: len(cards()) == 1)
+    found = cards()[0].findChild(QPushButton, name)
+    assert found is not None
+    return found
+
+
+def test_finding_is_mended_by_one_click(ground: Ground) -> None:
+    ground.photos.judge = twins
+    ground.fill(3)
+    mend = finding_button(ground, "near_duplicate", "mend")
+    assert mend.text() == "Keep the sharper one"
+    assert ground.page.photos.model.rows()[1].mark == "warn"
+    assert ground.page.photos.model.rows()[0].mark == ""
+    ground.qtbot.mouseClick(mend, Qt.MouseButton.LeftButton)
+    assert ground.names() == ["photo 1.jpg", "photo 3.jpg"]
+
+
+def test_finding_goes_for_good_when_it_is_kept_anyway(ground: Ground) -> None:
+    ground.photos.judge = twins
+    ground.fill(3)
+    keep = finding_button(ground, "near_duplicate", "keep")
+    ground.qtbot.mouseClick(keep, Qt.MouseButton.LeftButton)
+    assert len(ground.names()) == 3
+    ground.settle()
+    kept = ground.stores.datasets.get(ground.now().dataset.id)
+    assert len(kept.dismissed) == 1
+    assert all(f.what != "near_duplicate" for f in ground.now().findings)
+
+
+def test_finding_chooses_its_photos_when_shown(ground: Ground) -> None:
+    ground.photos.judge = twins
+    ground.fill(3)
+    show = finding_button(ground, "near_duplicate", "show")
+    ground.qtbot.mouseClick(show, Qt.MouseButton.LeftButton)
+    assert ground.page.photos.grid.selected() == (ground.sha(0), ground.sha(1))
+
+
+def test_inspector_shows_the_one_chosen_photo(ground: Ground) -> None:
+    ground.fill(3)
+    inspector = ground.page.photos.inspector
+    assert inspector.photo.isHidden()
+    ground.page.photos.grid.select((ground.sha(1),))
+    assert inspector.photo.name.text() == "photo 2.jpg"
+    assert "1,024 x 768 pixels" in inspector.photo.facts.text()
+    ground.page.photos.grid.select((ground.sha(0), ground.sha(1)))
+    assert inspector.photo.isHidden()
+
+
+def test_verdict_says_blocked_when_photos_are_too_few(ground: Ground) -> None:
+    ground.fill(2)
+    verdict = ground.page.photos.inspector.verdict
+    ground.qtbot.waitUntil(lambda: verdict.word.text() == "Blocked")
+    add = finding_button(ground, "too_few", "mend")
+    ground.to_choose = tuple(ground.make_photo(f"more {n}.jpg") for n in range(3))
+    ground.qtbot.mouseClick(add, Qt.MouseButton.LeftButton)
+    ground.qtbot.waitUntil(lambda: verdict.word.text() == "Ready", timeout=15_000)
+    ground.settle()
+
+
+def rows_named(names: str) -> list[PhotoRow]:
+    return [PhotoRow(key=name, number=n, sha256=name) for n, name in enumerate(names, 1)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("", "abc"), ("abc", "cab"), ("abcd", "db"), ("abc", ""), ("ab", "xbay")]
+)
+def test_model_becomes_any_rows(qtmodeltester: ModelTester, before: str, after: str) -> None:
+    model = PhotoModel()
+    qtmodeltester.check(model)
+    model.show_rows(rows_named(before))
+    model.show_rows(rows_named(after))
+    assert model.rows() == tuple(rows_named(after))
