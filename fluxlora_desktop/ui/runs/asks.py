@@ -85,7 +85,9 @@ class AskBar(QWidget):
         for place, offer in enumerate(reversed(offers)):
             last = place == len(offers) - 1
             role = "primary" if last and offer.ask in _LIKELY else ""
-            self._buttons.addWidget(_button(offer, role, self.asked.emit))
+            made = _button(offer, role, self.asked.emit)
+            self._buttons.addWidget(made)
+            made.show()
         self.setVisible(bool(offers))
 
     def confirm(self, ask: Ask, question: str) -> None:
