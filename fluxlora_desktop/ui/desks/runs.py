@@ -200,9 +200,10 @@ class RunDesk(Desk):
 
     def hide(self, run_id: str) -> None:
         """Take a finished run off the list; its history and cost stay in the library."""
-        run = self._runs.pop(run_id, None)
+        run = self._runs.get(run_id)
         if run is None or run.open:
             return
+        del self._runs[run_id]
         self._save("Hide run", partial(self.tools.stores.runs.hide, run_id))
         self.listed.emit()
 
