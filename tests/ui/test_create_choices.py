@@ -1,0 +1,268 @@
+"""Captions, recipe, destination and review: what is typed and chosen is kept and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from create_ground import Ground, drop, files_mime, open_ground
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextCursor
+from PySide6.QtWidgets import QLabel, QPushButton, QSpinBox, QToolButton
+from pytestqt.qtbot import QtBot
+
+from fluxlora_desktop.domain.training import Preset, Quality, Visibility
+from fluxlora_desktop.ui.create.captions import CaptionsStep
+from fluxlora_desktop.ui.create.steps import Step
+
+LEFT = Qt.MouseButton.LeftButton
+ALT = Qt.KeyboardModifier.AltModifier
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def ground(qtbot: QtBot, tmp_path: Path) -> Iterator[Ground]:
+    with open_ground(qtbot, tmp_path) as made:
+        yield made
+
+
+def captions_of(ground: Ground) -> list[str]:
+    return [item.caption for item in ground.now().dataset.photos]
+
+
+def open_captions(ground: Ground, count: int = 3) -> CaptionsStep:
+    ground.fill(count)
+    ground.page.go_to(Step.CAPTIONS)
+    step = ground.page.captions
+    step.list.setCurrentIndex(step.model.index(0))
+    return step
+
+
+def test_caption_is_saved_when_typing_pauses(ground: Ground) -> None:
+    step = open_captions(ground)
+    ground.qtbot.keyClicks(step.editor, "a fox on grass")
+    assert captions_of(ground)[0] == ""
+    ground.qtbot.waitUntil(lambda: captions_of(ground)[0] == "a fox on grass")
+    ground.settle()
+    kept = ground.stores.datasets.get(ground.now().dataset.id)
+    assert kept.photos[0].caption == "a fox on grass"
+
+
+def test_caption_is_saved_at_once_when_the_step_is_left(ground: Ground) -> None:
+    step = open_captions(ground)
+    ground.qtbot.keyClicks(step.editor, "in snow")
+    ground.qtbot.mouseClick(ground.page.next_button, LEFT)
+    assert captions_of(ground)[0] == "in snow"
+
+
+def test_caption_stays_with_its_photo_when_walking_by_keyboard(ground: Ground) -> None:
+    step = open_captions(ground)
+    ground.qtbot.keyClicks(step.editor, "first")
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Down, ALT)
+    ground.qtbot.keyClicks(step.editor, "second")
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Down, CTRL)
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Down, CTRL)
+    assert step.current() == ground.sha(2)
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Up, CTRL)
+    assert step.editor.toPlainText() == "second"
+    assert captions_of(ground) == ["first", "second", ""]
+
+
+def test_typing_is_left_alone_when_the_draft_changes_meanwhile(ground: Ground) -> None:
+    step = open_captions(ground)
+    ground.qtbot.keyClicks(step.editor, "half a sen")
+    ground.draft.set_plan(quality=Quality.QUICK)
+    assert step.editor.toPlainText() == "half a sen"
+    step.editor.moveCursor(QTextCursor.MoveOperation.End)
+    ground.qtbot.keyClicks(step.editor, "tence")
+    step.keep()
+    assert captions_of(ground)[0] == "half a sentence"
+
+
+def test_undo_beyond_the_text_takes_back_the_last_step_of_the_draft(ground: Ground) -> None:
+    step = open_captions(ground)
+    ground.draft.set_caption(ground.sha(0), "written elsewhere")
+    assert step.editor.toPlainText() == "written elsewhere"
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Z, CTRL)
+    assert captions_of(ground)[0] == ""
+    assert step.editor.toPlainText() == ""
+
+
+def test_files_dropped_on_the_caption_become_photos_and_no_text(ground: Ground) -> None:
+    step = open_captions(ground)
+    mime = files_mime(ground.make_photo("late.jpg"))
+    assert drop(step.editor.viewport(), mime)
+    ground.qtbot.waitUntil(lambda: len(ground.names()) == 4)
+    assert captions_of(ground)[0] == ""
+    ground.settle()
+
+
+def test_trigger_word_is_exchanged_in_captions_when_it_is_complete(ground: Ground) -> None:
+    step = open_captions(ground)
+    ground.draft.set_caption(ground.sha(0), "TOK on a shelf")
+    word = step.trigger.word
+    word.selectAll()
+    ground.qtbot.keyClicks(word, "GLZFOX")
+    assert ground.now().dataset.trigger_word == "TOK"
+    ground.qtbot.keyClick(word, Qt.Key.Key_Return)
+    assert ground.now().dataset.trigger_word == "GLZFOX"
+    assert captions_of(ground)[0] == "GLZFOX on a shelf"
+
+
+def test_trigger_word_is_checked_while_it_is_typed(ground: Ground) -> None:
+    step = open_captions(ground)
+    word = step.trigger.word
+    word.setFocus()
+    word.selectAll()
+    ground.qtbot.keyClicks(word, "fox")
+    assert "already means something" in step.trigger.check.text()
+    ground.qtbot.keyClicks(word, "glz")
+    assert step.trigger.check.text() == "A good word: short, and new to the base model."
+
+
+def test_trigger_word_goes_into_every_caption_by_one_click(ground: Ground) -> None:
+    step = open_captions(ground)
+    ground.draft.set_caption(ground.sha(1), "in snow")
+    ground.qtbot.mouseClick(step.trigger.spread, LEFT)
+    assert captions_of(ground) == ["TOK", "TOK, in snow", "TOK"]
+
+
+def test_captions_step_leads_back_when_there_are_no_photos(ground: Ground) -> None:
+    ground.page.go_to(Step.CAPTIONS)
+    visible = [b for b in ground.page.captions.findChildren(QPushButton) if b.isVisible()]
+    back = next(b for b in visible if b.text() == "Choose photos first")
+    ground.qtbot.mouseClick(back, LEFT)
+    assert ground.page.step() is Step.PHOTOS
+
+
+def test_preset_is_chosen_by_keyboard_and_gives_its_advice(ground: Ground) -> None:
+    ground.page.go_to(Step.RECIPE)
+    ground.qtbot.keyClick(ground.page.recipe.presets[Preset.FACE], Qt.Key.Key_Space)
+    assert ground.now().plan.preset is Preset.FACE
+    advice = ground.page.captions.findChild(QLabel, "caption_advice")
+    assert "Leave the face out" in advice.text()
+
+
+def test_quality_and_visibility_are_chosen_by_mouse(ground: Ground) -> None:
+    recipe = ground.page.recipe
+    ground.page.go_to(Step.RECIPE)
+    ground.qtbot.mouseClick(recipe.quality.choice("thorough"), LEFT)
+    ground.qtbot.mouseClick(recipe.visibility.choice("public"), LEFT)
+    assert ground.now().plan.quality is Quality.THOROUGH
+    assert ground.now().plan.visibility is Visibility.PUBLIC
+
+
+def test_goal_says_why_a_service_cannot_use_the_lora(ground: Ground) -> None:
+    ground.page.go_to(Step.RECIPE)
+    goal = ground.page.recipe.goal
+    assert [goal.itemText(n) for n in range(goal.count())] == [
+        "Wherever it works",
+        "Replicate",
+        "Together",
+    ]
+    ground.qtbot.keyClicks(goal, "T")
+    goal.activated.emit(goal.currentIndex())
+    assert ground.now().plan.goal == "together"
+    says = [one.text() for one in ground.page.recipe.findChildren(QLabel) if one.isVisible()]
+    assert any("FLUX.2-dev runs FLUX.2-dev" in text for text in says)
+
+
+def open_advanced(ground: Ground) -> QSpinBox:
+    ground.page.go_to(Step.RECIPE)
+    ground.qtbot.mouseClick(ground.page.recipe.advanced, LEFT)
+    steps = ground.page.findChild(QSpinBox, "parameter_steps")
+    assert steps is not None
+    assert steps.isVisible()
+    return steps
+
+
+def test_parameter_is_kept_when_typed_and_goes_back_to_the_recipe(ground: Ground) -> None:
+    steps = open_advanced(ground)
+    recommended = steps.value()
+    steps.selectAll()
+    ground.qtbot.keyClicks(steps, "1500")
+    ground.qtbot.keyClick(steps, Qt.Key.Key_Return)
+    assert ground.now().plan.parameters == {"steps": 1500}
+    back = ground.page.findChild(QToolButton, "reset_steps")
+    ground.qtbot.mouseClick(back, LEFT)
+    assert ground.now().plan.parameters == {}
+    assert steps.value() == recommended
+    assert back.isHidden()
+
+
+def test_parameter_typed_half_counts_when_the_step_is_left(ground: Ground) -> None:
+    steps = open_advanced(ground)
+    steps.selectAll()
+    ground.qtbot.keyClicks(steps, "1500")
+    ground.qtbot.mouseClick(ground.page.next_button, LEFT)
+    assert ground.now().plan.parameters == {"steps": 1500}
+
+
+def test_parameter_out_of_range_is_said_at_its_field(ground: Ground) -> None:
+    ground.fill(5)
+    ground.draft.set_plan(name="Rusty", rights_confirmed=True, parameters={"lora_rank": 500})
+    open_advanced(ground)
+    says = [one.text() for one in ground.page.recipe.table.findChildren(QLabel)]
+    assert "Not possible: at most 128." in says
+
+
+def test_name_fills_the_repo_until_that_is_edited_by_hand(ground: Ground) -> None:
+    ground.page.go_to(Step.DESTINATION)
+    step = ground.page.destination
+    ground.qtbot.keyClicks(step.name, "Rusty the Fox")
+    step.keep()
+    assert step.repo.text() == "rusty-the-fox"
+    assert ground.now().plan.repo == ""
+    step.repo.selectAll()
+    ground.qtbot.keyClicks(step.repo, "My Fox!")
+    step.keep()
+    assert ground.now().plan.repo == "My Fox!"
+    check = step.findChild(QLabel, "repo_check")
+    assert check.text() == "It will be called my-fox, under your account."
+    ground.qtbot.keyClicks(step.name, " again")
+    step.keep()
+    assert step.repo.text() == "My Fox!"
+
+
+def test_repo_follows_the_name_again_when_it_is_emptied(ground: Ground) -> None:
+    ground.draft.set_plan(name="Rusty", repo="other")
+    ground.page.go_to(Step.DESTINATION)
+    step = ground.page.destination
+    step.repo.selectAll()
+    ground.qtbot.keyClick(step.repo, Qt.Key.Key_Delete)
+    step.keep()
+    assert step.repo.text() == "rusty"
+
+
+def test_destination_tells_where_the_lora_can_be_used(ground: Ground) -> None:
+    ground.draft.set_plan(name="Rusty")
+    ground.page.go_to(Step.DESTINATION)
+    uses = ground.page.destination.uses.findChildren(QLabel)
+    says = [one.text() for one in uses]
+    assert "Works there with its own model." in says
+    assert "Rusty was trained for FLUX.1-dev; FLUX.2-dev runs FLUX.2-dev." in says
+
+
+def test_review_says_what_happens_in_words(ground: Ground) -> None:
+    ground.fill(6)
+    ground.draft.set_caption(ground.sha(0), "in snow")
+    ground.draft.set_plan(name="Rusty", preset=Preset.QUICK)
+    ground.page.go_to(Step.REVIEW)
+    review = ground.page.review
+    assert review.text("uploaded") == "6 photos, metadata removed, upright, sRGB"
+    assert review.text("to") == "Replicate, with FLUX LoRA trainer"
+    assert review.text("training") == "Quick test, 400 steps on FLUX.1-dev, trigger word TOK"
+    assert review.text("captions") == "1 of yours, the other 5 written by the trainer"
+    assert review.text("result").endswith("published to Hugging Face as rusty, private")
+    assert "non-commercial" in review.findChild(QLabel, "licence").text()
+    ground.page.destination.publish.click()
+    assert review.text("result").endswith("not published")
+
+
+def test_rights_question_is_kept_when_answered(ground: Ground) -> None:
+    ground.page.go_to(Step.REVIEW)
+    ground.qtbot.keyClick(ground.page.review.rights, Qt.Key.Key_Space)
+    assert ground.now().plan.rights_confirmed
+    ground.settle()
+    assert ground.stores.runs.drafts()[0].plan.rights_confirmed
