@@ -214,6 +214,7 @@ class Session(QObject):
         from fluxlora_desktop.system.environment import tokens_in, tokens_in_file
         from fluxlora_desktop.ui.pages import Surroundings
         from fluxlora_desktop.ui.settings.preferences import Computer
+        from fluxlora_desktop.workflows.photos import list_photos
 
         computer = Computer(
             data_dir=self.places.data_dir,
@@ -232,6 +233,7 @@ class Session(QObject):
             tokens_in_file=lambda path: dict(tokens_in_file(path).tokens),
             reveal=self.reveal,
             practise=partial(self.mode_requested.emit, True),
+            samples=list_photos([resource("practice-photos")]),
         )
 
     def _on_open_failed(self, error: object) -> None:

@@ -24,11 +24,15 @@ from fluxlora_desktop.ui.import_tokens import Found, ImportTokensDialog
 from fluxlora_desktop.ui.library.page import LibraryPage
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.runs.page import RunsPage
+from fluxlora_desktop.ui.sample_row import SampleRow
 from fluxlora_desktop.ui.settings.page import SettingsPage
 from fluxlora_desktop.ui.settings.preferences import Computer, Preferences
 from fluxlora_desktop.ui.welcome import WelcomePage
+from fluxlora_desktop.ui.widgets import button
 from fluxlora_desktop.ui.window import MainWindow
 from fluxlora_desktop.workflows.tools import Tools
+
+_SAMPLES_SHOWN = 6  # every second of these, for variety
 
 
 class ComputersTrash:
@@ -85,6 +89,27 @@ class Surroundings:
     tokens_in_file: Callable[[Path], Found]
     reveal: Callable[[Path], None]
     practise: Callable[[], object]
+    samples: tuple[Path, ...] = ()
+
+
+class SampleOffer(QObject):
+    """In practice mode, offers the sample photos for as long as the draft has none."""
+
+    def __init__(self, *, page: Page, draft: DraftDesk, samples: tuple[Path, ...]) -> None:
+        super().__init__(page)
+        self._draft, self._samples = draft, samples
+        self.button = button("Use the sample photos", self._take, symbol="photos")
+        self.button.setObjectName("use_samples")
+        page.header.insertWidget(0, self.button)
+        draft.changed.connect(self._on_changed)
+        self._on_changed()
+
+    def _take(self) -> None:
+        self._draft.add_files(self._samples)
+
+    def _on_changed(self, _draft: object = None) -> None:
+        empty = self._draft.loaded and not self._draft.draft().dataset.photos
+        self.button.setVisible(empty)
 
 
 def make_pages(desks: Desks, around: Surroundings) -> Mapping[str, Callable[[], Page]]:
@@ -100,7 +125,9 @@ def make_pages(desks: Desks, around: Surroundings) -> Mapping[str, Callable[[], 
 
 
 def _welcome(desks: Desks, around: Surroundings) -> Page:
-    page = WelcomePage(accounts=desks.accounts)
+    shown = [path for path in around.samples if path.suffix == ".jpg"][:_SAMPLES_SHOWN:2]
+    samples = SampleRow(photos=tuple(shown), jobs=around.jobs)
+    page = WelcomePage(accounts=desks.accounts, picture=samples)
     page.practise_requested.connect(around.practise)
     page.import_requested.connect(partial(_import_tokens, desks, around))
     page.open_requested.connect(around.window.open_web_page)
@@ -108,7 +135,10 @@ def _welcome(desks: Desks, around: Surroundings) -> Page:
 
 
 def _create(desks: Desks, around: Surroundings) -> Page:
-    return CreatePage(draft=desks.draft, runs=desks.runs, jobs=around.jobs)
+    page = CreatePage(draft=desks.draft, runs=desks.runs, jobs=around.jobs)
+    if around.computer.practice and around.samples:
+        SampleOffer(page=page, draft=desks.draft, samples=around.samples)
+    return page
 
 
 def _runs(desks: Desks, around: Surroundings) -> Page:

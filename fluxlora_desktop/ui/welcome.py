@@ -12,7 +12,7 @@ from fluxlora_desktop.ui.widgets import Card, Symbol, button, column, label, row
 
 
 class WelcomePage(Page):
-    """Two cards side by side.
+    """Two cards side by side; `picture` stands on the one that invites to practise.
 
     `practise_requested()`, `import_requested()` (tokens from the environment or a file),
     `open_requested(str)` for a web page.
@@ -22,7 +22,7 @@ class WelcomePage(Page):
     import_requested = Signal()
     open_requested = Signal(str)
 
-    def __init__(self, *, accounts: AccountDesk) -> None:
+    def __init__(self, *, accounts: AccountDesk, picture: QWidget | None = None) -> None:
         super().__init__("welcome", "Welcome")
         self.hint.setText("Your photos become a LoRA that is yours, and pictures made with it.")
         practise = Card(margin=20)
@@ -40,8 +40,10 @@ class WelcomePage(Page):
                 wrap=True,
             )
         )
-        practise.body.addStretch(1)
+        if picture is not None:
+            practise.body.addWidget(picture)
         practise.body.addLayout(row(None, self.practise_button))
+        practise.body.addStretch(1)
         connect = Card(margin=20)
         connect.body.addLayout(
             row(Symbol("key", "accent_text", 28), label("Connect accounts", "section"), None)

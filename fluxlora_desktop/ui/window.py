@@ -134,6 +134,8 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(page)
         self.sidebar.show_place(name)
         page.shown()
+        if self.focusWidget() is None or self.sidebar.isAncestorOf(self.focusWidget()):
+            page.setFocus(Qt.FocusReason.OtherFocusReason)
         if what is not None and not isinstance(what, bool):
             page.arrive(what)
 
