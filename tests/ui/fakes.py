@@ -73,7 +73,7 @@ class WallClock:
 class FakeTrainer:
     """A training service: `snapshot` is what each poll tells; `hold` keeps uploads waiting."""
 
-    snapshot: RunSnapshot = RunSnapshot(RemoteState.QUEUED)
+    snapshot: RunSnapshot = field(default_factory=lambda: RunSnapshot(RemoteState.QUEUED))
     key: str = "replicate"
     title: str = "Replicate"
     can_cancel: bool = True
@@ -274,7 +274,7 @@ def make_tools(
     )
 
 
-def write_lora(path: Path, *, rank: int = 4, width: int = 3072, seed: int = 1) -> Path:
+def write_lora(path: Path, *, rank: int = 8, width: int = 3072, seed: int = 1) -> Path:
     """Write a small, valid FLUX.1-dev LoRA in PEFT's key style."""
     head: dict[str, object] = {"__metadata__": {"modelspec.trigger_phrase": "GLZFOX"}}
     data = bytearray()
