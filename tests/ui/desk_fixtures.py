@@ -8,6 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from fakes import TRAINER
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import QWidget
 
 from fluxlora_desktop.domain.datasets import Photo, PhotoFacts
 from fluxlora_desktop.domain.loras import Lora, Publication, PublicationStatus
@@ -102,3 +105,16 @@ def publish(
             updated_at=now,
         )
     )
+
+
+def nameless(page: QWidget) -> list[str]:
+    """Return the widgets that take keys and whose name a screen reader would not find."""
+    found = []
+    for widget in page.findChildren(QWidget):
+        inner = widget.objectName().startswith("qt_")
+        if inner or not widget.isVisible() or widget.focusPolicy() == Qt.FocusPolicy.NoFocus:
+            continue
+        told = QAccessible.queryAccessibleInterface(widget)
+        if told is not None and not told.text(QAccessible.Text.Name).strip():
+            found.append(f"{type(widget).__name__} {widget.objectName()!r}")
+    return found

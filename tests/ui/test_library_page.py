@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from desk_fixtures import add_lora, add_run, publish
+from desk_fixtures import add_lora, add_run, nameless, publish
 from fakes import FakeHub, FakeTrainer, FolderTrash, WallClock, make_tools, write_lora
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton, QWidget
+from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.errors import NotFoundAtService
@@ -23,6 +24,7 @@ from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
+from fluxlora_desktop.ui.library.model import LoraCard, LoraListModel
 from fluxlora_desktop.ui.library.page import LibraryPage
 
 _HANDS = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
@@ -393,3 +395,27 @@ def test_different_weights_on_the_hub_are_said_on_the_card(bench: Bench) -> None
 
     assert "other weights" in page.inspector.publication.status.text()
     assert page.grid.cards.card(0).symbol == "warning"
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_everything_that_takes_keys_has_a_name(bench: Bench, published: bool) -> None:
+    lora = add_lora(bench.stores, "fox", "Fox", base="" if not published else "flux.1-dev")
+    if published:
+        publish(bench.stores, lora)
+    page = bench.show()
+    page.fetch_form.show()
+    page.inspector.publication.form.show()
+    page.inspector.publication.delete_form.show()
+
+    assert nameless(page) == []
+
+
+def test_lora_model_keeps_the_contract_of_qt(qtmodeltester: ModelTester, qtbot: QtBot) -> None:
+    model = LoraListModel()
+    card = LoraCard("fox", "Fox", "GLZFOX", "FLUX.1-dev", "Private", "lock", None)
+    model.show_cards([card, replace(card, id="other")])
+    qtmodeltester.check(model)
+    with qtbot.waitSignal(model.dataChanged):
+        model.show_card(replace(card, place="Public"))
+    model.show_cards([])
+    qtmodeltester.check(model)

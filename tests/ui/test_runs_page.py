@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from desk_fixtures import add_lora, add_run, publish
+from desk_fixtures import add_lora, add_run, nameless, publish
 from fakes import FakeHub, FakeTrainer, FolderTrash, WallClock, make_tools
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
@@ -227,7 +227,8 @@ def test_try_again_says_its_price_and_starts_a_new_run(bench: Bench, qtbot: QtBo
     click(qtbot, again)
 
     qtbot.waitUntil(lambda: len(bench.runs.runs()) == 2)
-    assert bench.runs.runs()[0].id != old.id
+    qtbot.waitUntil(lambda: page.list.selected() not in {"", old.id})
+    assert page.detail.run_id == page.list.selected()
 
 
 def test_look_now_asks_the_service_at_once(bench: Bench, qtbot: QtBot) -> None:
@@ -291,3 +292,19 @@ def test_finished_run_leaves_the_list_by_delete_and_an_open_one_stays(
     assert [run.plan.name for run in bench.runs.runs()] == ["Going"]
     assert page.detail.name.text() == "Going"
     qtbot.waitUntil(lambda: [run.plan.name for run in bench.stores.runs.all()] == ["Going"])
+
+
+def test_cover_is_the_first_photo_before_there_are_weights(bench: Bench, qtbot: QtBot) -> None:
+    add_run(bench.stores, "Fox", RunState.QUEUED)
+    page = bench.show()
+
+    expected = bench.stores.files.photo_thumb("ab" * 32)
+    qtbot.waitUntil(lambda: page.list.rows.row(0).cover == expected)
+
+
+def test_everything_that_takes_keys_has_a_name(bench: Bench) -> None:
+    add_run(bench.stores, "Fox", RunState.TRAINING)
+    page = bench.show()
+    page.detail.log.viewer.show()
+
+    assert nameless(page) == []

@@ -36,6 +36,8 @@ class RunsPage(Page):
         super().__init__("runs", "Runs")
         self._runs, self._loras = runs, loras
         self._details: RunDetails | None = None
+        self._known: frozenset[str] = frozenset()
+        self._expects_new = False
         self._covers = RunCovers(runs.tools.stores, jobs, self)
         self.list = RunList(ThumbLoader(jobs, self))
         self.detail = RunDetail()
@@ -109,11 +111,19 @@ class RunsPage(Page):
     def _on_listed(self) -> None:
         runs = self._runs.runs()
         self.list.show_rows(self._row(run) for run in runs)
+        self._select_new(frozenset(run.id for run in runs))
         self._show_hint()
         if not self._runs.loaded:
             self.states.setCurrentWidget(self._loading)
         else:
             self.states.setCurrentWidget(self._filled if runs else self._empty)
+
+    def _select_new(self, ids: frozenset[str]) -> None:
+        """Select the run that Try again began."""
+        fresh, self._known = ids - self._known, ids
+        if self._expects_new and len(fresh) == 1:
+            self._expects_new = False
+            self.list.select(next(iter(fresh)))
 
     def _show_hint(self) -> None:
         count = self._runs.open_count()
@@ -239,6 +249,7 @@ class RunsPage(Page):
         self._runs.cancel(run.id)
 
     def _try_again(self, run: Run) -> None:
+        self._expects_new = True
         self._runs.try_again(run.id)
 
     def _look_now(self, run: Run) -> None:
