@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
+import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 from fluxlora_desktop import __version__
 from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.errors import (
+    AccessDenied,
     AppError,
     CredentialError,
+    DiskFull,
     JobCancelled,
     LoraNotUsable,
     ModelWithdrawn,
@@ -19,6 +24,7 @@ from fluxlora_desktop.domain.errors import (
     PaymentRequired,
     ServiceBusy,
     ServiceUnreachable,
+    StorageError,
     UnexpectedReply,
 )
 from fluxlora_desktop.domain.loras import Lora
@@ -110,21 +116,24 @@ def make_pictures(
         else:
             try:
                 ctx.check()
+                ended, stopped = _make_one(picture, request, generator, model, tools, ctx)
             except JobCancelled:
-                for left in waiting[place:]:
-                    _cancelled(left, tools, ctx)
+                _end_stopped(waiting[place:], tools, ctx)
                 raise
-            ended, stopped = _make_one(picture, request, generator, model, tools, ctx)
         ctx.report(PictureChanged(ended))
         done.append(ended)
     return tuple(done)
 
 
-def _cancelled(picture: Picture, tools: Tools, ctx: JobContext) -> None:
-    ended = tools.stores.pictures.update(
-        picture.id, state=PictureState.FAILED, error="You stopped it before it was sent."
-    )
-    ctx.report(PictureChanged(ended))
+def _end_stopped(pictures: Iterable[Picture], tools: Tools, ctx: JobContext) -> None:
+    """End what a person's Stop left: one picture may have been sent, the others were not."""
+    store = tools.stores.pictures
+    for picture in pictures:
+        ended = store.get(picture.id)
+        if ended.state is not PictureState.MAYBE_CHARGED:
+            words = "You stopped it before it was sent."
+            ended = store.update(picture.id, state=PictureState.FAILED, error=words)
+        ctx.report(PictureChanged(ended))
 
 
 def _make_one(
@@ -213,6 +222,30 @@ def _store(
         cost_usd=price,
         error="",
     )
+
+
+def save_picture(picture: Picture, target: Path, tools: Tools, *, clean: bool = False) -> None:
+    """Copy a picture's file out of the library; `clean` leaves its metadata out.
+
+    Raises `StorageError` and its kin; a file that was at `target` stays then.
+    """
+    source = tools.stores.files.resolve(picture.file)
+    if clean:
+        tools.pictures.without_text(source, target)
+        return
+    part = target.with_name(f".{target.name}.part")
+    try:
+        try:
+            shutil.copyfile(source, part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except PermissionError as error:
+        raise AccessDenied(target, error.strerror or "") from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFull(target) from error
+        raise StorageError(target, error.strerror or "") from error
 
 
 def text_of(picture: Picture, model_title: str) -> PictureText:

@@ -26,7 +26,7 @@ from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.loras import Trash
 from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.events import PictureChanged
-from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures
+from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures, save_picture
 from fluxlora_desktop.workflows.tools import Tools
 
 
@@ -194,18 +194,14 @@ class PictureDesk(Desk):
 
     def save_as(self, picture: Picture, target: Path, *, clean: bool = False) -> None:
         """Copy a picture's file elsewhere; `clean` leaves its metadata out."""
-        source = self.file(picture)
-        if source is None:
+        if not picture.file:
             return
 
-        def work(_ctx: JobContext) -> None:
-            if clean:
-                self.tools.pictures.without_text(source, target)
-            else:
-                self.tools.stores.files.copy(source, target)
+        def work(_ctx: JobContext) -> str:
+            save_picture(picture, target, self.tools, clean=clean)
+            return f"Saved as {target.name}."
 
-        job = self._run("Save picture", work, lane="disk")
-        job.succeeded.connect(lambda _result: self.said.emit(f"Saved as {target.name}."))
+        self._run("Save picture", work, lane="disk", done=self.said.emit)
 
     def delete(self, pictures: Sequence[Picture]) -> None:
         """Move pictures to the computer's trash; the bar offers to bring them back."""
