@@ -1,0 +1,254 @@
+"""Pictures: one after another, what failed, what may have been charged, trash and undo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from fluxlora_desktop.domain.errors import (
+    InputError,
+    LoraNotUsable,
+    OutcomeUnknown,
+    PaymentRequired,
+    ServiceRefused,
+    StorageError,
+)
+from fluxlora_desktop.domain.money import Certainty
+from fluxlora_desktop.domain.pictures import (
+    GeneratedImage,
+    GeneratorAbilities,
+    GeneratorModel,
+    LoraUse,
+    Picture,
+    PictureRequest,
+    PictureState,
+)
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.ui.desks.pictures import GalleryQuery, PictureDesk
+from fluxlora_desktop.ui.undoable import Undoable
+from tests.ui.desk_bench import DeskBench, Heard
+from tests.workflows.fakes import FakeGenerator
+
+ORDER = PictureRequest("replicate", "base", "a fox on grass", seed=7, count=3)
+USE = LoraUse("l1", "Fox", "flux.1-dev", 1.0)
+
+
+@dataclass
+class Painter(FakeGenerator):
+    """A generator that waits before each picture while `hold` is set; `refreshed` is its news."""
+
+    hold: bool = False
+    refreshed: tuple[GeneratorModel, ...] | Exception = ()
+    paints: list[int] = field(default_factory=list)
+
+    def generate(self, request: PictureRequest, ctx: JobContext) -> GeneratedImage:
+        while self.hold:
+            ctx.pause(0.01)
+        self.paints.append(request.seed)
+        return super().generate(request, ctx)
+
+    def refresh(self) -> GeneratorAbilities:
+        if isinstance(self.refreshed, Exception):
+            raise self.refreshed
+        self.models = self.refreshed
+        return self.abilities()
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, tmp_path: Path) -> Iterator[DeskBench]:
+    with DeskBench(tmp_path, generator=Painter()) as made:
+        yield made
+
+
+class Easel:
+    """A picture desk on a bench, and what it said."""
+
+    def __init__(self, bench: DeskBench, qtbot: QtBot) -> None:
+        self.bench, self.qtbot = bench, qtbot
+        self.desk = PictureDesk(bench.tools, bench.jobs, bench.trash, bench.owner)
+        self.ordered, self.changed = Heard(self.desk.ordered), Heard(self.desk.changed)
+        self.troubles, self.undoables = Heard(self.desk.failed), Heard(self.desk.undoable)
+
+    @property
+    def painter(self) -> Painter:
+        assert isinstance(self.bench.generator, Painter)
+        return self.bench.generator
+
+    def make(self, request: PictureRequest = ORDER) -> tuple[Picture, ...]:
+        self.desk.make(request)
+        self.rest()
+        return self.kept()
+
+    def rest(self) -> None:
+        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0)
+
+    def kept(self) -> tuple[Picture, ...]:
+        store = self.bench.tools.stores.pictures
+        return tuple(sorted(store.page(store.ids()), key=lambda picture: picture.id))
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        self.qtbot.waitUntil(condition)
+
+
+@pytest.fixture
+def easel(bench: DeskBench, qtbot: QtBot) -> Easel:
+    return Easel(bench, qtbot)
+
+
+def test_order_waits_and_then_appears_picture_by_picture(easel: Easel) -> None:
+    pictures = easel.make()
+    (ordered,) = easel.ordered.all
+    assert [picture.state for picture in ordered] == [PictureState.WAITING] * 3
+    steps = [(picture.id, picture.state) for picture in easel.changed.all]
+    assert steps == [
+        (picture.id, state)
+        for picture in ordered
+        for state in (PictureState.MAKING, PictureState.DONE)
+    ]
+    assert [picture.seed for picture in pictures] == [7, 8, 9]
+    for picture in pictures:
+        assert easel.desk.file(picture).is_file()
+        assert easel.desk.thumb(picture).is_file()
+    assert easel.desk.making() == 0
+
+
+def test_picture_that_is_refused_says_why_and_the_rest_are_made(easel: Easel) -> None:
+    easel.painter.replies = [ServiceRefused("replicate", "NSFW content detected")]
+    first, *rest = easel.make()
+    assert (first.state, first.error) == (PictureState.FAILED, "NSFW content detected")
+    assert easel.desk.file(first) is None
+    assert [picture.state for picture in rest] == [PictureState.DONE] * 2
+
+
+def test_lost_answer_may_have_been_charged_and_is_not_sent_again(easel: Easel) -> None:
+    easel.painter.replies = [OutcomeUnknown("replicate", "the connection broke")]
+    first, *_rest = easel.make()
+    assert first.state is PictureState.MAYBE_CHARGED
+    assert easel.painter.paints == [7, 8, 9]
+    maybe = [c for c in easel.bench.tools.stores.ledger.charges() if c.picture_id == first.id]
+    assert [charge.certainty for charge in maybe] == [Certainty.MAYBE]
+
+
+def test_account_without_credit_ends_the_order_at_once(easel: Easel) -> None:
+    easel.painter.replies = [PaymentRequired("replicate", "no credit")]
+    pictures = easel.make()
+    assert [picture.error for picture in pictures] == ["no credit"] * 3
+    assert easel.painter.paints == [7]
+
+
+def test_order_that_makes_no_sense_is_refused_before_anything_is_kept(easel: Easel) -> None:
+    assert easel.make(replace(ORDER, prompt=" ")) == ()
+    assert isinstance(easel.troubles.last, InputError)
+    assert easel.painter.paints == []
+
+
+def test_lora_of_another_base_is_refused_before_anything_is_sent(easel: Easel) -> None:
+    other = replace(USE, base="flux.2-dev")
+    assert easel.make(replace(ORDER, loras=(other,))) == ()
+    assert isinstance(easel.troubles.last, LoraNotUsable)
+    assert easel.painter.paints == []
+
+
+def test_stopped_order_keeps_what_is_there_and_sends_no_more(easel: Easel) -> None:
+    easel.painter.hold = True
+    easel.desk.make(ORDER)
+    easel.until(lambda: any(p.state is PictureState.MAKING for p in easel.changed.all))
+    assert easel.desk.making() == 1
+    easel.desk.stop(easel.ordered.last[0].order_id)
+    easel.rest()
+    first, *rest = easel.kept()
+    assert first.state is PictureState.MAYBE_CHARGED
+    assert {picture.state for picture in rest} == {PictureState.FAILED}
+    assert easel.painter.paints == []
+    assert {picture.id for picture in easel.changed.all} == {first.id, *(p.id for p in rest)}
+
+
+def test_search_and_reading_answer_with_what_was_asked(easel: Easel) -> None:
+    pictures = easel.make()
+    easel.make(replace(ORDER, prompt="a mug", count=1))
+    rows, page = Heard(easel.desk.rows_ready), Heard(easel.desk.page_ready)
+    easel.desk.find(GalleryQuery(words="fox"))
+    easel.until(lambda: len(rows) == 1)
+    assert set(rows.last.ids) == {picture.id for picture in pictures}
+    easel.desk.read([pictures[2].id, pictures[0].id])
+    easel.until(lambda: len(page) == 1)
+    assert [picture.id for picture in page.last] == [pictures[2].id, pictures[0].id]
+
+
+def test_deleted_pictures_go_to_the_trash_and_come_back(easel: Easel) -> None:
+    first, second, third = easel.make()
+    path = easel.desk.file(first)
+    removed, restored = Heard(easel.desk.removed), Heard(easel.desk.restored)
+    easel.desk.delete([first, second])
+    easel.rest()
+    assert removed.all == [(first.id, second.id)]
+    assert [picture.id for picture in easel.kept()] == [third.id]
+    assert not path.exists()
+    undoable = easel.undoables.last
+    assert isinstance(undoable, Undoable)
+    assert undoable.says == "2 pictures were moved to the trash."
+    undoable.undo()
+    easel.rest()
+    assert restored.all == [(first.id, second.id)]
+    assert len(easel.kept()) == 3
+    assert path.read_bytes() == b"image"
+
+
+def test_picture_that_is_being_made_is_not_deleted(easel: Easel) -> None:
+    first, *_ = easel.make(replace(ORDER, count=1))
+    easel.desk.delete([replace(first, state=PictureState.MAKING)])
+    easel.rest()
+    assert len(easel.kept()) == 1
+    assert len(easel.undoables) == 0
+
+
+@pytest.mark.parametrize("clean", [False, True])
+def test_picture_is_saved_elsewhere_and_said_so(easel: Easel, tmp_path: Path, clean: bool) -> None:
+    (picture,) = easel.make(replace(ORDER, count=1))
+    said = Heard(easel.desk.said)
+    easel.desk.save_as(picture, tmp_path / "fox.png", clean=clean)
+    easel.until(lambda: len(said) == 1)
+    assert said.last == "Saved as fox.png."
+    assert (tmp_path / "fox.png").read_bytes() == b"image"
+
+
+def test_picture_that_cannot_be_saved_says_why(easel: Easel, tmp_path: Path) -> None:
+    (picture,) = easel.make(replace(ORDER, count=1))
+    easel.desk.save_as(picture, tmp_path / "no such folder" / "fox.png")
+    easel.until(lambda: len(easel.troubles) == 1)
+    assert isinstance(easel.troubles.last, StorageError)
+
+
+def test_offers_name_the_reason_against_a_model_and_come_last(easel: Easel) -> None:
+    offers = easel.desk.offers([])
+    assert [offer.model.key for offer in offers] == ["base", "trained"]
+    assert [offer.works for offer in offers] == [True, False]
+    assert "needs a LoRA" in offers[1].reason
+    trained = replace(USE, trained_version="tester/fox:1", trained_at="replicate")
+    assert [o.model.key for o in easel.desk.offers([trained]) if o.works] == ["trained"]
+
+
+def test_price_of_an_order_is_of_all_its_pictures(easel: Easel) -> None:
+    (offer, _) = easel.desk.offers([])
+    assert easel.desk.estimate(offer, 1024, 1024, 28, 4).low_usd == Decimal("0.12")
+
+
+def test_what_a_service_offers_now_replaces_what_was_known(easel: Easel) -> None:
+    told = Heard(easel.desk.offers_changed)
+    easel.painter.refreshed = (GeneratorModel("newest", "FLUX.2", "flux.2-dev"),)
+    easel.desk.refresh_offers()
+    easel.until(lambda: len(told) == 1)
+    assert [offer.model.key for offer in easel.desk.offers([])] == ["newest"]
+
+
+def test_service_that_cannot_be_asked_leaves_offers_as_known(easel: Easel) -> None:
+    easel.painter.refreshed = ServiceRefused("replicate", "down")
+    easel.desk.refresh_offers()
+    easel.rest()
+    assert [offer.model.key for offer in easel.desk.offers([])] == ["base", "trained"]
+    assert len(easel.troubles) == 0
