@@ -45,31 +45,31 @@ def order(qtbot: QtBot, room: Room, count: int = 2, prompt: str = "a fox in snow
     panel = room.page.panel
     panel.prompt.setPlainText(prompt)
     panel.number.setCurrentIndex(count - 1)
-    before = room.page.model.rowCount()
+    before = room.page.browser.model.rowCount()
     qtbot.mouseClick(panel.make, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: room.page.model.rowCount() == before + count)
+    qtbot.waitUntil(lambda: room.page.browser.model.rowCount() == before + count)
     qtbot.waitUntil(lambda: room.jobs.live() == 0)
     return rows(room)
 
 
 def rows(room: Room) -> list[Picture]:
-    model = room.page.model
+    model = room.page.browser.model
     found = [model.picture(row) for row in range(model.rowCount())]
     return [picture for picture in found if picture is not None]
 
 
 def select(room: Room, *chosen: int) -> None:
-    grid = room.page.grid
+    grid = room.page.browser.grid
     grid.setFocus()
-    grid.setCurrentIndex(room.page.model.index(chosen[0]))
+    grid.setCurrentIndex(room.page.browser.model.index(chosen[0]))
     for row in chosen[1:]:
         flag = grid.selectionModel().SelectionFlag.Select
-        grid.selectionModel().select(room.page.model.index(row), flag)
+        grid.selectionModel().select(room.page.browser.model.index(row), flag)
 
 
 def test_gallery_says_how_to_begin_when_there_are_no_pictures(page: GalleryPage) -> None:
-    assert page.empty.isVisible()
-    assert not page.grid.isVisible()
+    assert page.browser.empty.isVisible()
+    assert not page.browser.grid.isVisible()
     assert not page.panel.make.isEnabled()
     assert page.panel.note.text() == "Write what the picture shall show."
 
@@ -80,8 +80,8 @@ def test_pictures_appear_on_top_when_they_are_ordered(qtbot: QtBot, room: Room) 
 
     assert [p.state for p in made] == [PictureState.DONE] * 4
     assert [p.prompt for p in made] == ["a fox in snow"] * 3 + ["a first one"]
-    assert room.page.orders.count.text() == "4 pictures"
-    assert room.page.grid.isVisible()
+    assert room.page.browser.orders.count.text() == "4 pictures"
+    assert room.page.browser.grid.isVisible()
 
 
 def test_make_button_says_count_and_price_before_anything_is_sent(qtbot: QtBot, room: Room) -> None:
@@ -188,7 +188,7 @@ def test_settings_are_used_again_when_r_is_pressed(qtbot: QtBot, room: Room) -> 
     room.page.panel.fill(PictureRequest("replicate", "flux-dev", "something else"))
 
     select(room, 0)
-    qtbot.keyClick(room.page.grid, Qt.Key.Key_R)
+    qtbot.keyClick(room.page.browser.grid, Qt.Key.Key_R)
 
     panel, offer = room.page.panel, room.page.panel.offer.offer()
     assert offer is not None
@@ -204,13 +204,13 @@ def test_pictures_go_to_the_trash_and_come_back_when_delete_is_undone(
     gone = order(qtbot, room, 2)[0]
     select(room, 0)
 
-    qtbot.keyClick(room.page.grid, Qt.Key.Key_Delete)
+    qtbot.keyClick(room.page.browser.grid, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: len(room.undoables) == 1)
     assert [p.id for p in rows(room)] == [p.id for p in rows(room) if p.id != gone.id]
-    assert room.page.model.rowCount() == 1
+    assert room.page.browser.model.rowCount() == 1
 
     room.undoables[0].undo()
-    qtbot.waitUntil(lambda: room.page.model.rowCount() == 2)
+    qtbot.waitUntil(lambda: room.page.browser.model.rowCount() == 2)
     assert room.pictures.file(gone) is not None
     assert (room.pictures.file(gone) or Path()).exists()
 
@@ -221,7 +221,7 @@ def test_copy_puts_picture_and_settings_on_the_clipboard(qtbot: QtBot, room: Roo
 
     clipboard = QGuiApplication.clipboard()
     clipboard.setText("before")
-    qtbot.keyClick(room.page.grid, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(room.page.browser.grid, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: clipboard.mimeData().hasImage())
 
     assert clipboard.image().size().toTuple() == (128, 128)
@@ -233,7 +233,7 @@ def test_drag_carries_the_file_and_its_pixels(qtbot: QtBot, room: Room) -> None:
     made = order(qtbot, room, 1)[0]
     select(room, 0)
 
-    mime = room.page.commands.mime()
+    mime = room.page.browser.commands.mime()
 
     assert isinstance(mime, QMimeData)
     assert [url.toLocalFile() for url in mime.urls()] == [str(room.pictures.file(made))]
@@ -247,7 +247,7 @@ def test_picture_is_saved_where_the_person_says_when_ctrl_s_is_pressed(
     made = order(qtbot, room, 1)[0]
     select(room, 0)
 
-    qtbot.keyClick(room.page.grid, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(room.page.browser.grid, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: room.target.exists() and room.jobs.live() == 0)
 
     assert room.names == [f"a-fox-in-snow-{made.seed}.png"]
@@ -258,7 +258,7 @@ def test_several_pictures_are_saved_under_names_of_their_own(qtbot: QtBot, room:
     order(qtbot, room, 3)
     select(room, 0, 1, 2)
 
-    room.page.commands.save.trigger()
+    room.page.browser.commands.save.trigger()
 
     qtbot.waitUntil(lambda: len(list(room.folder.glob("a-fox-in-snow-*.png"))) == 3)
 
@@ -277,10 +277,10 @@ def test_lost_picture_is_made_once_more_when_the_button_in_its_cell_is_clicked(
     lost = order(qtbot, room, 1)[0]
     assert lost.state is state
 
-    grid = room.page.grid
-    button = again_rect(frame_of(grid.visualRect(room.page.model.index(0))))
+    grid = room.page.browser.grid
+    button = again_rect(frame_of(grid.visualRect(room.page.browser.model.index(0))))
     qtbot.mouseClick(grid.viewport(), Qt.MouseButton.LeftButton, pos=button.center())
-    qtbot.waitUntil(lambda: room.page.model.rowCount() == 2 and room.jobs.live() == 0)
+    qtbot.waitUntil(lambda: room.page.browser.model.rowCount() == 2 and room.jobs.live() == 0)
 
     assert [request.seed for request in room.painter.asked] == [lost.seed, lost.seed]
     assert rows(room)[0].state is PictureState.DONE
@@ -293,14 +293,14 @@ def test_inspector_says_price_and_reason_when_a_lost_picture_is_selected(
     order(qtbot, room, 1)
     select(room, 0)
 
-    assert room.page.inspector.buttons.again.text() == "Try again, about $0.025"
-    assert room.page.inspector.buttons.again.isVisible()
-    assert "The prompt was refused." in room.page.inspector.facts.text()
+    assert room.page.browser.inspector.buttons.again.text() == "Try again, about $0.025"
+    assert room.page.browser.inspector.buttons.again.isVisible()
+    assert "The prompt was refused." in room.page.browser.inspector.facts.text()
 
 
 def test_stop_ends_an_order_and_keeps_its_pictures_in_words(qtbot: QtBot, room: Room) -> None:
     room.painter.hold = True
-    panel, line = room.page.panel, room.page.orders
+    panel, line = room.page.panel, room.page.browser.orders
     panel.prompt.setPlainText("a fox")
     panel.make.click()
     qtbot.waitUntil(lambda: len(room.painter.asked) == 1)
@@ -316,7 +316,7 @@ def test_stop_ends_an_order_and_keeps_its_pictures_in_words(qtbot: QtBot, room: 
 
 def test_picture_of_an_earlier_start_is_said_to_be_not_sent(qtbot: QtBot, room: Room) -> None:
     made = order(qtbot, room, 1)[0]
-    room.page.orders._seen.clear()
+    room.page.browser.orders._seen.clear()
     room.stores.pictures.update(made.id, state=PictureState.WAITING)
 
     room.pictures.read([made.id])
@@ -330,15 +330,15 @@ def test_filter_narrows_and_clears(qtbot: QtBot, room: Room) -> None:
     order(qtbot, room, 2, "a fox")
     page = room.page
 
-    qtbot.keyClicks(page.filters.words, "light")
-    qtbot.waitUntil(lambda: page.model.rowCount() == 1)
-    assert page.orders.count.text() == "1 picture found"
+    qtbot.keyClicks(page.browser.filters.words, "light")
+    qtbot.waitUntil(lambda: page.browser.model.rowCount() == 1)
+    assert page.browser.orders.count.text() == "1 picture found"
 
-    qtbot.keyClicks(page.filters.words, "zebra")
-    qtbot.waitUntil(page.no_match.isVisible)
-    page.no_match.findChild(QAbstractButton).click()
-    qtbot.waitUntil(lambda: page.model.rowCount() == 3)
-    assert page.filters.words.text() == ""
+    qtbot.keyClicks(page.browser.filters.words, "zebra")
+    qtbot.waitUntil(page.browser.no_match.isVisible)
+    page.browser.no_match.findChild(QAbstractButton).click()
+    qtbot.waitUntil(lambda: page.browser.model.rowCount() == 3)
+    assert page.browser.filters.words.text() == ""
 
 
 def test_viewer_opens_steps_zooms_and_closes_by_keyboard(qtbot: QtBot, room: Room) -> None:
@@ -346,7 +346,7 @@ def test_viewer_opens_steps_zooms_and_closes_by_keyboard(qtbot: QtBot, room: Roo
     page, viewer = room.page, room.page.viewer
     select(room, 0)
 
-    qtbot.keyClick(page.grid, Qt.Key.Key_Space)
+    qtbot.keyClick(page.browser.grid, Qt.Key.Key_Space)
     assert page.viewing
     assert viewer.place.text() == "1 of 3"
     assert not viewer.previous.isEnabled()
@@ -358,7 +358,7 @@ def test_viewer_opens_steps_zooms_and_closes_by_keyboard(qtbot: QtBot, room: Roo
     assert not viewer.facts.isVisible()
     qtbot.keyClick(viewer.canvas, Qt.Key.Key_Escape)
     assert not page.viewing
-    assert page.grid.currentIndex().row() == 1
+    assert page.browser.grid.currentIndex().row() == 1
 
 
 def test_viewer_shows_the_next_picture_when_one_is_deleted_and_the_grid_after_the_last(
@@ -367,7 +367,7 @@ def test_viewer_shows_the_next_picture_when_one_is_deleted_and_the_grid_after_th
     first, second = order(qtbot, room, 2)
     page = room.page
     select(room, 0)
-    qtbot.keyClick(page.grid, Qt.Key.Key_Return)
+    qtbot.keyClick(page.browser.grid, Qt.Key.Key_Return)
     assert page.viewer.picture == first
 
     qtbot.keyClick(page.viewer.canvas, Qt.Key.Key_Delete)
@@ -375,7 +375,7 @@ def test_viewer_shows_the_next_picture_when_one_is_deleted_and_the_grid_after_th
 
     qtbot.keyClick(page.viewer.canvas, Qt.Key.Key_Delete)
     assert not page.viewing
-    assert page.empty.isVisible()
+    assert page.browser.empty.isVisible()
     qtbot.waitUntil(lambda: room.jobs.live() == 0)
 
 
@@ -384,7 +384,7 @@ def test_viewer_says_so_when_the_file_is_gone(qtbot: QtBot, room: Room) -> None:
     (room.pictures.file(made) or Path()).unlink()
     select(room, 0)
 
-    qtbot.keyClick(room.page.grid, Qt.Key.Key_Space)
+    qtbot.keyClick(room.page.browser.grid, Qt.Key.Key_Space)
 
     qtbot.waitUntil(lambda: "cannot be read" in room.page.viewer.words.text())
 
@@ -393,17 +393,19 @@ def test_file_is_shown_in_its_folder_when_asked(qtbot: QtBot, room: Room) -> Non
     made = order(qtbot, room, 1)[0]
     select(room, 0)
     with qtbot.waitSignal(room.page.reveal_requested) as asked:
-        room.page.commands.show_file.trigger()
+        room.page.browser.commands.show_file.trigger()
     assert asked.args == [room.pictures.file(made)]
 
 
 def test_thumbnail_is_painted_when_it_is_decoded(qtbot: QtBot, room: Room) -> None:
     made = order(qtbot, room, 1)[0]
-    grid = room.page.grid
+    grid = room.page.browser.grid
 
     def painted() -> bool:
         shot = grid.viewport().grab().toImage()
-        centre = grid.visualRect(room.page.model.index(0)).center() * shot.devicePixelRatio()
+        centre = (
+            grid.visualRect(room.page.browser.model.index(0)).center() * shot.devicePixelRatio()
+        )
         return shot.pixelColor(centre).blue() == 200
 
     qtbot.waitUntil(painted)

@@ -34,7 +34,8 @@ class OrdersLine(QWidget):
     def show_count(self, count: int, *, filtered: bool) -> None:
         """Say how many pictures the grid holds."""
         found = "found" if filtered else ""
-        self.count.setText(f"{plural(count, 'picture')} {found}".strip())
+        words = f"{plural(count, 'picture')} {found}".strip()
+        self.count.setText(words if count else "")
 
     def under_way(self) -> tuple[str, ...]:
         """Return the ids of pictures that are waited for."""

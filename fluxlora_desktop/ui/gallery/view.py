@@ -133,13 +133,17 @@ class GridView(QListView):
         self.viewport().update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the row at the top where it is while the columns change."""
+        """Keep the row at the top, and the current one in view, while the columns change."""
         old_columns = columns_in(event.oldSize().width())
         old_side = max(1, event.oldSize().width() // old_columns)
         top = self.verticalOffset() // old_side * old_columns
+        current = self.visualRect(self.currentIndex())
+        in_view = not current.isEmpty() and 0 <= current.top() < event.oldSize().height()
         self.doItemsLayout()
         if event.oldSize().width() > 0 and old_columns != self.columns():
             self.verticalScrollBar().setValue(top // self.columns() * self.cell().height())
+        if in_view:
+            self.scrollTo(self.currentIndex())
 
     def scrollContentsBy(self, _dx: int, _dy: int) -> None:
         """Paint anew where the scroll bar says."""

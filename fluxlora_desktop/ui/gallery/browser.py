@@ -1,0 +1,291 @@
+"""The pictures: filter, what is being made, the grid in its four states, what is selected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QStackedLayout, QWidget
+
+from fluxlora_desktop.domain.pictures import Picture, PictureState
+from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.desks.loras import LoraDesk
+from fluxlora_desktop.ui.desks.pictures import GalleryQuery, GalleryRows, PictureDesk
+from fluxlora_desktop.ui.gallery.again import price_again
+from fluxlora_desktop.ui.gallery.commands import PictureCommands
+from fluxlora_desktop.ui.gallery.delegate import THUMB_SIDE, PictureDelegate
+from fluxlora_desktop.ui.gallery.dialogs import ChooseFolder, ChooseTarget
+from fluxlora_desktop.ui.gallery.filters import FilterBar
+from fluxlora_desktop.ui.gallery.inspector import Inspector
+from fluxlora_desktop.ui.gallery.model import PictureModel
+from fluxlora_desktop.ui.gallery.orders import OrdersLine
+from fluxlora_desktop.ui.gallery.view import GridView, LoadingCells
+from fluxlora_desktop.ui.gallery.words import LOST, ON_ITS_WAY, again_words
+from fluxlora_desktop.ui.thumbs import ThumbLoader
+from fluxlora_desktop.ui.widgets import Card, EmptyState, button, column
+
+_MOST_CHOSEN = 5000
+"""Pictures that one command is about at most; more rows can be selected than are read."""
+_NOT_SENT = "It was not sent: the app was closed or the order was stopped. Nothing was charged."
+_TIDY_MS = 700
+_DRAG_COVER = 96
+
+
+class PictureBrowser(QWidget):
+    """Shows the gallery's pictures.
+
+    `opened(int)` names the row that shall be shown large, `again_requested(Picture)` one that was
+    lost and shall be made again, `write_wanted()` asks for the prompt.
+    """
+
+    opened = Signal(int)
+    again_requested = Signal(object)
+    write_wanted = Signal()
+
+    def __init__(
+        self,
+        *,
+        pictures: PictureDesk,
+        loras: LoraDesk,
+        jobs: JobRunner,
+        choose_target: ChooseTarget,
+        choose_folder: ChooseFolder,
+    ) -> None:
+        super().__init__()
+        self._pictures, self._loras = pictures, loras
+        self._query = GalleryQuery()
+        self.filters = FilterBar()
+        self.orders = OrdersLine()
+        self.model = PictureModel()
+        self._thumbs = ThumbLoader(jobs, self)
+        self.grid = GridView()
+        self.grid.setObjectName("gallery_grid")
+        self.grid.setAccessibleName("Pictures")
+        self._delegate = PictureDelegate(
+            thumbs=self._thumbs, thumb_path=pictures.thumb, price_of=self._price_of
+        )
+        self.grid.setItemDelegate(self._delegate)
+        self.grid.setModel(self.model)
+        self.commands = PictureCommands(
+            self.grid,
+            pictures=pictures,
+            jobs=jobs,
+            choose_target=choose_target,
+            choose_folder=choose_folder,
+        )
+        self.inspector = Inspector(self.commands)
+        self._tidy = QTimer(self, interval=_TIDY_MS)
+        self._tidy.timeout.connect(self._read_what_was_left)
+        self._build()
+        self._connect()
+        self._show_loras()
+        self._show_generators()
+        self._show_rows()
+
+    def _build(self) -> None:
+        self.empty = EmptyState(
+            "gallery",
+            "Your pictures appear here",
+            button("Write a prompt", self.write_wanted.emit),
+            hint="Write what you want to see, choose how many, and press Make pictures.",
+        )
+        self.no_match = EmptyState(
+            "search", "No picture matches", button("Clear the filter", self.filters.clear)
+        )
+        self.unread = EmptyState(
+            "error",
+            "The pictures could not be read",
+            button("Try again", self.look_up),
+            hint="Nothing was lost and nothing was charged.",
+        )
+        self._loading = LoadingCells()
+        cells = QWidget()
+        cells.setMinimumSize(200, 140)
+        self._cells = QStackedLayout(cells)
+        for part in (self._loading, self.empty, self.no_match, self.unread, self.grid):
+            self._cells.addWidget(part)
+        card = Card(margin=6)
+        card.body.addWidget(cells)
+        whole = column(self.filters, self.orders, card, self.inspector, spacing=10)
+        whole.setStretch(2, 1)
+        self.setLayout(whole)
+
+    def _connect(self) -> None:
+        desk = self._pictures
+        desk.rows_ready.connect(self._on_rows)
+        desk.page_ready.connect(self._on_page)
+        desk.ordered.connect(self._on_ordered)
+        desk.changed.connect(self._on_changed)
+        desk.removed.connect(self._on_removed)
+        desk.restored.connect(self.look_up)
+        desk.offers_changed.connect(self._show_generators)
+        desk.failed.connect(self._on_failed)
+        self._loras.listed.connect(self._show_loras)
+        self._loras.changed.connect(self._show_loras)
+        self.filters.changed.connect(self._on_filter)
+        self.orders.stop_requested.connect(desk.stop)
+        self.model.needed.connect(desk.read)
+        self._thumbs.ready.connect(self._on_thumb)
+        self._delegate.again_requested.connect(self.again_requested)
+        self.grid.painted.connect(self.model.want)
+        self.grid.opened.connect(self._on_opened)
+        self.grid.drag_wanted.connect(self._on_drag)
+        self.grid.customContextMenuRequested.connect(self._on_menu)
+        self.grid.selectionModel().selectionChanged.connect(self._on_selected)
+
+    @Slot()
+    def look_up(self) -> None:
+        """Ask which pictures there are."""
+        if self._cells.currentWidget() is self.unread:
+            self._cells.setCurrentWidget(self._loading)
+        self._pictures.find(self._query)
+
+    def go_to(self, row: int) -> None:
+        """Make a row the current one, in view."""
+        self.grid.setCurrentIndex(self.model.index(row))
+
+    def row(self) -> int:
+        """Return the current row, or -1."""
+        return self.grid.currentIndex().row()
+
+    def thumb(self, picture: Picture) -> QPixmap | None:
+        """Return a picture's thumbnail when it is decoded."""
+        path = self._pictures.thumb(picture)
+        return self._thumbs.get(path, THUMB_SIDE) if path else None
+
+    def again_words(self, picture: Picture | None) -> str:
+        """Return what the button says that makes a lost picture again."""
+        if picture is None or picture.state not in LOST:
+            return "Make it again"
+        price = self._price_of(picture)
+        return again_words(picture) + (f", {price}" if price else "")
+
+    def on_theme_changed(self) -> None:
+        """Draw what depends on the look again."""
+        self.filters.on_theme_changed()
+        self.grid.viewport().update()
+
+    def _price_of(self, picture: Picture) -> str:
+        return price_again(picture, self._pictures)
+
+    @Slot()
+    def _show_loras(self) -> None:
+        self.filters.show_loras(self._loras.loras())
+
+    @Slot()
+    def _show_generators(self) -> None:
+        offers = self._pictures.offers(())
+        services = dict.fromkeys((offer.generator_title, offer.generator) for offer in offers)
+        self.filters.show_generators(services)
+        self.grid.viewport().update()
+
+    @Slot(object)
+    def _on_filter(self, query: GalleryQuery) -> None:
+        if query != self._query:
+            self._query = query
+            self._pictures.find(query)
+
+    @Slot()
+    def _on_failed(self) -> None:
+        if self._cells.currentWidget() is self._loading:
+            self._cells.setCurrentWidget(self.unread)
+
+    @Slot(object)
+    def _on_rows(self, rows: GalleryRows) -> None:
+        if rows.query == self._query:
+            self.model.show(rows.ids)
+            self._show_rows(known=True)
+
+    @Slot(object)
+    def _on_page(self, pictures: tuple[Picture, ...]) -> None:
+        self.model.take(map(self._as_it_stands, pictures))
+        self._on_selected()
+
+    def _as_it_stands(self, picture: Picture) -> Picture:
+        """Show a picture that waits for an order of an earlier start of the app as not made."""
+        abandoned = not self.orders.seen(picture.order_id) and not self._pictures.making()
+        if picture.state in ON_ITS_WAY and abandoned:
+            return replace(picture, state=PictureState.FAILED, error=_NOT_SENT)
+        return picture
+
+    @Slot(object)
+    def _on_ordered(self, pictures: tuple[Picture, ...]) -> None:
+        self.orders.follow(pictures)
+        self._tidy.start()
+        self.model.take(pictures)
+        if self._query == GalleryQuery():
+            self.model.add(pictures)
+            self.grid.scrollToTop()
+        else:
+            self._pictures.find(self._query)
+        self._show_rows(known=True)
+
+    @Slot(object)
+    def _on_changed(self, picture: Picture) -> None:
+        self.orders.note_change(picture)
+        self.model.take((picture,))
+        if picture.id in {chosen.id for chosen in self.commands.chosen}:
+            self._on_selected()
+
+    @Slot()
+    def _read_what_was_left(self) -> None:
+        """Read pictures anew whose order ended in the middle: it says nothing about them."""
+        if self._pictures.making():
+            return
+        self._tidy.stop()
+        left = self.orders.under_way()
+        if left:
+            self.orders.forget()
+            self._pictures.read(left)
+
+    @Slot(object)
+    def _on_removed(self, ids: tuple[str, ...]) -> None:
+        here = self.row()
+        self.model.remove(ids)
+        self._show_rows(known=True)
+        after = min(here, self.model.rowCount() - 1)
+        if after >= 0:
+            self.go_to(after)
+
+    def _show_rows(self, *, known: bool = False) -> None:
+        """Show which of the four states the grid is in."""
+        count, everything = self.model.rowCount(), self._query == GalleryQuery()
+        self.orders.show_count(count, filtered=not everything)
+        nothing = self.empty if everything else self.no_match
+        self._cells.setCurrentWidget(self.grid if count else nothing if known else self._loading)
+        self._on_selected()
+
+    @Slot()
+    def _on_selected(self) -> None:
+        selection = self.grid.selectionModel().selection()
+        rows: list[int] = []
+        selected = 0
+        for span in map(selection.at, range(selection.count())):
+            selected += span.height()
+            rows += range(span.top(), span.top() + span.height())[: _MOST_CHOSEN - len(rows)]
+        chosen = tuple(p for p in map(self.model.picture, sorted(rows)) if p is not None)
+        if len(chosen) < len(rows):
+            self.model.want(min(rows), max(rows))
+        self.commands.show(chosen)
+        one = chosen[0] if len(chosen) == 1 else None
+        self.inspector.show_pictures(chosen, selected, self.again_words(one))
+
+    @Slot(str)
+    def _on_thumb(self, _path: str) -> None:
+        self.grid.viewport().update()
+
+    @Slot(QModelIndex)
+    def _on_opened(self, index: QModelIndex) -> None:
+        self.opened.emit(index.row())
+
+    @Slot()
+    def _on_drag(self) -> None:
+        cover = self.thumb(self.commands.chosen[0]) if self.commands.chosen else None
+        smooth = Qt.TransformationMode.SmoothTransformation
+        self.commands.drag(cover.scaledToWidth(_DRAG_COVER, smooth) if cover else None)
+
+    @Slot(QPoint)
+    def _on_menu(self, point: QPoint) -> None:
+        if self.commands.chosen:
+            self.commands.menu(self.grid).popup(self.grid.viewport().mapToGlobal(point))
