@@ -152,6 +152,15 @@ def test_stages_show_where_a_run_was_cancelled() -> None:
     assert stages[1].mark is StageMark.STOPPED
 
 
+def test_stages_show_the_second_attempt_cancelled_where_it_stood() -> None:
+    first = (RunState.PACKAGING, RunState.UPLOADING, RunState.LAUNCHING, RunState.FAILED)
+    events = history(*first, RunState.PACKAGING, RunState.CANCELLED)
+
+    stages = stages_of(make_run(RunState.CANCELLED), events, published=False)
+
+    assert [stage.mark for stage in stages][:2] == [StageMark.STOPPED, StageMark.TODO]
+
+
 def test_stages_say_not_published_until_the_lora_is() -> None:
     run = make_run(RunState.READY, huggingface_status="failed")
 
