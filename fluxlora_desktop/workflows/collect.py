@@ -111,13 +111,14 @@ def import_lora_repo(repo: str, tools: Tools, ctx: JobContext) -> Lora:
 def _keep_import(path: Path, facts: WeightsFacts, name: str, source: str, tools: Tools) -> Lora:
     stores = tools.stores
     known = stores.loras.with_sha256(facts.sha256)
+    lora_id = known.id if known is not None else facts.sha256[:16]
+    kept = stores.files.lora(lora_id)
+    if known is None or not kept.is_file():  # the file of a deleted Lora lies in the trash
+        stores.files.copy(path, kept)
+        if inspect_weights(kept).sha256 != facts.sha256:
+            raise WeightsError(path, "it changed while it was copied")
     if known is not None:
         return stores.loras.trash(known.id, trashed=False) if known.trashed_at else known
-    lora_id = facts.sha256[:16]
-    stores.files.copy(path, stores.files.lora(lora_id))
-    kept = stores.files.lora(lora_id)
-    if inspect_weights(kept).sha256 != facts.sha256:
-        raise WeightsError(path, "it changed while it was copied")
     return stores.loras.add(
         Lora(
             id=lora_id,
