@@ -104,11 +104,13 @@ class Session(QObject):
         self.opened: Opened | None = None
         self.desks: Any = None
         self.practice_addresses: dict[str, str] = {}
+        self._failed_desk: Any = None
         theme.apply(Scheme(self.settings.theme.value))
         self.window = MainWindow(theme=theme, practice=options.practice)
         self.window.closing.connect(self._on_closing)
         self.window.leave_practice_requested.connect(partial(self.mode_requested.emit, False))
         self.window.reveal_requested.connect(self.reveal)
+        self.window.retry_requested.connect(self._retry)
         if not self.settings.geometry.isEmpty():
             self.window.restoreGeometry(self.settings.geometry)
 
@@ -193,7 +195,7 @@ class Session(QObject):
         )
         makers = make_pages(self.desks, self._surroundings(opened))
         for desk in self.desks.all():
-            desk.failed.connect(self.window.notices.show_error)
+            desk.failed.connect(partial(self._on_desk_failed, desk))
             desk.undoable.connect(self.window.undo_bar.offer)
             desk.said.connect(self.window.notices.say)
         first = self.settings.last_page or "create"
@@ -208,6 +210,14 @@ class Session(QObject):
         if self.options.files:
             self.desks.draft.add_files(self.options.files)
         self.ready.emit()
+
+    def _on_desk_failed(self, desk: Any, error: object) -> None:
+        self._failed_desk = desk
+        self.window.notices.show_error(error)
+
+    def _retry(self) -> None:
+        if self._failed_desk is not None:
+            self._failed_desk.retry()
 
     def _surroundings(self, opened: Opened) -> Any:
         from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES

@@ -50,8 +50,8 @@ class WelcomePage(Page):
         )
         connect.body.addWidget(
             label(
-                "Tokens are kept in this computer's password store and sent only to their own "
-                "service. Connect what you have; the rest can wait.",
+                f"{_where_tokens_live(accounts)} They are sent only to their own service. "
+                "Connect what you have; the rest can wait.",
                 "muted",
                 wrap=True,
             )
@@ -80,3 +80,9 @@ class WelcomePage(Page):
 
     def _begin(self) -> None:
         self.go.emit("create", None)
+
+
+def _where_tokens_live(accounts: AccountDesk) -> str:
+    if accounts.lasting:
+        return "Tokens are kept in this computer's password store."
+    return "This computer has no password store: tokens are kept until the app closes."

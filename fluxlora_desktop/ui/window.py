@@ -33,13 +33,15 @@ class WindowState:
 class MainWindow(QMainWindow):
     """The frame comes first and empty; `fill` brings the pages when the library is open.
 
-    `closing()` before the window goes, `reveal_requested(Path)`, `leave_practice_requested()`.
+    `closing()` before the window goes, `reveal_requested(Path)`, `leave_practice_requested()`,
+    `retry_requested()` for what failed last.
     `redact` takes tokens out of notices.
     """
 
     closing = Signal()
     reveal_requested = Signal(object)
     leave_practice_requested = Signal()
+    retry_requested = Signal()
 
     def __init__(
         self,
@@ -160,8 +162,8 @@ class MainWindow(QMainWindow):
             self.go_to("runs")
         elif notice.action is Action.DATA_FOLDER:
             self.reveal_requested.emit(Path(notice.target))
-        elif notice.action is Action.RETRY and self._place in self._pages:
-            self._pages[self._place].shown()
+        elif notice.action is Action.RETRY:
+            self.retry_requested.emit()
 
     def _undo(self) -> None:
         page = self._pages.get(self._place)

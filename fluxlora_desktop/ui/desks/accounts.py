@@ -198,7 +198,7 @@ class AccountDesk(Desk):
             status = AccountStatus.UNREACHABLE
         note = str(error) if isinstance(error, AppError) else ""
         self._set(AccountState(service, status, note=note, lasting=self.lasting))
-        self.failed.emit(error)
+        self._on_failed_work(partial(self.check, service), error)
 
     def forget(self, service: str) -> None:
         """Drop a token from the password store."""

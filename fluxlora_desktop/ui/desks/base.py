@@ -28,6 +28,7 @@ class Desk(QObject):
         super().__init__(parent)
         self.tools = tools
         self._jobs = jobs
+        self._again: Callable[[], object] | None = None
 
     def _run(
         self,
@@ -43,10 +44,24 @@ class Desk(QObject):
         job = self._jobs.start(name, work, lane=lane)
         if done is not None:
             job.succeeded.connect(done)
-        job.failed.connect(failed if failed is not None else self.failed)
+        again = partial(
+            self._run, name, work, lane=lane, done=done, failed=failed, progress=progress
+        )
+        job.failed.connect(failed if failed is not None else partial(self._on_failed_work, again))
         if progress is not None:
             job.progressed.connect(progress)
         return job
+
+    def _on_failed_work(self, again: Callable[[], object], error: object) -> None:
+        """Tell of trouble, and remember what a person may want to try again."""
+        self._again = again
+        self.failed.emit(error)
+
+    def retry(self) -> None:
+        """Do again what failed last, once; what costs money is never among it."""
+        again, self._again = self._again, None
+        if again is not None:
+            again()
 
     def _save(self, name: str, write: Callable[[], Any]) -> Job:
         """Write to the library in order, in its one lane."""

@@ -192,6 +192,7 @@ class LoraDesk(Desk):
             work,
             lane="network",
             done=partial(self._on_worked, done),
+            failed=partial(self._on_failed_work, partial(self._work, lora_id, says, work, done)),
             progress=partial(self._on_progress, lora_id, says),
         )
         self._working[lora_id] = job
