@@ -10,8 +10,10 @@ from types import TracebackType
 from PIL import Image
 from PySide6.QtCore import QObject
 
-from fluxlora_desktop.domain.ports import PhotoWorkshop, Services
+from fluxlora_desktop.domain.errors import ServiceUnreachable, TokenRejected
+from fluxlora_desktop.domain.ports import Account, PhotoWorkshop, Services
 from fluxlora_desktop.domain.runs import Run, RunPlan
+from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import Library, open_library
@@ -26,6 +28,24 @@ from tests.workflows.fakes import FakePhotos as CopyingPhotos
 HASTE = Patience(
     poll=0.01, shortest_retry=0.01, longest_retry=0.01, settle=0.02, settle_reads=1, launch_tries=2
 )
+
+GOOD, OTHER, BAD = Secret("r8_good"), Secret("r8_other"), Secret("r8_bad")
+
+
+@dataclass
+class Doorman(FakeBackend):
+    """A training service that knows its tokens, as kept in the secrets at that moment."""
+
+    secrets: MemorySecrets | None = None
+    down: bool = False
+
+    def check(self) -> Account:
+        if self.down:
+            raise ServiceUnreachable(self.key, kind="dns")
+        assert self.secrets is not None
+        if self.secrets.get(self.key) not in {GOOD, OTHER}:
+            raise TokenRejected(self.key, "Unauthenticated")
+        return Account(self.key, "tester", "pays by card")
 
 
 class Heard:

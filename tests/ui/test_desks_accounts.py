@@ -1,0 +1,180 @@
+"""Accounts: checked before they are kept, forgotten, imported; what was spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from fluxlora_desktop.domain.errors import (
+    SecretStoreUnavailable,
+    TokenRejected,
+)
+from fluxlora_desktop.domain.loras import HubAccount
+from fluxlora_desktop.domain.money import Certainty, Charge
+from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.system.secret_store import MemorySecrets
+from fluxlora_desktop.ui.desks.accounts import AccountDesk, AccountStatus
+from tests.ui.desk_bench import BAD, GOOD, OTHER, DeskBench, Doorman, Heard
+from tests.workflows.conftest import write_lora
+from tests.workflows.fakes import FakeHub
+
+
+class ReadOnlyHub(FakeHub):
+    """A hub whose token may not write."""
+
+    def whoami(self) -> HubAccount:
+        return HubAccount("reader", "read", can_write=False, can_infer=False)
+
+
+class BrokenSecrets(MemorySecrets):
+    """A password store that refuses to keep anything."""
+
+    def put(self, service: str, secret: Secret) -> None:
+        raise SecretStoreUnavailable("SecretService")
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, tmp_path: Path) -> Iterator[DeskBench]:
+    secrets = MemorySecrets()
+    backend = Doorman(weights=write_lora, secrets=secrets)
+    with DeskBench(tmp_path, backend=backend, secrets=secrets) as made:
+        yield made
+
+
+class Desk:
+    """An accounts desk on a bench, and what it said."""
+
+    def __init__(
+        self, bench: DeskBench, qtbot: QtBot, secrets: MemorySecrets | None = None
+    ) -> None:
+        self.bench, self.qtbot = bench, qtbot
+        self.secrets = secrets or bench.secrets
+        self.desk = AccountDesk(bench.tools, bench.jobs, self.secrets, bench.owner)
+        self.changed, self.troubles = Heard(self.desk.changed), Heard(self.desk.failed)
+
+    def connect(self, secret: Secret, service: str = "replicate") -> AccountStatus:
+        self.desk.connect_account(service, secret)
+        return self.rest(service)
+
+    def rest(self, service: str = "replicate") -> AccountStatus:
+        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0)
+        return self.desk.state(service).status
+
+
+@pytest.fixture
+def desk(bench: DeskBench, qtbot: QtBot) -> Desk:
+    return Desk(bench, qtbot)
+
+
+def test_nothing_is_known_before_it_was_asked(desk: Desk) -> None:
+    assert desk.desk.state("replicate").status is AccountStatus.UNKNOWN
+    assert not desk.desk.any_connected()
+
+
+def test_accepted_token_is_kept_and_named(desk: Desk) -> None:
+    assert desk.connect(GOOD) is AccountStatus.CONNECTED
+    state = desk.desk.state("replicate")
+    assert (state.name, state.note) == ("tester", "pays by card")
+    assert desk.secrets.get("replicate") == GOOD
+    assert desk.desk.any_connected()
+    assert [s.status for s in desk.changed.all] == [
+        AccountStatus.CHECKING,
+        AccountStatus.CONNECTED,
+    ]
+
+
+def test_rejected_token_is_not_kept(desk: Desk) -> None:
+    assert desk.connect(BAD) is AccountStatus.REJECTED
+    assert desk.secrets.get("replicate") is None
+    assert isinstance(desk.troubles.last, TokenRejected)
+
+
+def test_rejected_token_leaves_the_one_that_worked(desk: Desk) -> None:
+    desk.connect(GOOD)
+    assert desk.connect(BAD) is AccountStatus.REJECTED
+    assert desk.secrets.get("replicate") == GOOD
+
+
+def test_token_is_kept_when_the_service_cannot_be_asked(desk: Desk) -> None:
+    desk.bench.backend.down = True
+    assert desk.connect(GOOD) is AccountStatus.UNREACHABLE
+    assert desk.secrets.get("replicate") == GOOD
+
+
+def test_password_store_that_refuses_is_told(bench: DeskBench, qtbot: QtBot) -> None:
+    desk = Desk(bench, qtbot, BrokenSecrets())
+    assert desk.connect(GOOD) is AccountStatus.NONE
+    assert isinstance(desk.troubles.last, SecretStoreUnavailable)
+
+
+def test_empty_token_asks_nobody(desk: Desk) -> None:
+    desk.connect(Secret("   "))
+    assert len(desk.changed) == 0
+
+
+def test_forgotten_token_is_gone(desk: Desk) -> None:
+    desk.connect(GOOD)
+    desk.desk.forget("replicate")
+    assert desk.rest() is AccountStatus.NONE
+    assert desk.secrets.get("replicate") is None
+
+
+def test_services_without_a_token_are_not_asked_at_start(desk: Desk) -> None:
+    desk.secrets.put("replicate", GOOD)
+    desk.desk.check_all()
+    assert desk.rest() is AccountStatus.CONNECTED
+    assert desk.desk.state("huggingface").status is AccountStatus.NONE
+    assert desk.desk.state("together").status is AccountStatus.NONE
+    assert len(desk.troubles) == 0
+
+
+def test_hub_token_that_cannot_write_is_named_as_such(qtbot: QtBot, tmp_path: Path) -> None:
+    with DeskBench(tmp_path, hub=ReadOnlyHub()) as bench:
+        desk = Desk(bench, qtbot)
+        assert desk.connect(Secret("hf_read"), "huggingface") is AccountStatus.CONNECTED
+        assert "write access" in desk.desk.state("huggingface").note
+
+
+def test_imported_tokens_are_checked_one_by_one(desk: Desk) -> None:
+    desk.desk.import_tokens({"replicate": BAD, "huggingface": OTHER, "unknown": OTHER})
+    assert desk.rest() is AccountStatus.REJECTED
+    assert desk.desk.state("huggingface").status is AccountStatus.CONNECTED
+    assert desk.secrets.get("unknown") is None
+
+
+def test_memory_is_said_not_to_last(desk: Desk) -> None:
+    desk.connect(GOOD)
+    assert not desk.desk.lasting
+    assert not desk.desk.state("replicate").lasting
+
+
+def test_no_state_or_trouble_shows_the_token(desk: Desk) -> None:
+    desk.connect(GOOD)
+    desk.connect(BAD)
+    told = repr([*desk.changed.all, *desk.troubles.all])
+    assert GOOD.reveal() not in told
+    assert BAD.reveal() not in told
+
+
+def test_spending_adds_up_month_total_and_what_is_unsure(desk: Desk) -> None:
+    ledger, now = desk.bench.tools.stores.ledger, desk.bench.clock.now()
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    sure, unsure = Certainty.CHARGED, Certainty.MAYBE
+    for name, at, amount, certainty in (
+        ("a", now, "1.20", sure),
+        ("b", now, "0.03", unsure),
+        ("c", long_ago, "2.00", sure),
+    ):
+        ledger.add(Charge(name, "replicate", "picture", Decimal(amount), at, certainty))
+    ready = Heard(desk.desk.spending_ready)
+    desk.desk.load_spending()
+    desk.qtbot.waitUntil(lambda: len(ready) == 1)
+    spending = ready.last
+    assert (spending.total, spending.month) == (Decimal("3.23"), Decimal("1.23"))
+    assert spending.maybe == Decimal("0.03")
+    assert [charge.id for charge in spending.charges][-1] == "c"
