@@ -56,6 +56,26 @@ def test_caption_is_saved_at_once_when_the_step_is_left(ground: Ground) -> None:
     assert captions_of(ground)[0] == "in snow"
 
 
+def test_caption_is_saved_at_once_when_another_page_comes_to_the_front(ground: Ground) -> None:
+    step = open_captions(ground)
+    ground.qtbot.keyClicks(step.editor, "in snow")
+    ground.page.hide()
+    assert captions_of(ground)[0] == "in snow"
+
+
+def test_everything_typed_is_saved_when_a_hidden_page_walks_on(ground: Ground) -> None:
+    step = open_captions(ground)
+    steps = open_advanced(ground)
+    ground.page.go_to(Step.CAPTIONS)
+    ground.page.hide()
+    ground.qtbot.keyClicks(step.editor, "in snow")
+    ground.page.go_to(Step.RECIPE)
+    steps.lineEdit().setText("1500")
+    ground.page.go_to(Step.REVIEW)
+    assert captions_of(ground)[0] == "in snow"
+    assert ground.now().plan.parameters == {"steps": 1500}
+
+
 def test_caption_stays_with_its_photo_when_walking_by_keyboard(ground: Ground) -> None:
     step = open_captions(ground)
     ground.qtbot.keyClicks(step.editor, "first")
@@ -233,6 +253,10 @@ def test_repo_follows_the_name_again_when_it_is_emptied(ground: Ground) -> None:
     ground.qtbot.keyClick(step.repo, Qt.Key.Key_Delete)
     step.keep()
     assert step.repo.text() == "rusty"
+    ground.qtbot.keyClicks(step.repo, "x")
+    ground.qtbot.keyClick(step.repo, Qt.Key.Key_Backspace)
+    step.keep()
+    assert ground.now().plan.repo == ""
 
 
 def test_destination_tells_where_the_lora_can_be_used(ground: Ground) -> None:

@@ -158,6 +158,18 @@ def test_photos_move_as_one_step_of_undo_when_they_are_dragged(ground: Ground) -
     assert ground.names() == [f"photo {n}.jpg" for n in (1, 2, 3, 4)]
 
 
+def test_photo_lands_between_two_others_when_it_is_dropped_there(ground: Ground) -> None:
+    ground.fill(4)
+    grid, model = ground.page.photos.grid, ground.page.photos.model
+    third = grid.visualRect(model.index(2))
+    mime = model.mimeData([model.index(0)])
+    assert drop(grid.viewport(), mime, QPointF(third.left() + 5, third.center().y()))
+    assert ground.names() == [f"photo {n}.jpg" for n in (2, 1, 3, 4)]
+    mime = model.mimeData([model.index(3)])
+    assert drop(grid.viewport(), mime, QPointF(third.left() + 5, third.center().y()))
+    assert ground.names() == [f"photo {n}.jpg" for n in (2, 1, 4, 3)]
+
+
 def twins(photos: Sequence[Photo]) -> tuple[Finding, ...]:
     if len(photos) < 3:
         return ()

@@ -17,9 +17,7 @@ _FILTER = "Photos (*.jpg *.jpeg *.png *.webp *.heic *.heif *.avif *.tif *.tiff *
 
 
 def offers_photos(mime: QMimeData) -> bool:
-    """Tell whether something to take in is offered; moving photos inside the grid is not."""
-    if mime.hasFormat(PHOTO_MIME):
-        return False
+    """Tell whether something to take in is offered; photos on their way in the grid are not."""
     return bool(local_files(mime)) or mime.hasImage()
 
 

@@ -172,9 +172,7 @@ class CreatePage(Page):
         self._bodies[step].focus_field(field)
 
     def _start(self) -> None:
-        """Start the training, once: the button rests until the run is there or refused."""
-        if self._starting:
-            return
+        """Start the training; the button rests until the run is there or refused."""
         self._bodies[self._step].keep()
         draft = self._desk.draft()
         if draft.problem:
