@@ -136,8 +136,7 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(page)
         self.sidebar.show_place(name)
         page.shown()
-        if self.focusWidget() is None or self.sidebar.isAncestorOf(self.focusWidget()):
-            page.setFocus(Qt.FocusReason.OtherFocusReason)
+        page.setFocus(Qt.FocusReason.OtherFocusReason)  # Tab then enters the page at its first part
         if what is not None and not isinstance(what, bool):
             page.arrive(what)
 
