@@ -98,7 +98,7 @@ def _paint_words(painter: QPainter, box: QRect, row: RunRow) -> None:
     name = painter.fontMetrics().elidedText(
         row.name, Qt.TextElideMode.ElideRight, box.width() - room
     )
-    lines = QRect(box.left(), box.top() + (0 if row.open else 6), box.width(), 18)
+    lines = QRect(box.left(), box.top() + (6 if row.share is None else 0), box.width(), 18)
     painter.drawText(lines, left, name)
     painter.setFont(font(CAPTION))
     painter.setPen(color("muted"))

@@ -13,6 +13,7 @@ _MOVING = {
     RunState.UPLOADING: "Uploading the photos",
     RunState.COLLECTING: "Downloading the weights",
     RunState.PUBLISHING: "Uploading the weights",
+    RunState.READY: "Uploading the weights",  # published later, by hand
 }
 _CHARGED = "It may have been charged."
 

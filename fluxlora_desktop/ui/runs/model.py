@@ -35,7 +35,6 @@ class RunRow:
     words: str
     eta: str
     share: float | None
-    open: bool
     tone: RunTone
     cover: Path | None
 
@@ -48,7 +47,6 @@ def row_of(run: Run, cover: Path | None) -> RunRow:
         words=run_words(run),
         eta=eta_words(run),
         share=run_share(run) if run.open else None,
-        open=run.open,
         tone=_tone(run),
         cover=cover,
     )
