@@ -64,6 +64,10 @@ class Service:
         """Let the next requests meet a fault; the fields are those of `FaultScript.next`."""
         self.faults.next(**fault)
 
+    def reset(self) -> None:
+        """Forget the faults that no request has met."""
+        self.faults.reset()
+
 
 @dataclass(frozen=True, slots=True)
 class ReplicateService(Service):
@@ -74,6 +78,11 @@ class ReplicateService(Service):
     def next_training(self, script: TrainingScript) -> None:
         """Let the next training that is created go as the script says."""
         self.state.scripts.add(script)
+
+    def reset(self) -> None:
+        """Forget the faults and the scripts that nothing has met."""
+        Service.reset(self)
+        self.state.scripts.reset()
 
     @property
     def unfinished(self) -> int:

@@ -37,3 +37,8 @@ class TrainingScripts:
         """Return and forget the next script; the one of a success when none waits."""
         with self._lock:
             return self._waiting.pop(0) if self._waiting else TrainingScript()
+
+    def reset(self) -> None:
+        """Forget the scripts that no training has taken."""
+        with self._lock:
+            self._waiting.clear()
