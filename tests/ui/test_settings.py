@@ -1,0 +1,234 @@
+"""Settings: look, addresses, accounts, spending, folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractButton, QLabel
+from pytestqt.qtbot import QtBot
+
+from fluxlora_desktop.domain.money import Certainty, Charge
+from fluxlora_desktop.ui.desks.accounts import AccountDesk
+from fluxlora_desktop.ui.settings.page import SettingsPage
+from fluxlora_desktop.ui.settings.preferences import Computer
+from fluxlora_desktop.ui.theme import Scheme
+from tests.ui.desk_bench import DeskBench, Heard
+
+
+@dataclass
+class Kept:
+    """Preferences in memory."""
+
+    look: Scheme = Scheme.SYSTEM
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    def scheme(self) -> Scheme:
+        return self.look
+
+    def set_scheme(self, scheme: Scheme) -> None:
+        self.look = scheme
+
+    def address(self, service: str) -> str:
+        return self.addresses.get(service, "")
+
+    def set_address(self, service: str, address: str) -> None:
+        self.addresses[service] = address
+
+    def default_address(self, service: str) -> str:
+        return f"https://{service}.example"
+
+
+@pytest.fixture
+def bench(qtbot: QtBot, tmp_path: Path) -> Iterator[DeskBench]:
+    with DeskBench(tmp_path) as made:
+        yield made
+
+
+class Room:
+    """The settings page over a real desk."""
+
+    def __init__(
+        self, bench: DeskBench, qtbot: QtBot, *, practice: bool = False, lasting: bool = True
+    ) -> None:
+        self.bench, self.qtbot, self.kept = bench, qtbot, Kept()
+        self.desk = AccountDesk(bench.tools, bench.jobs, bench.secrets, bench.owner)
+        self.computer = Computer(
+            data_dir=bench.folder / "library",
+            logs_dir=bench.folder / "logs",
+            version="0.1",
+            practice=practice,
+            lasting_tokens=lasting,
+            token_place="this computer's password store",
+        )
+        self.page = SettingsPage(accounts=self.desk, preferences=self.kept, computer=self.computer)
+        qtbot.addWidget(self.page)
+        self.page.resize(900, 700)
+        self.page.show()
+
+    def button(self, words: str) -> QAbstractButton:
+        found = [
+            made
+            for made in self.page.findChildren(QAbstractButton)
+            if words in {made.text(), made.accessibleName()}
+        ]
+        assert len(found) == 1, words
+        return found[0]
+
+    def click(self, words: str) -> None:
+        self.qtbot.mouseClick(self.button(words), Qt.MouseButton.LeftButton)
+
+    def says(self) -> str:
+        return "\n".join(made.text() for made in self.page.findChildren(QLabel))
+
+    def visible(self) -> list[str]:
+        labels = self.page.findChildren(QLabel)
+        return [made.text() for made in labels if made.isVisibleTo(self.page)]
+
+    def spend(self, name: str, amount: str, certainty: Certainty = Certainty.CHARGED) -> None:
+        at = self.bench.clock.now() + timedelta(milliseconds=1)
+        charge = Charge(name, "replicate", "picture", Decimal(amount), at, certainty, note=name)
+        self.bench.tools.stores.ledger.add(charge)
+
+    def shown(self) -> None:
+        with self.qtbot.waitSignal(self.desk.spending_ready):
+            self.page.shown()
+
+
+@pytest.fixture
+def room(bench: DeskBench, qtbot: QtBot) -> Room:
+    return Room(bench, qtbot)
+
+
+@pytest.mark.parametrize(
+    ("words", "scheme"),
+    [("Light", Scheme.LIGHT), ("Dark", Scheme.DARK), ("As the system", Scheme.SYSTEM)],
+)
+def test_chosen_look_is_kept(room: Room, words: str, scheme: Scheme) -> None:
+    room.kept.look = Scheme.LIGHT if scheme is not Scheme.LIGHT else Scheme.DARK
+    room.click(words)
+    assert room.kept.look is scheme
+    assert room.button(words).isChecked()
+
+
+def test_look_in_force_is_marked(room: Room) -> None:
+    assert room.button("As the system").isChecked()
+
+
+def type_address(room: Room, text: str) -> None:
+    address = room.page.addresses.fields["together"]
+    address.clear()
+    address.setFocus()
+    room.qtbot.keyClicks(address, text)
+    room.qtbot.keyClick(address, Qt.Key.Key_Return)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://proxy.example/v1", "http://127.0.0.1:8080", "http://localhost:1234", ""]
+)
+def test_web_address_is_kept(room: Room, text: str) -> None:
+    room.kept.addresses["together"] = "https://before.example"
+    type_address(room, text)
+    assert room.kept.address("together") == text
+    assert room.page.addresses.remark.text() == "Kept. The new address counts from the next start."
+
+
+@pytest.mark.parametrize(
+    "text", ["proxy", "http://example.com", "ftp://example.com", "https://", "javascript:x"]
+)
+def test_what_is_no_safe_address_is_not_kept_and_named(room: Room, text: str) -> None:
+    type_address(room, text)
+    assert room.kept.addresses == {}
+    assert text in room.page.addresses.remark.text()
+    assert "not kept" in room.page.addresses.remark.text()
+
+
+def test_empty_field_shows_the_services_own_address(room: Room) -> None:
+    field = room.page.addresses.fields["replicate"]
+    assert field.placeholderText() == "https://replicate.example"
+    assert field.accessibleName() == "Address of Replicate"
+
+
+def test_spending_is_told_by_month_and_in_all(room: Room) -> None:
+    room.spend("a fox", "1.20")
+    room.spend("a mug", "0.03")
+    room.shown()
+    assert room.page.spent.text() == "$1.23 this month, $1.23 in all."
+    assert "Picture · a fox" in room.says()
+    assert "$0.03" in room.says()
+
+
+def test_what_is_unsure_is_told_as_unsure(room: Room) -> None:
+    room.spend("a fox", "0.25", Certainty.MAYBE)
+    room.shown()
+    assert "$0.25 of it may have been charged" in room.page.spent.text()
+
+
+def test_nothing_spent_is_told_as_nothing(room: Room) -> None:
+    room.shown()
+    assert room.page.spent.text() == "$0.00 this month, $0.00 in all."
+
+
+def test_long_list_of_charges_is_counted(room: Room) -> None:
+    for number in range(9):
+        room.spend(f"picture {number}", "0.03")
+    room.shown()
+    assert "and 1 earlier charge" in room.says()
+
+
+def test_spending_is_not_listed_twice_when_shown_again(room: Room) -> None:
+    room.spend("a fox", "1.20")
+    room.shown()
+    room.shown()
+    room.qtbot.waitUntil(lambda: "Picture · a fox" in room.visible())
+    assert room.visible().count("Picture · a fox") == 1
+
+
+def test_practice_money_is_told_as_such(bench: DeskBench, qtbot: QtBot) -> None:
+    room = Room(bench, qtbot, practice=True)
+    room.shown()
+    assert "nothing was really charged" in room.page.spent.text()
+    assert not room.button("Practise with sample photos").isVisible()
+
+
+def test_where_tokens_are_kept_is_said(room: Room) -> None:
+    assert "Tokens are kept in this computer's password store" in room.says()
+
+
+def test_missing_password_store_is_said(bench: DeskBench, qtbot: QtBot) -> None:
+    says = Room(bench, qtbot, lasting=False).says()
+    assert "no password store" in says
+    assert "Nothing is written to disk." in says
+
+
+def test_named_account_comes_into_view_ready_to_type(room: Room, qtbot: QtBot) -> None:
+    room.page.activateWindow()
+    room.page.arrive("together")
+    card = room.page.cards[2]
+    qtbot.waitUntil(card.field.hasFocus)
+    top = card.field.mapTo(room.page.area.viewport(), card.field.rect().topLeft())
+    assert room.page.area.viewport().rect().contains(top)
+
+
+def test_unknown_account_changes_nothing(room: Room) -> None:
+    room.page.arrive("nobody")
+    assert room.page.area.verticalScrollBar().value() == 0
+
+
+def test_folders_can_be_opened(room: Room) -> None:
+    asked = Heard(room.page.reveal_requested)
+    room.click("Open the folder of the library")
+    room.click("Open the folder of the logs")
+    assert asked.all == [room.computer.data_dir, room.computer.logs_dir]
+
+
+def test_import_and_practice_are_asked_of_the_window(room: Room, qtbot: QtBot) -> None:
+    with qtbot.waitSignal(room.page.import_requested):
+        room.click("Import from environment or .env…")
+    with qtbot.waitSignal(room.page.practice_requested):
+        room.click("Practise with sample photos")
