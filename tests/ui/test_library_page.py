@@ -89,17 +89,26 @@ def buttons(page: QWidget) -> dict[str, QPushButton]:
     return {made.text(): made for made in page.findChildren(QPushButton) if made.isVisible()}
 
 
-def drop(page: LibraryPage, *files: Path) -> bool:
-    """Drag files onto the page and let go; tell whether the page wanted them."""
+def dragged(files: tuple[Path, ...]) -> QMimeData:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(file)) for file in files])
-    place = page.grid.mapTo(page, page.grid.rect().center())
-    copy = Qt.DropAction.CopyAction
-    enter = QDragEnterEvent(place, copy, data, *_HANDS)
+    return data
+
+
+def drag(page: LibraryPage, *files: Path) -> bool:
+    """Drag files over the page; tell whether it wants them."""
+    data, place = dragged(files), page.rect().center()
+    enter = QDragEnterEvent(place, Qt.DropAction.CopyAction, data, *_HANDS)
     QApplication.sendEvent(page, enter)
-    if not enter.isAccepted():
+    return enter.isAccepted()
+
+
+def drop(page: LibraryPage, *files: Path) -> bool:
+    """Drag files onto the page and let go; tell whether the page wanted them."""
+    if not drag(page, *files):
         return False
-    QApplication.sendEvent(page, QDropEvent(QPointF(place), copy, data, *_HANDS))
+    data, place = dragged(files), QPointF(page.rect().center())
+    QApplication.sendEvent(page, QDropEvent(place, Qt.DropAction.CopyAction, data, *_HANDS))
     return True
 
 
@@ -344,6 +353,20 @@ def test_dropped_weights_are_imported_and_selected(
     qtbot.waitUntil(lambda: page.inspector.words.name.text() == "impression")
     assert page.inspector.words.trigger.text() == "GLZFOX"
     qtbot.waitUntil(lambda: not page.works.isVisible())
+
+
+def test_empty_page_takes_a_drop_and_shows_that_it_would(
+    bench: Bench, qtbot: QtBot, tmp_path: Path
+) -> None:
+    page = bench.show()
+    file = write_lora(tmp_path / "first.safetensors")
+
+    assert drag(page, file)
+    assert page._empty.property("dropping") == "true"
+    assert drop(page, file)
+    assert page._empty.property("dropping") == "false"
+
+    qtbot.waitUntil(lambda: page.states.currentWidget() is page._filled)
 
 
 def test_other_files_are_not_taken(bench: Bench, tmp_path: Path) -> None:

@@ -94,9 +94,11 @@ class LibraryPage(Page):
         self._main.body.addWidget(self.grid)
         filled = QWidget()
         filled.setLayout(row(self._main, self.inspector, spacing=12))
-        self._loading, self._empty, self._failed, self._filled = loading, empty, failed, filled
+        self._empty = Card()
+        self._empty.body.addWidget(empty)
+        self._loading, self._failed, self._filled = loading, failed, filled
         self.states = QStackedWidget()
-        for state in (loading, empty, failed, filled):
+        for state in (loading, self._empty, failed, filled):
             self.states.addWidget(state)
         self.body.addWidget(self.fetch_form)
         self.body.addWidget(self.works)
@@ -142,22 +144,26 @@ class LibraryPage(Page):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take weights files, nothing else."""
         if _weights_in(event):
-            set_mark(self._main, "dropping", "true")
+            self._show_dropping(True)
             event.acceptProposedAction()
         else:
             event.ignore()
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Look as before."""
-        set_mark(self._main, "dropping", "false")
+        self._show_dropping(False)
         super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Import the files that were dropped."""
-        set_mark(self._main, "dropping", "false")
+        self._show_dropping(False)
         for path in _weights_in(event):
             self._import(path)
         event.acceptProposedAction()
+
+    def _show_dropping(self, dropping: bool) -> None:
+        for card in (self._main, self._empty):
+            set_mark(card, "dropping", "true" if dropping else "false")
 
     @Slot()
     def _on_listed(self) -> None:
