@@ -12,6 +12,7 @@ from PySide6.QtGui import QAction, QCloseEvent, QDesktopServices, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
 from fluxlora_desktop.ui.bars import NoticeBar, UndoBar
+from fluxlora_desktop.ui.help import HelpDialog
 from fluxlora_desktop.ui.notices import BILLING_PAGES, Action, Notice
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.sidebar import PLACES, Sidebar
@@ -104,6 +105,10 @@ class MainWindow(QMainWindow):
         self.close_action.setShortcut(QKeySequence(QKeySequence.StandardKey.Close))
         self.close_action.triggered.connect(self.close)
         app.addAction(self.close_action)
+        self.help_action = QAction("Help", self)
+        self.help_action.setShortcut(QKeySequence(Qt.Key.Key_F1))
+        self.help_action.triggered.connect(self.show_help)
+        bar.addMenu("&Help").addAction(self.help_action)
 
     def fill(self, makers: Mapping[str, Callable[[], Page]], first: str) -> None:
         """Take the pages, each made when it is first shown, and show the first."""
@@ -146,6 +151,12 @@ class MainWindow(QMainWindow):
         if page is not None:
             self.stack.removeWidget(page)
             page.deleteLater()
+
+    def show_help(self) -> None:
+        """Show the help over the window."""
+        dialog = HelpDialog(self)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
 
     def open_web_page(self, url: str) -> None:
         """Open a web page in the person's browser."""

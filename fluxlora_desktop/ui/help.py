@@ -1,0 +1,83 @@
+"""Help: the way from photos to pictures, the keys, and where things are."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QGridLayout, QScrollArea, QWidget
+
+from fluxlora_desktop.ui.widgets import button, column, label, row
+
+WAY = (
+    ("Create", "Drop 5 to 20 photos, give captions and a trigger word, choose what they show."),
+    ("Review", "See what is uploaded, to whom, the price and the time. Only Start costs money."),
+    ("Runs", "The training goes on when the app is closed, and is found again at the next start."),
+    ("Library", "The weights come home, are checked, and are published to a repo of your own."),
+    ("Gallery", "Name the trigger word in the prompt; each picture carries what made it."),
+)
+KEYS = (
+    ("Ctrl+1 … Ctrl+5", "Create, Runs, Library, Gallery, Settings"),
+    ("F1", "This help"),
+    ("Ctrl+Z, Ctrl+Shift+Z", "Undo, redo"),
+    ("Ctrl+V", "Paste photos on Create"),
+    ("Ctrl+arrows", "Move the chosen photo"),
+    ("Delete", "Remove photos; move pictures or LoRAs to the trash"),
+    ("Ctrl+Up, Ctrl+Down", "The photo before or after, while writing captions"),
+    ("Ctrl+L", "Write the prompt"),
+    ("Ctrl+Enter", "Make the pictures"),
+    ("Space, Enter", "Look at a picture large; Esc goes back"),
+    ("Ctrl+C, Ctrl+S, R", "Copy, save, reuse the settings of a picture"),
+    ("Ctrl+F", "Search the log of a run"),
+)
+FACTS = (
+    "Tokens live in this computer's password store and go only to their own service.",
+    "Photos are uploaded without metadata, and only to the service that trains.",
+    "Settings says where the library lies and what was spent.",
+    "Practice mode goes the whole way with services on this computer, for nothing.",
+)
+
+
+class HelpDialog(QDialog):
+    """One page of help; closes by Esc."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Help")
+        self.setAccessibleName("Help")
+        self.resize(620, 620)
+        inside = QWidget()
+        inside.setLayout(
+            column(
+                label("From photos to pictures", "section"),
+                _table(WAY),
+                12,
+                label("Keyboard", "section"),
+                _table(KEYS),
+                12,
+                label("Good to know", "section"),
+                *(label(fact, wrap=True) for fact in FACTS),
+                None,
+                spacing=8,
+                margin=4,
+            )
+        )
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inside)
+        area.setAccessibleName("Help text")
+        self.close_button = button("Close", self.accept, role="primary")
+        self.setLayout(column(area, row(None, self.close_button), spacing=12, margin=20))
+
+
+def _table(lines: tuple[tuple[str, str], ...]) -> QWidget:
+    holder = QWidget()
+    grid = QGridLayout(holder)
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(16)
+    grid.setVerticalSpacing(6)
+    grid.setColumnStretch(1, 1)
+    for place, (left, right) in enumerate(lines):
+        grid.addWidget(label(left, "strong"), place, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(label(right, "muted", wrap=True), place, 1)
+    return holder
