@@ -75,8 +75,8 @@ class Room:
         self.painter = Painter()
         self.jobs = JobRunner()
         self.trash = FolderTrash(folder / "trash")
-        self.target = folder / "library" / "saved.png"
-        self.folder = folder / "library"
+        self.target = folder / "saved.png"
+        self.folder = folder
         self.names: list[str] = []
         self.undoables: list[Undoable] = []
         self.troubles: list[object] = []

@@ -9,7 +9,7 @@ import pytest
 from gallery_room import Room
 from PIL import Image
 from PySide6.QtCore import QMimeData, Qt
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QClipboard, QGuiApplication, QImage
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -33,6 +33,15 @@ def room(qtbot: QtBot, tmp_path: Path) -> Iterator[Room]:
     qtbot.waitUntil(lambda: made.loras.loaded and made.jobs.live() == 0)
     yield made
     made.close()
+
+
+@pytest.fixture
+def clipboard(qapp: object) -> Iterator[QClipboard]:
+    board = QGuiApplication.clipboard()
+    board.setText("before")
+    yield board
+    # The offscreen clipboard outlives Python, and so must nothing that Python made: it crashes.
+    board.clear()
 
 
 @pytest.fixture
@@ -215,12 +224,12 @@ def test_pictures_go_to_the_trash_and_come_back_when_delete_is_undone(
     assert (room.pictures.file(gone) or Path()).exists()
 
 
-def test_copy_puts_picture_and_settings_on_the_clipboard(qtbot: QtBot, room: Room) -> None:
+def test_copy_puts_picture_and_settings_on_the_clipboard(
+    qtbot: QtBot, room: Room, clipboard: QClipboard
+) -> None:
     made = order(qtbot, room, 1)[0]
     select(room, 0)
 
-    clipboard = QGuiApplication.clipboard()
-    clipboard.setText("before")
     qtbot.keyClick(room.page.browser.grid, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: clipboard.mimeData().hasImage())
 
@@ -323,6 +332,18 @@ def test_picture_of_an_earlier_start_is_said_to_be_not_sent(qtbot: QtBot, room: 
     qtbot.waitUntil(lambda: rows(room)[0].state is PictureState.FAILED)
 
     assert "Nothing was charged" in rows(room)[0].error
+
+
+def test_pictures_of_an_order_that_broke_off_are_not_waited_for(qtbot: QtBot, room: Room) -> None:
+    room.painter.trouble.append(RuntimeError("a bug"))
+    order(qtbot, room, 2)
+
+    qtbot.waitUntil(lambda: not room.page.browser.orders.stop.isVisible())
+    qtbot.waitUntil(lambda: room.jobs.live() == 0)
+
+    states = [picture.state for picture in rows(room)]
+    assert states == [PictureState.FAILED, PictureState.MAYBE_CHARGED]
+    assert len(room.troubles) == 1
 
 
 def test_filter_narrows_and_clears(qtbot: QtBot, room: Room) -> None:

@@ -59,6 +59,7 @@ def test_model_keeps_qts_rules_when_rows_come_and_go(
 
     model.take([make_picture("p000002")])
     model.add([make_picture("new1"), make_picture("new2")])
+    assert [model.row_of(name) for name in ("new2", "new1", "p000004")] == [0, 1, 2]
     model.remove(["p000004", "p000003", "p000000"])
 
     assert shown(model) == ["new2", "new1", "p000002", "p000001"]

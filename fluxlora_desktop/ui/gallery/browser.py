@@ -28,6 +28,7 @@ from fluxlora_desktop.ui.widgets import Card, EmptyState, button, column
 _MOST_CHOSEN = 5000
 """Pictures that one command is about at most; more rows can be selected than are read."""
 _NOT_SENT = "It was not sent: the app was closed or the order was stopped. Nothing was charged."
+_LOST_TRACK = "The app lost track of it while it was made."
 _TIDY_MS = 700
 _DRAG_COVER = 96
 
@@ -203,11 +204,14 @@ class PictureBrowser(QWidget):
         self._on_selected()
 
     def _as_it_stands(self, picture: Picture) -> Picture:
-        """Show a picture that waits for an order of an earlier start of the app as not made."""
-        abandoned = not self.orders.seen(picture.order_id) and not self._pictures.making()
-        if picture.state in ON_ITS_WAY and abandoned:
+        """Show a picture whose order has ended without it as what that means for the person."""
+        if picture.state not in ON_ITS_WAY or self.orders.seen(picture.order_id):
+            return picture
+        if self._pictures.making():
+            return picture
+        if picture.state is PictureState.WAITING:
             return replace(picture, state=PictureState.FAILED, error=_NOT_SENT)
-        return picture
+        return replace(picture, state=PictureState.MAYBE_CHARGED, error=_LOST_TRACK)
 
     @Slot(object)
     def _on_ordered(self, pictures: tuple[Picture, ...]) -> None:
