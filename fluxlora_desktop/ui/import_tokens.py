@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QDir, Signal
 from PySide6.QtWidgets import QCheckBox, QDialog, QFileDialog, QWidget
 
+from fluxlora_desktop.domain.errors import AppError
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.ui.notices import service_title
+from fluxlora_desktop.ui.notices import notice_for, service_title
 from fluxlora_desktop.ui.widgets import button, clear, column, label, row
 
 Found = Mapping[str, Secret]
@@ -43,6 +44,7 @@ class ImportTokensDialog(QDialog):
         self._list = column(spacing=6)
         self.file_button = button("Choose a .env file…", self._on_choose, symbol="folder")
         self.import_button = button("Import", self._on_import, role="primary")
+        self.import_button.setDefault(True)
         self.cancel_button = button("Cancel", self.reject)
         self.setLayout(
             column(
@@ -81,11 +83,18 @@ class ImportTokensDialog(QDialog):
     def _ask_for_file(self, take: Callable[[Path], None]) -> None:
         dialog = QFileDialog(self, "Choose a .env file")
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setFilter(dialog.filter() | QDir.Filter.Hidden)
         dialog.fileSelected.connect(lambda name: take(Path(name)))
         dialog.open()
 
     def _on_file(self, path: Path) -> None:
-        self._show(self._read_file(path), f"in {path.name}")
+        try:
+            found = self._read_file(path)
+        except AppError as error:
+            reason = notice_for(error).title
+            self._words.setText(f"{path.name} was not read. {reason} Choose another file.")
+        else:
+            self._show(found, f"in {path.name}")
 
     def _on_import(self) -> None:
         taken = {
