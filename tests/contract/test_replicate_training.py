@@ -1,17 +1,31 @@
-"""Replicate's trainings over real HTTP."""
+"""Replicate's trainings over real HTTP, with both trainers."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import io
+import tarfile
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
-from loopback import Answer, as_json
-from replicate_double import TOKEN, WEIGHTS, ReplicateDouble, weights_tar
-from training_contract import NONCE, SINCE, TrainingBackendContract, make_archive
+from counting import PostCount
+from patient_context import PatientContext
+from photos import make_archive
+from training_contract import (
+    SINCE,
+    Ready,
+    TrainingBackendContract,
+    specification,
+    until_ended,
+)
 
+from fluxlora_desktop.backends.replicate.trainers import FAST, OSTRIS
 from fluxlora_desktop.backends.replicate.training import ReplicateTraining
 from fluxlora_desktop.domain.errors import (
+    InputError,
     ServiceUnreachable,
     TokenMissing,
     TokenRejected,
@@ -19,152 +33,234 @@ from fluxlora_desktop.domain.errors import (
     WeightsError,
 )
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.domain.training import Mark, RemoteRun, RemoteState, RunSnapshot
+from fluxlora_desktop.domain.training import (
+    Mark,
+    RemoteRun,
+    RemoteState,
+    RunSnapshot,
+    Trainer,
+    TrainingSpec,
+)
+from fluxlora_desktop.practice.replicate.scripts import TrainingScript
+from fluxlora_desktop.practice.services import PracticeServices
+
+WEIGHTS = b"\x02\x00\x00\x00\x00\x00\x00\x00{}" + bytes(range(256)) * 40
+_LAUNCH = r"/v1/models/[^/]+/[^/]+/versions/[^/]+/trainings"
+_TAR = r"/xezq/.*\.tar"
+_FOREVER_S = 1e9
 
 
 class ReplicateService:
-    weights = WEIGHTS
+    def __init__(self, cloud: PracticeServices, trainer: Trainer) -> None:
+        self.cloud, self.trainer = cloud, trainer
+        token = Secret(cloud.replicate.token)
+        self.backend = ReplicateTraining(address=cloud.replicate.url, token=lambda: token)
+        self.launches = PostCount(cloud.replicate, _LAUNCH)
 
-    def __init__(self, double: ReplicateDouble) -> None:
-        self.double = double
-        self.backend = ReplicateTraining(address=double.api.url, token=lambda: Secret(TOKEN))
+    def fail_launch(self, **fault: Any) -> None:
+        self.cloud.replicate.next(method="POST", path=_LAUNCH, **fault)
 
-    def fail_launch(self, answer: Answer, *, after: bool = False) -> None:
-        self.double.api.next("POST", r"/trainings$", answer, after=after)
-
-    def launches(self) -> int:
-        return self.double.api.count("POST", r"/trainings$")
-
-    def change(self, run: RemoteRun, **fields: object) -> None:
-        next(one for one in self.double.trainings if one["id"] == run.id).update(fields)
-
-    def succeed(self, run: RemoteRun) -> None:
-        self.change(
-            run,
-            status="succeeded",
-            output={
-                "version": "anna/my-cat:abc",
-                "weights": f"{self.double.delivery.url}/trained_model.tar",
-            },
-            metrics={"predict_time": 682.0},
-            completed_at=datetime.now(UTC).isoformat(),
-        )
+    def keep_waiting(self) -> None:
+        self.cloud.replicate.next_training(TrainingScript(queue_seconds=_FOREVER_S))
 
     def cut_weights(self, after: int) -> None:
-        whole = self.double.tar
-        fault = Answer(200, whole, {"etag": '"tar-1"'}, cut_after=after)
-        self.double.delivery.next("GET", r"\.tar$", fault)
+        self.cloud.replicate.next(method="GET", path=_TAR, cut_after=after)
+
+    def weights_of(self, run: RemoteRun) -> bytes:
+        return self.cloud.replicate.state.weights_path(run.id).read_bytes()
+
+    def inputs_of(self, run: RemoteRun) -> dict[str, Any]:
+        training = self.cloud.replicate.state.trainings.get(run.id)
+        assert training is not None
+        return training.input
+
+    def tell(self, run: RemoteRun, **fields: object) -> None:
+        """Let the next look at a run find these fields."""
+        told = {"id": run.id, "logs": None, "metrics": {}, "output": None, **fields}
+        self.cloud.replicate.next(method="GET", path=f"/v1/trainings/{run.id}", json=told)
+
+    def deliver(self, body: bytes) -> RunSnapshot:
+        """Let the next download of weights bring these bytes."""
+        self.cloud.replicate.next(method="GET", path=_TAR, body=body)
+        return succeeded(f"{self.cloud.replicate.delivery_url}/xezq/code/trained_model.tar")
+
+
+def succeeded(weights_address: str) -> RunSnapshot:
+    return RunSnapshot(RemoteState.SUCCEEDED, weights_address=weights_address)
+
+
+def weights_tar(members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
 
 
 @pytest.fixture
-def service(replicate: ReplicateDouble) -> ReplicateService:
-    return ReplicateService(replicate)
+def service(cloud: PracticeServices) -> ReplicateService:
+    return ReplicateService(cloud, OSTRIS)
 
 
-class TestReplicateTraining(TrainingBackendContract):
+class TestOstris(TrainingBackendContract):
+    """The thorough trainer."""
+
     def test_weights_are_resumed_by_range_and_without_the_token(
-        self, service, spec, ready, tmp_path, ctx
+        self,
+        service: ReplicateService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        tmp_path: Path,
+        ctx: PatientContext,
     ) -> None:
-        run = service.backend.submit(spec, *ready, NONCE)
-        service.succeed(run)
+        run = service.backend.submit(spec, *ready, nonce)
+        snapshot = until_ended(service.backend, run)
         service.cut_weights(after=300_000)
 
-        fetched = service.backend.fetch_weights(run, service.backend.poll(run), tmp_path, ctx)
+        fetched = service.backend.fetch_weights(run, snapshot, tmp_path, ctx)
 
-        first, second = service.double.delivery.seen
-        start = int(second.headers["range"].removeprefix("bytes=").rstrip("-"))
-        assert 0 < start <= 300_000
-        assert second.headers["if-range"] == '"tar-1"'
-        assert "authorization" not in first.headers
-        assert fetched.captions == (("img_000", "a photo of TOK"),)
+        path = snapshot.weights_address.removeprefix(service.cloud.replicate.delivery_url)
+        whole, rest = service.cloud.replicate.ledger.requests("GET", path)
+        assert (whole.facts["status"], rest.facts["status"]) == (200, 206)
+        assert not whole.facts["authorization"] and not rest.facts["authorization"]
+        assert fetched.captions[0] == ("img_000", "a photo of TOK, view 0")
 
-    def test_launch_carries_the_mark_and_the_newest_version(self, service, spec, ready) -> None:
-        run = service.backend.submit(spec, *ready, NONCE)
+    def test_launch_carries_the_mark_and_the_settings(
+        self, service: ReplicateService, spec: TrainingSpec, ready: Ready, nonce: str
+    ) -> None:
+        service.keep_waiting()
 
-        sent = service.double.trainings[0]["input"]
-        upload = next(one for one in service.double.api.seen if one.path == "/v1/files")
-        assert sent["wandb_run"] == f"fluxlora-{NONCE}"
-        assert sent["trigger_word"] == "TOK"
+        run = service.backend.submit(spec, *ready, nonce)
+
+        sent = service.inputs_of(run)
+        file = service.cloud.replicate.state.files.get(ready[1].id)
+        assert sent["wandb_run"] == f"fluxlora-{nonce}"
+        assert (sent["trigger_word"], sent["steps"]) == ("TOK", 1000)
         assert "layers_to_optimize_regex" not in sent
-        assert f'{{"attempt": "{NONCE}"}}'.encode() in upload.body
+        assert file is not None and file.metadata == {"attempt": nonce}
         assert service.backend.poll(run).state is RemoteState.QUEUED
 
-    def test_launch_finds_nobody_home_without_a_doubt(self, service, spec, ready) -> None:
-        service.double.api.__exit__(None, None, None)
-
-        try:
-            with pytest.raises(ServiceUnreachable):
-                service.backend.submit(spec, *ready, NONCE)
-        finally:
-            service.double.api.__init__()
-            service.double.api.__enter__()
-
     @pytest.mark.parametrize(
-        ("word", "state"),
+        ("script", "state", "words"),
         [
-            ("processing", RemoteState.TRAINING),
-            ("failed", RemoteState.FAILED),
-            ("canceled", RemoteState.CANCELLED),
-            ("aborted", RemoteState.FAILED),
-            ("pondering", RemoteState.TRAINING),
+            (TrainingScript(outcome="failed"), RemoteState.FAILED, "CUDA out of memory"),
+            (TrainingScript(outcome="aborted"), RemoteState.FAILED, "ended the training before"),
         ],
+        ids=["failed", "aborted"],
     )
-    def test_poll_understands_every_word(self, service, spec, ready, word, state) -> None:
-        run = service.backend.submit(spec, *ready, NONCE)
-        service.change(run, status=word, logs=None, metrics={}, output=None)
+    def test_run_that_ends_badly_says_why(
+        self,
+        service: ReplicateService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        script: TrainingScript,
+        state: RemoteState,
+        words: str,
+    ) -> None:
+        service.cloud.replicate.next_training(script)
 
-        assert service.backend.poll(run).state is state
+        last = until_ended(service.backend, service.backend.submit(spec, *ready, nonce))
 
-    def test_find_turns_pages_until_they_are_older(self, service, spec, ready, ctx) -> None:
-        service.backend.submit(spec, *ready, NONCE)
-        other = {"id": "newer", "status": "starting", "created_at": "2030-01-01T00:00:00Z"}
-        following = f"{service.double.api.url}/v1/trainings?cursor=2"
-        page = as_json({"results": [other], "next": following})
-        service.double.api.next("GET", r"/v1/trainings$", page)
-        second = as_json({"results": service.double.trainings, "next": following})
-        service.double.api.route("GET", r"/v1/trainings\?cursor=2$", second)
+        assert last.state is state
+        assert words in last.error
 
-        found = service.backend.find(Mark(NONCE), datetime(2029, 1, 1, tzinfo=UTC), ctx)
-
-        assert found.complete
-        assert [run.id for run in found.runs] == ["train0"]
-
-    def test_find_does_not_follow_a_page_to_another_host(self, service, ctx) -> None:
-        page = as_json({"results": [], "next": "https://example.com/v1/trainings?cursor=2"})
-        service.double.api.next("GET", r"/v1/trainings$", page)
-
-        with pytest.raises(UnexpectedReply):
-            service.backend.find(Mark(NONCE), SINCE, ctx)
-
-    def test_poll_tells_the_charge_when_the_run_ended(self, service, spec, ready) -> None:
-        run = service.backend.submit(spec, *ready, NONCE)
-        service.succeed(run)
-
-        assert service.backend.poll(run).charge_usd == Decimal("1.04")
-
-    def test_poll_waits_for_weights_that_a_success_names_later(self, service, spec, ready) -> None:
-        run = service.backend.submit(spec, *ready, NONCE)
-        service.succeed(run)
-        service.change(run, output=None)
+    def test_word_that_nobody_knows_means_that_it_goes_on(
+        self, service: ReplicateService, spec: TrainingSpec, ready: Ready, nonce: str
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
+        service.tell(run, status="pondering")
 
         assert service.backend.poll(run).state is RemoteState.TRAINING
 
-    def test_prepare_reuses_its_own_model_and_leaves_others_alone(self, service, spec, ctx) -> None:
-        service.double.models["anna/my-cat"] = {
-            "owner": "anna",
-            "name": "my-cat",
-            "description": "mine since 2023",
-        }
+    @pytest.mark.parametrize(
+        ("minutes", "state"), [(1, RemoteState.TRAINING), (11, RemoteState.FAILED)]
+    )
+    def test_success_without_weights_has_ten_minutes_to_name_them(
+        self,
+        service: ReplicateService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        minutes: int,
+        state: RemoteState,
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
+        ended = datetime.now(UTC) - timedelta(minutes=minutes)
+        service.tell(run, status="succeeded", completed_at=ended.isoformat())
 
-        first = service.backend.prepare(spec, ctx)
-        second = service.backend.prepare(spec, ctx)
+        assert service.backend.poll(run).state is state
 
-        assert (first.name, first.created) == ("anna/my-cat-2", True)
-        assert (second.name, second.created) == ("anna/my-cat-2", False)
-        assert service.double.models["anna/my-cat-2"]["visibility"] == "private"
+    def test_charge_is_the_time_on_the_machine(
+        self, service: ReplicateService, spec: TrainingSpec, ready: Ready, nonce: str
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
+        service.tell(run, status="failed", metrics={"predict_time": 682.0})
 
-    def test_weights_of_another_host_are_not_fetched(self, service, tmp_path, ctx) -> None:
-        told = RunSnapshot(RemoteState.SUCCEEDED, weights_address="https://example.com/w.tar")
+        assert service.backend.poll(run).charge_usd == Decimal("1.0400")
+
+    def test_find_turns_pages_until_they_are_older(
+        self,
+        service: ReplicateService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        ctx: PatientContext,
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
+        other = {"id": "newer", "status": "starting", "created_at": "2030-01-01T00:00:00Z"}
+        page = {"results": [other], "next": f"{service.cloud.replicate.url}/v1/trainings"}
+        service.cloud.replicate.next(method="GET", path="/v1/trainings", json=page)
+
+        found = service.backend.find(Mark(nonce), datetime(2029, 1, 1, tzinfo=UTC), ctx)
+
+        assert found.complete
+        assert [hit.id for hit in found.runs] == [run.id]
+
+    def test_find_does_not_follow_a_page_to_another_host(
+        self, service: ReplicateService, ctx: PatientContext
+    ) -> None:
+        page = {"results": [], "next": "https://example.com/v1/trainings?cursor=2"}
+        service.cloud.replicate.next(method="GET", path="/v1/trainings", json=page)
+
+        with pytest.raises(UnexpectedReply):
+            service.backend.find(Mark("n"), SINCE, ctx)
+
+    def test_prepare_reuses_its_own_model_and_leaves_others_alone(
+        self, service: ReplicateService, ctx: PatientContext
+    ) -> None:
+        spec = specification(OSTRIS, destination="taken")
+        service.backend.prepare(replace(spec, run_id="somebody-elses"), ctx)
+
+        first, second = (service.backend.prepare(spec, ctx) for _ in range(2))
+
+        assert (first.name, first.created) == ("practice/taken-2", True)
+        assert (second.name, second.created) == ("practice/taken-2", False)
+        model = service.cloud.replicate.state.models.get("practice/taken-2")
+        assert model is not None and model.visibility == "private"
+
+    @pytest.mark.parametrize("fault", [{"drop": True}, {"status": 502, "body": "{}"}])
+    def test_prepare_finds_the_model_whose_answer_was_lost(
+        self, service: ReplicateService, ctx: PatientContext, fault: dict[str, Any]
+    ) -> None:
+        spec = specification(OSTRIS, destination=f"lost-{'drop' if 'drop' in fault else 'gate'}")
+        service.cloud.replicate.next(method="POST", path="/v1/models", when="after", **fault)
+
+        made = service.backend.prepare(spec, ctx)
+
+        assert made.name == f"practice/{spec.destination}"
+
+    def test_weights_of_another_host_are_not_fetched(
+        self, service: ReplicateService, tmp_path: Path, ctx: PatientContext
+    ) -> None:
+        told = succeeded("https://example.com/w.tar")
 
         with pytest.raises(UnexpectedReply):
             service.backend.fetch_weights(RemoteRun("replicate", "t", ""), told, tmp_path, ctx)
@@ -180,11 +276,13 @@ class TestReplicateTraining(TrainingBackendContract):
         ids=["two", "parent", "absolute", "none"],
     )
     def test_archive_is_refused_when_it_is_not_one_weights_file(
-        self, service, tmp_path, ctx, members
+        self,
+        service: ReplicateService,
+        tmp_path: Path,
+        ctx: PatientContext,
+        members: dict[str, bytes],
     ) -> None:
-        service.double.tar = weights_tar(members)
-        address = f"{service.double.delivery.url}/x.tar"
-        told = RunSnapshot(RemoteState.SUCCEEDED, weights_address=address)
+        told = service.deliver(weights_tar(members))
 
         with pytest.raises(WeightsError):
             service.backend.fetch_weights(RemoteRun("replicate", "t", ""), told, tmp_path, ctx)
@@ -192,44 +290,76 @@ class TestReplicateTraining(TrainingBackendContract):
         assert not (tmp_path / "lora.safetensors").exists()
         assert (tmp_path / "weights.tar").exists()
 
-    def test_bare_weights_are_taken_as_they_are(self, service, tmp_path, ctx) -> None:
-        service.double.tar = WEIGHTS
-        address = f"{service.double.delivery.url}/x.tar"
-        told = RunSnapshot(RemoteState.SUCCEEDED, weights_address=address)
+    def test_bare_weights_are_taken_as_they_are(
+        self, service: ReplicateService, tmp_path: Path, ctx: PatientContext
+    ) -> None:
+        told = service.deliver(WEIGHTS)
 
-        run = RemoteRun("replicate", "t", "")
-        assert service.backend.fetch_weights(run, told, tmp_path, ctx).path.read_bytes() == WEIGHTS
+        fetched = service.backend.fetch_weights(
+            RemoteRun("replicate", "t", ""), told, tmp_path, ctx
+        )
 
-
-def test_check_names_the_account(replicate: ReplicateDouble) -> None:
-    backend = ReplicateTraining(address=f"{replicate.api.url}/v1", token=lambda: Secret(TOKEN))
-
-    assert backend.check().name == "anna"
+        assert fetched.path.read_bytes() == WEIGHTS
 
 
-def test_check_refuses_a_wrong_token_without_showing_it(replicate: ReplicateDouble) -> None:
+class TestFast(TrainingBackendContract):
+    """The fast trainer, which has no spare input: only the uploaded file bears the mark."""
+
+    @pytest.fixture
+    def service(self, cloud: PracticeServices) -> ReplicateService:
+        return ReplicateService(cloud, FAST)
+
+
+def test_launch_finds_nobody_home_without_a_doubt(
+    service: ReplicateService, tmp_path: Path, ctx: PatientContext, free_address: str
+) -> None:
+    spec = specification(OSTRIS)
+    destination = service.backend.prepare(spec, ctx)
+    data = service.backend.upload(make_archive(tmp_path), "n", ctx)
+    nobody = ReplicateTraining(address=free_address, token=lambda: Secret("x"))
+
+    with pytest.raises(ServiceUnreachable):
+        nobody.submit(spec, destination, data, "n")
+
+
+@pytest.mark.parametrize("end", ["", "/", "/v1", "/v1/"])
+def test_check_names_the_account_at_either_form_of_the_address(
+    cloud: PracticeServices, end: str
+) -> None:
+    token = Secret(cloud.replicate.token)
+    backend = ReplicateTraining(address=cloud.replicate.url + end, token=lambda: token)
+
+    assert backend.check().name == "practice"
+
+
+def test_check_refuses_a_wrong_token_without_showing_it(cloud: PracticeServices) -> None:
     wrong = "r8_" + "W" * 37
-    backend = ReplicateTraining(address=replicate.api.url, token=lambda: Secret(wrong))
-    replicate.api.next("GET", "account", as_json({"detail": f"bad token {wrong}"}, 401))
+    backend = ReplicateTraining(address=cloud.replicate.url, token=lambda: Secret(wrong))
+    told = {"detail": f"bad token {wrong}"}
+    cloud.replicate.next(path="/v1/account", status=401, json=told)
 
-    with pytest.raises(TokenRejected) as caught:
-        backend.check()
+    for _ in range(2):
+        with pytest.raises(TokenRejected) as caught:
+            backend.check()
+        assert wrong not in f"{caught.value} {caught.value!r}"
 
-    assert wrong not in str(caught.value)
 
+def test_check_needs_a_token(cloud: PracticeServices) -> None:
+    before = len(cloud.replicate.ledger.requests())
 
-def test_check_needs_a_token(replicate: ReplicateDouble) -> None:
     with pytest.raises(TokenMissing):
-        ReplicateTraining(address=replicate.api.url, token=lambda: None).check()
+        ReplicateTraining(address=cloud.replicate.url, token=lambda: None).check()
 
-    assert replicate.api.seen == []
+    assert len(cloud.replicate.ledger.requests()) == before
 
 
-def test_upload_is_not_tried_for_an_archive_that_is_too_large(service, tmp_path, ctx) -> None:
-    from dataclasses import replace
-
-    from fluxlora_desktop.domain.errors import InputError
-
+def test_upload_is_not_tried_for_an_archive_that_is_too_large(
+    service: ReplicateService, tmp_path: Path, ctx: PatientContext
+) -> None:
+    posts = PostCount(service.cloud.replicate, "/v1/files")
     large = replace(make_archive(tmp_path), size_bytes=100_000_000)
+
     with pytest.raises(InputError):
-        service.backend.upload(large, NONCE, ctx)
+        service.backend.upload(large, "n", ctx)
+
+    assert posts() == 0

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
+import secrets
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
-from loopback import Answer
 from patient_context import PatientContext
+from photos import make_archive
 
-from fluxlora_desktop.domain.datasets import Archive
 from fluxlora_desktop.domain.errors import (
     AppError,
     JobCancelled,
@@ -21,146 +22,214 @@ from fluxlora_desktop.domain.errors import (
     ServiceRefused,
     TokenRejected,
 )
-from fluxlora_desktop.domain.ports import Transferred
+from fluxlora_desktop.domain.ports import TrainingBackend, Transferred
 from fluxlora_desktop.domain.training import (
     Destination,
     Mark,
     RemoteFile,
     RemoteRun,
     RemoteState,
+    RunSnapshot,
+    Trainer,
     TrainingSpec,
 )
 
 SINCE = datetime(2020, 1, 1, tzinfo=UTC)
-HTML = Answer(200, b"<html>Sign in first</html>", {"content-type": "text/html"})
-NONCE = "4f2c9a7e51d3b806"
+_PATIENCE_S = 60.0
+_OPEN = {RemoteState.QUEUED, RemoteState.TRAINING}
+
+Ready = tuple[Destination, RemoteFile]
+Fault = dict[str, Any]
 
 
 class TrainingService(Protocol):
-    backend: object
-    weights: bytes
+    """A backend, and the practice service that it talks to."""
 
-    def fail_launch(self, answer: Answer, *, after: bool = False) -> None: ...
-    def launches(self) -> int: ...
-    def succeed(self, run: RemoteRun) -> None: ...
-    def cut_weights(self, after: int) -> None: ...
+    backend: TrainingBackend
+    trainer: Trainer
+
+    def fail_launch(self, **fault: Any) -> None:
+        """Let the next launch meet a fault, in the words of `FaultScript.next`."""
+
+    def launches(self) -> int:
+        """Return how many launches arrived, lost ones included."""
+
+    def keep_waiting(self) -> None:
+        """Let the next training stay in the queue, so that nothing is computed for it."""
+
+    def cut_weights(self, after: int) -> None:
+        """Break the next download of weights after so many bytes."""
+
+    def weights_of(self, run: RemoteRun) -> bytes:
+        """Return the weights as the service holds them."""
 
 
-def make_archive(folder: Path) -> Archive:
-    path = folder / "photos.zip"
-    path.write_bytes(b"PK" + b"photo" * 500_000)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Archive(path, path.stat().st_size, digest)
+def specification(trainer: Trainer, *, destination: str = "my-cat") -> TrainingSpec:
+    return TrainingSpec(
+        run_id="run1",
+        trainer=trainer.key,
+        base=trainer.base,
+        trigger_word="TOK",
+        photo_count=6,
+        destination=destination,
+        parameters={item.name: item.default for item in trainer.parameters},
+    )
+
+
+def until_ended(backend: TrainingBackend, run: RemoteRun) -> RunSnapshot:
+    """Poll until a run has ended, and return how."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while (snapshot := backend.poll(run)).state in _OPEN:
+        assert time.monotonic() < deadline, "the training did not end in time"
+        threading.Event().wait(0.02)
+    return snapshot
 
 
 class TrainingBackendContract:
     @pytest.fixture
+    def nonce(self) -> str:
+        return secrets.token_hex(8)
+
+    @pytest.fixture
     def spec(self, service: TrainingService) -> TrainingSpec:
-        trainer = service.backend.abilities().trainers[0]
-        return TrainingSpec(
-            run_id="run1",
-            trainer=trainer.key,
-            base=trainer.base,
-            trigger_word="TOK",
-            photo_count=10,
-            destination="my-cat",
-            parameters={item.name: item.default for item in trainer.parameters},
-        )
+        return specification(service.trainer)
 
     @pytest.fixture
     def ready(
         self,
         service: TrainingService,
         spec: TrainingSpec,
+        nonce: str,
         tmp_path: Path,
         ctx: PatientContext,
-    ) -> tuple[Destination, RemoteFile]:
+    ) -> Ready:
         destination = service.backend.prepare(spec, ctx)
-        return destination, service.backend.upload(make_archive(tmp_path), NONCE, ctx)
+        return destination, service.backend.upload(make_archive(tmp_path), nonce, ctx)
 
-    def test_upload_reports_every_byte(self, service, ready, ctx) -> None:
-        last = [event for event in ctx.events if isinstance(event, Transferred)][-1]
+    def test_upload_reports_every_byte(
+        self, service: TrainingService, tmp_path: Path, ctx: PatientContext
+    ) -> None:
+        archive = make_archive(tmp_path)
 
-        assert last.done == last.total == 2_500_002
+        service.backend.upload(archive, "n", ctx)
 
-    def test_upload_stops_when_the_owner_stops_it(self, service, tmp_path: Path, ctx) -> None:
+        done = [event.done for event in ctx.events if isinstance(event, Transferred)]
+        assert done == sorted(done)
+        assert done[-1] == archive.size_bytes
+
+    def test_upload_stops_when_the_owner_stops_it(
+        self, service: TrainingService, tmp_path: Path, ctx: PatientContext
+    ) -> None:
         ctx.cancelled = True
 
         with pytest.raises(JobCancelled):
-            service.backend.upload(make_archive(tmp_path), NONCE, ctx)
+            service.backend.upload(make_archive(tmp_path), "n", ctx)
 
-    def test_launch_is_one_post_and_can_be_followed_to_its_end(self, service, spec, ready) -> None:
-        run = service.backend.submit(spec, *ready, NONCE)
+    def test_launch_is_one_post_and_can_be_followed_to_its_end(
+        self, service: TrainingService, spec: TrainingSpec, ready: Ready, nonce: str
+    ) -> None:
+        run = service.backend.submit(spec, *ready, nonce)
         first = service.backend.poll(run)
-        service.succeed(run)
+        last = until_ended(service.backend, run)
 
-        assert first.state is RemoteState.QUEUED
-        assert service.backend.poll(run).state is RemoteState.SUCCEEDED
+        assert first.state in _OPEN
+        assert last.state is RemoteState.SUCCEEDED
+        assert last.version.startswith(f"{ready[0].name}:")
+        assert last.charge_usd is not None and last.charge_usd > 0
         assert service.launches() == 1
 
     @pytest.mark.parametrize(
-        ("answer", "error"),
+        ("fault", "error"),
         [
-            (Answer(401, b'{"detail":"no"}'), TokenRejected),
-            (Answer(402, b'{"title":"Insufficient credit"}'), PaymentRequired),
-            (Answer(404, b'{"detail":"The destination does not exist"}'), ServiceRefused),
-            (Answer(422, b'{"detail":"Invalid version"}'), ServiceRefused),
-            (Answer(429, b'{"detail":"resets in ~7s"}'), ServiceBusy),
+            ({"status": 401, "json": {"detail": "no"}}, TokenRejected),
+            ({"status": 402, "json": {"title": "Insufficient credit"}}, PaymentRequired),
+            ({"status": 404, "json": {"detail": "no such destination"}}, ServiceRefused),
+            ({"status": 422, "json": {"detail": "Invalid version"}}, ServiceRefused),
+            ({"status": 429, "json": {"detail": "resets in ~7s"}}, ServiceBusy),
         ],
         ids=["401", "402", "404", "422", "429"],
     )
     def test_launch_is_refused_with_one_post_when_the_service_says_no(
-        self, service, spec, ready, answer: Answer, error: type[AppError]
+        self,
+        service: TrainingService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        fault: Fault,
+        error: type[AppError],
     ) -> None:
-        service.fail_launch(answer)
+        service.fail_launch(**fault)
 
-        with pytest.raises(error):
-            service.backend.submit(spec, *ready, NONCE)
+        with pytest.raises(error) as caught:
+            service.backend.submit(spec, *ready, nonce)
 
         assert service.launches() == 1
+        if isinstance(caught.value, ServiceBusy):
+            assert caught.value.retry_after == 7
 
-    @pytest.mark.parametrize("after", [False, True], ids=["not-started", "started"])
+    @pytest.mark.parametrize("when", ["before", "after"])
     @pytest.mark.parametrize(
-        "answer",
+        "fault",
         [
-            Answer(500, b"{}"),
-            Answer(502, b"<html>Bad gateway</html>", {"content-type": "text/html"}),
-            Answer(503, b"{}", {"retry-after": "1"}),
-            Answer(408, b"{}"),
-            Answer(409, b"{}"),
-            Answer(307, b"", {"location": "/elsewhere"}),
-            HTML,
-            Answer(201, b"{}"),
-            Answer(201, b'{"id":"trunc'),
-            Answer(201, b'{"id":"a/../b","status":"starting"}'),
-            Answer(201, b'{"id":"train0","status":"starting"}', cut_after=9),
-            Answer(drop=True),
+            {"status": 500, "body": "{}"},
+            {"status": 502, "body": "<html>Bad gateway</html>", "content_type": "text/html"},
+            {"status": 503, "body": "{}", "headers": {"retry-after": "1"}},
+            {"status": 504, "body": "{}"},
+            {"status": 408, "body": "{}"},
+            {"status": 409, "body": "{}"},
+            {"status": 307, "headers": {"location": "/elsewhere"}},
+            {"status": 200, "body": "<html>Sign in</html>", "content_type": "text/html"},
+            {"status": 200},
+            {"status": 201, "body": "{}"},
+            {"status": 201, "body": '{"id":"trunc'},
+            {"status": 201, "json": {"id": "a/../b", "status": "starting"}},
+            {"status": 201, "json": {"id": "train0", "status": "starting"}, "cut_after": 9},
+            {"drop": True},
         ],
         ids=(
-            *("500", "502", "503", "408", "409", "307"),
-            *("html", "no-id", "bad-json", "bad-id", "cut", "drop"),
+            *("500", "502", "503", "504", "408", "409", "307"),
+            *("html", "empty", "no-id", "bad-json", "bad-id", "cut", "drop"),
         ),
     )
     def test_launch_is_unknown_and_not_repeated_when_no_clear_answer_comes(
-        self, service, spec, ready, answer: Answer, after: bool, ctx
+        self,
+        service: TrainingService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        ctx: PatientContext,
+        fault: Fault,
+        when: str,
     ) -> None:
-        service.fail_launch(answer, after=after)
+        service.fail_launch(when=when, **fault)
+        service.keep_waiting()
 
         with pytest.raises(OutcomeUnknown):
-            service.backend.submit(spec, *ready, NONCE)
+            service.backend.submit(spec, *ready, nonce)
 
         assert service.launches() == 1
-        found = service.backend.find(Mark(NONCE, ready[1].id), SINCE, ctx)
+        found = service.backend.find(Mark(nonce, ready[1].id), SINCE, ctx)
         assert found.complete
-        assert len(found.runs) == (1 if after else 0)
+        assert len(found.runs) == (1 if when == "after" else 0)
 
-    def test_find_passes_over_runs_of_other_launches(self, service, spec, ready, ctx) -> None:
-        service.backend.submit(spec, *ready, NONCE)
+    def test_find_passes_over_runs_of_other_launches(
+        self,
+        service: TrainingService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        ctx: PatientContext,
+    ) -> None:
+        service.keep_waiting()
+        service.backend.submit(spec, *ready, nonce)
 
         assert service.backend.find(Mark("another", "other-file"), SINCE, ctx).runs == ()
 
-    def test_cancel_ends_the_run_and_may_be_asked_twice(self, service, spec, ready) -> None:
-        run = service.backend.submit(spec, *ready, NONCE)
+    def test_cancel_ends_the_run_and_may_be_asked_twice(
+        self, service: TrainingService, spec: TrainingSpec, ready: Ready, nonce: str
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
 
         service.backend.cancel(run)
         service.backend.cancel(run)
@@ -168,18 +237,24 @@ class TrainingBackendContract:
         assert service.backend.poll(run).state is RemoteState.CANCELLED
 
     def test_weights_come_home_when_the_line_breaks_on_the_way(
-        self, service, spec, ready, tmp_path: Path, ctx
+        self,
+        service: TrainingService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        tmp_path: Path,
+        ctx: PatientContext,
     ) -> None:
-        run = service.backend.submit(spec, *ready, NONCE)
-        service.succeed(run)
+        run = service.backend.submit(spec, *ready, nonce)
+        snapshot = until_ended(service.backend, run)
         service.cut_weights(after=300_000)
 
-        fetched = service.backend.fetch_weights(
-            run, service.backend.poll(run), tmp_path / "run", ctx
-        )
+        fetched = service.backend.fetch_weights(run, snapshot, tmp_path / "run", ctx)
 
-        assert fetched.path.read_bytes() == service.weights
+        assert fetched.path.read_bytes() == service.weights_of(run)
 
-    def test_clean_up_is_silent_when_nothing_is_left(self, service, ready) -> None:
+    def test_clean_up_is_silent_when_nothing_is_left(
+        self, service: TrainingService, ready: Ready
+    ) -> None:
         service.backend.clean_up(ready[1])
         service.backend.clean_up(ready[1])
