@@ -19,6 +19,8 @@ from PySide6.QtCore import QStandardPaths
 
 _CONNECT, _CONNECT_EX = socket.socket.connect, socket.socket.connect_ex
 _SENDTO, _GETADDRINFO = socket.socket.sendto, socket.getaddrinfo
+# Windows are drawn unseen, also by a plain `pytest`, unless a platform was chosen.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 _FOREIGN_VARIABLES = ("REPLICATE_", "HF_", "HUGGINGFACE_", "HUGGING_FACE_", "TOGETHER_")
 _HOME_VARIABLES = {
     "HOME": "",
