@@ -175,6 +175,17 @@ def test_settings_are_clamped_and_come_back_when_the_model_changes(page: Gallery
     assert panel.more.steps.value() == 40
 
 
+def test_order_from_another_page_fills_the_panel(page: GalleryPage) -> None:
+    asked = PictureRequest("replicate", "quick", "a boat", (), 512, 768, 6, 2.5, 99, 3)
+
+    page.arrive(asked)
+
+    offer = page.panel.offer.offer()
+    assert offer is not None
+    assert page.panel.request(offer) == asked
+    assert page.panel.make.text().startswith("Make 3 pictures")
+
+
 def test_second_lora_is_offered_only_when_a_model_takes_two(
     qtbot: QtBot, room: Room, page: GalleryPage
 ) -> None:

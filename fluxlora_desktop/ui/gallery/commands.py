@@ -48,7 +48,7 @@ class PictureCommands(QObject):
         self.copy = self._action("Copy", "copy", "Ctrl+C", self._on_copy)
         self.save = self._action("Save as…", "save", "Ctrl+S", self._on_save)
         self.save_clean = self._action(
-            "Save without metadata…", "eye", "Ctrl+Shift+S", self._on_save_clean
+            "Save without metadata…", "download", "Ctrl+Shift+S", self._on_save_clean
         )
         self.show_file = self._action("Show the file", "folder", "", self._on_show_file)
         self.trash = self._action("Move to trash", "trash", "Del", self._on_trash)

@@ -13,7 +13,7 @@ from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, facts_line
 from fluxlora_desktop.ui.widgets import Card, button, column, icon_button, label, row
 from fluxlora_desktop.ui.wording import plural
 
-_WIDE = 480
+_WIDE, _WIDEST = 420, 640
 _NARROWEST = 260
 
 
@@ -29,23 +29,26 @@ class CommandButtons(QWidget):
         self.stop = button("Stop this order", commands.stop.trigger, symbol="stop")
         self.copy = _icon_of(commands.copy, "copy", "Copy picture and settings (Ctrl+C)")
         self.save = _icon_of(commands.save, "save", "Save as (Ctrl+S)")
-        self.clean = _icon_of(commands.save_clean, "eye", "Save without metadata (Ctrl+Shift+S)")
+        self.clean = button("Save without metadata", commands.save_clean.trigger)
+        self.clean.setToolTip("The file then says nothing about how it was made (Ctrl+Shift+S)")
         self.show_file = _icon_of(commands.show_file, "folder", "Show the file")
         self.trash = _icon_of(commands.trash, "trash", "Move to trash (Delete)")
         for action, made in (
             (commands.again, self.again),
             (commands.reuse, self.reuse),
             (commands.stop, self.stop),
+            (commands.save_clean, self.clean),
         ):
-            _follow(made, action, hides=action is not commands.reuse)
+            _follow(made, action, hides=action in (commands.again, commands.stop))
         self.more = icon_button("more", "More to do with it", self._on_more)
         first = row(self.again, self.stop, None, spacing=8)
         second = row(
             self.reuse,
+            6,
+            self.clean,
             None,
             self.copy,
             self.save,
-            self.clean,
             self.show_file,
             self.more,
             self.trash,
@@ -60,10 +63,9 @@ class CommandButtons(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        wide = self.width() >= _WIDE
-        self.clean.setVisible(wide)
-        self.show_file.setVisible(wide)
-        self.more.setVisible(not wide)
+        self.clean.setVisible(self.width() >= _WIDEST)
+        self.show_file.setVisible(self.width() >= _WIDE)
+        self.more.setVisible(self.width() < _WIDEST)
 
     def _on_more(self) -> None:
         self._commands.menu(self).popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))

@@ -21,6 +21,7 @@ class WholeNumber(QSpinBox):
         super().__init__()
         self.setAccessibleName(says)
         self.setKeyboardTracking(False)
+        inset(self)
         self.wish: int | None = None
         self._setting = False
         self.valueChanged.connect(self._on_changed)
@@ -56,6 +57,7 @@ class Fraction(QDoubleSpinBox):
         super().__init__()
         self.setAccessibleName(says)
         self.setKeyboardTracking(False)
+        inset(self)
         self.setDecimals(2)
         self.setSingleStep(step)
         self.wish: float | None = None

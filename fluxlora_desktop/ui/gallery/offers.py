@@ -77,13 +77,16 @@ class OfferChoice(QWidget):
         wished = [o for o in working if (o.generator, o.model.key) == self._wish]
         chosen = next(iter(wished or working), None)
         self.combo.setCurrentIndex(self._offers.index(chosen) if chosen else -1)
+        self.combo.setToolTip(
+            f"{offer_words(chosen)}. {chosen.model.price_basis}" if chosen else ""
+        )
         self.combo.setEnabled(bool(working))
         self.reason.setVisible(not working)
 
     @Slot(int)
     def _on_activated(self, number: int) -> None:
         offer = self._offers[number]
-        self._wish = (offer.generator, offer.model.key)
+        self.ask(offer.generator, offer.model.key)
         self.changed.emit()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
@@ -102,7 +104,7 @@ class GalleryPage(Page):
         elif isinstance(what, PictureRequest):
             self._fill(what)
         elif isinstance(what, Picture):
-            self._fill(request_of(what, self._loras))
+            self._fill(replace(request_of(what, self._loras), count=self.panel.count()))
         self.panel.prompt.setFocus()
 
     def on_theme_changed(self) -> None:

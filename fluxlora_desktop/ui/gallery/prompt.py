@@ -204,6 +204,7 @@ class PromptPanel(Card):
         self.more.steps.ask(request.steps)
         self.more.guidance.ask(request.guidance)
         self._take_size(Size(request.width, request.height))
+        self.number.setCurrentIndex(min(_MOST, max(1, request.count)) - 1)
         if request.seed:
             self.more.keep(request.seed)
         self._show_state()
