@@ -17,6 +17,7 @@ from fluxlora_desktop.domain.errors import (
     AppError,
     CredentialError,
     DiskFull,
+    InputError,
     JobCancelled,
     LoraNotUsable,
     ModelWithdrawn,
@@ -60,6 +61,8 @@ def order_pictures(request: PictureRequest, tools: Tools) -> tuple[Picture, ...]
 
     Raises `InputError` or `LoraNotUsable`, which names the routes that work.
     """
+    if request.count < 1:
+        raise InputError("count", "at least 1")
     generator = tools.services.generator(request.generator)
     working = {
         f"{route.generator_title}: {route.model_title}"
