@@ -39,6 +39,16 @@ def open_captions(ground: Ground, count: int = 3) -> CaptionsStep:
     return step
 
 
+def test_captions_begin_with_the_first_photo_whichever_arrived_first(ground: Ground) -> None:
+    ground.fill(3)
+    ground.draft.move(ground.sha(2), 0)
+    ground.page.go_to(Step.CAPTIONS)
+    assert ground.page.captions.current() == ground.sha(0)
+    ground.page.captions.list.setCurrentIndex(ground.page.captions.model.index(1))
+    ground.draft.move(ground.sha(1), 2)
+    assert ground.page.captions.current() == ground.sha(2)
+
+
 def test_caption_is_saved_when_typing_pauses(ground: Ground) -> None:
     step = open_captions(ground)
     ground.qtbot.keyClicks(step.editor, "a fox on grass")
@@ -87,6 +97,14 @@ def test_caption_stays_with_its_photo_when_walking_by_keyboard(ground: Ground) -
     ground.qtbot.keyClick(step.editor, Qt.Key.Key_Up, CTRL)
     assert step.editor.toPlainText() == "second"
     assert captions_of(ground) == ["first", "second", ""]
+
+
+def test_editor_goes_on_to_another_photo_when_its_own_is_removed(ground: Ground) -> None:
+    step = open_captions(ground)
+    ground.draft.set_caption(ground.sha(1), "second")
+    ground.draft.remove((ground.sha(0),))
+    assert step.current() == ground.sha(0)
+    assert step.editor.toPlainText() == "second"
 
 
 def test_typing_is_left_alone_when_the_draft_changes_meanwhile(ground: Ground) -> None:

@@ -57,6 +57,17 @@ def test_wizard_jumps_when_a_step_is_pressed(ground: Ground) -> None:
     assert button.isChecked()
 
 
+def test_keyboard_goes_along_when_the_step_under_it_is_left(ground: Ground) -> None:
+    page = ground.page
+    page.go_to(Step.DESTINATION)
+    page.destination.name.setFocus()
+    page.go_to(Step.RECIPE)
+    assert page.focusWidget() is page.recipe.presets[Preset.OBJECT]
+    page.next_button.setFocus()
+    page.go_to(Step.DESTINATION)
+    assert page.focusWidget() is page.next_button
+
+
 def test_footer_says_time_and_price_on_every_step(ground: Ground) -> None:
     for step in Step:
         ground.page.go_to(step)

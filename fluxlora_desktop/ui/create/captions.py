@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import QItemSelectionModel, QMimeData, QModelIndex, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QListView, QPlainTextEdit, QStackedWidget, QWidget
 
 from fluxlora_desktop.domain.datasets import DatasetPhoto
@@ -81,6 +81,7 @@ class CaptionsStep(StepBody):
         self._desk = draft
         self._photos: dict[str, DatasetPhoto] = {}
         self._current = ""
+        self._visited = False
         self._typing = Typing(self)
         self._typing.timeout.connect(self._save)
         self.trigger = TriggerBar()
@@ -149,13 +150,17 @@ class CaptionsStep(StepBody):
         self._pages.setCurrentIndex(1 if self._photos else 0)
         self.trigger.show_draft(draft)
         self._advice.setText(PRESETS[draft.plan.preset].caption_advice)
-        if self._current not in self._photos:
+        if self._current not in self._photos or not self._visited:
             self._typing.stop()
             self._current = ""
-            if self._photos:
-                self._select(0)
+            self._select(0)
         elif not self._typing.isActive():
             self._show_caption(self._photos[self._current].caption)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Remember that a photo was looked at; until then the first one is the current one."""
+        self._visited = True
+        super().showEvent(event)
 
     def current(self) -> str:
         """Return the hash of the photo whose caption is in the editor, or ""."""
@@ -164,9 +169,13 @@ class CaptionsStep(StepBody):
     def _select(self, place: int) -> None:
         flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
         self.list.selectionModel().setCurrentIndex(self.model.index(place), flag)
+        self._open(self.model.index(place))
 
     def _on_current(self, index: QModelIndex, _before: QModelIndex) -> None:
         self._typing.flush()
+        self._open(index)
+
+    def _open(self, index: QModelIndex) -> None:
         photo_row = self.model.row(index)
         item = self._photos.get(photo_row.sha256) if photo_row else None
         if photo_row is None or item is None:

@@ -21,7 +21,7 @@ _MENDS = {
     Mend.CHANGE_TRIGGER: "Change the trigger word",
     Mend.ADD_TRIGGER: "Add it to the captions",
 }
-_INDENT = 17
+_INDENT = 21
 """Lets the words of link buttons begin where the sentence above begins."""
 _VERDICTS = {
     Readiness.READY: ("check", "ok", "Ready"),

@@ -123,9 +123,8 @@ class CreatePage(Page):
         return self._step
 
     def go_to(self, step: Step) -> None:
-        """Show a step, saving what was typed on the one before."""
+        """Show a step; the one before saves what was typed as it goes out of sight."""
         before = self._bodies[self._step]
-        before.keep()
         held = before.isAncestorOf(self.focusWidget() or self)
         self._step = step
         self._show_step()
@@ -173,14 +172,9 @@ class CreatePage(Page):
 
     def _start(self) -> None:
         """Start the training; the button rests until the run is there or refused."""
-        self._bodies[self._step].keep()
-        draft = self._desk.draft()
-        if draft.problem:
-            self._show_footer()
-            return
-        self._starting = draft.run.id
+        self._starting = self._desk.draft().run.id
         self._show_footer()
-        self._runs.start(draft.run.id)
+        self._runs.start(self._starting)
 
     def _on_run(self, run: Run) -> None:
         if run.id == self._starting:

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 from fluxlora_desktop.domain.training import Parameter, ParameterKind, ParameterValue
 from fluxlora_desktop.ui.create.body import Typing, show_text
 from fluxlora_desktop.ui.create.choice_box import ChoiceBox
-from fluxlora_desktop.ui.widgets import row
+from fluxlora_desktop.ui.widgets import inset, row
 
 _WIDTH = 170
 _FURTHEST = 2_000_000_000
@@ -51,6 +51,10 @@ class ParameterEditor(QWidget):
 class CalmSpinBox(QSpinBox):
     """A whole number that the wheel changes only while the field has the keyboard."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        inset(self)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the page unless the field is in use."""
         if self.hasFocus():
@@ -61,6 +65,10 @@ class CalmSpinBox(QSpinBox):
 
 class CalmNumberBox(QDoubleSpinBox):
     """A number with as many places as it needs; the wheel works like in `CalmSpinBox`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        inset(self)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the page unless the field is in use."""
