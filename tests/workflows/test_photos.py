@@ -1,0 +1,202 @@
+"""Photos: which files are taken, what lies beside them, what is found about a set."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from fluxlora_desktop.domain.datasets import Finding, Severity
+from fluxlora_desktop.domain.errors import UnreadablePhoto
+from fluxlora_desktop.workflows.photos import (
+    PHOTO_SUFFIXES,
+    check_dataset,
+    finding_key,
+    list_photos,
+    take_in_bytes,
+    take_in_photo,
+)
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+
+
+def names(folder: Path, found) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in found]
+
+
+def test_folder_is_walked_by_name_and_in_depth(tmp_path):
+    touch(tmp_path, "b.jpg", "a.PNG", "sub/c.heic", "sub/deep/d.webp")
+    assert names(tmp_path, list_photos([tmp_path])) == [
+        *("a.PNG", "b.jpg", "sub/c.heic", "sub/deep/d.webp")
+    ]
+
+
+def test_what_is_hidden_or_no_photo_is_left_out_of_folders(tmp_path):
+    touch(tmp_path, "a.jpg", ".b.jpg", ".thumbs/c.jpg", "__MACOSX/d.jpg", "notes.txt", "e.psd")
+    assert names(tmp_path, list_photos([tmp_path])) == ["a.jpg"]
+
+
+def test_folder_below_a_hidden_one_is_walked_when_it_was_given(tmp_path):
+    touch(tmp_path, ".camera/roll/a.jpg")
+    assert len(list_photos([tmp_path / ".camera" / "roll"])) == 1
+
+
+def test_folder_that_is_named_like_a_photo_is_no_photo(tmp_path):
+    touch(tmp_path, "album.jpg/a.png")
+    assert names(tmp_path, list_photos([tmp_path])) == ["album.jpg/a.png"]
+
+
+def test_file_given_by_itself_is_kept_whatever_its_suffix(tmp_path):
+    touch(tmp_path, "photo.dat", ".hidden.jpg")
+    given = [tmp_path / "photo.dat", tmp_path / ".hidden.jpg"]
+    assert list_photos(given) == tuple(given)
+
+
+def test_captions_dropped_along_are_no_photos(tmp_path):
+    touch(tmp_path, "a.jpg", "a.txt", "B.TXT")
+    assert names(tmp_path, list_photos(sorted(tmp_path.iterdir()))) == ["a.jpg"]
+
+
+def test_same_path_twice_is_one_photo_in_the_first_place(tmp_path):
+    touch(tmp_path, "a.jpg", "b.jpg")
+    found = list_photos([tmp_path / "b.jpg", tmp_path, tmp_path / "a.jpg"])
+    assert names(tmp_path, found) == ["b.jpg", "a.jpg"]
+
+
+@pytest.mark.parametrize("suffix", sorted(PHOTO_SUFFIXES))
+def test_every_known_kind_is_taken_from_a_folder(tmp_path, suffix):
+    touch(tmp_path, f"a{suffix}", f"b{suffix.upper()}")
+    assert len(list_photos([tmp_path])) == 2
+
+
+def take(bench, name="a.jpg", data=b"photo"):
+    path = bench.folder / name
+    path.write_bytes(data)
+    return take_in_photo(path, bench.tools, bench.ctx)
+
+
+@pytest.mark.parametrize(
+    ("raw", "caption"),
+    [
+        (b"TOK on a table", "TOK on a table"),
+        (b"\xef\xbb\xbfTOK,\r\n on a table\r\n", "TOK, on a table"),
+        (b"gr\xfcn", "gr\N{REPLACEMENT CHARACTER}n"),
+        (b"  \n\n ", ""),
+    ],
+)
+def test_caption_beside_a_photo_is_read_as_one_line(bench, raw, caption):
+    (bench.folder / "a.txt").write_bytes(raw)
+    assert take(bench).caption == caption
+
+
+def test_photo_without_a_caption_has_none(bench):
+    assert take(bench).caption == ""
+
+
+def test_huge_file_beside_a_photo_is_cut(bench):
+    (bench.folder / "a.txt").write_bytes(b"x" * 1_000_000)
+    assert len(take(bench).caption) == 20_000
+
+
+def test_photo_is_kept_byte_for_byte_and_its_source_stays(bench):
+    photo = take(bench).photo
+    assert bench.tools.stores.files.original(photo.sha256).read_bytes() == b"photo"
+    assert (bench.folder / "a.jpg").read_bytes() == b"photo"
+    assert (photo.name, photo.size_bytes) == ("a.jpg", 5)
+
+
+def test_known_photo_is_not_developed_again(bench):
+    first = take(bench).photo
+    bench.tools.photos.develop = None  # calling it would fail
+    assert take(bench, "copy.jpg").photo == first
+
+
+def test_working_copy_that_is_gone_is_made_again(bench):
+    photo = take(bench).photo
+    working = bench.tools.stores.files.working(photo.sha256)
+    working.unlink()
+    take(bench)
+    assert working.is_file()
+
+
+def refuse(original, *, working, thumb):
+    raise UnreadablePhoto(original, "it is cut off")
+
+
+def test_unreadable_file_is_named_as_the_person_knows_it_and_not_kept(bench):
+    bench.tools.photos.develop = refuse
+    with pytest.raises(UnreadablePhoto) as refused:
+        take(bench, "broken.jpg")
+    assert refused.value.path.name == "broken.jpg"
+    assert refused.value.reason == "it is cut off"
+    kept = bench.tools.stores.files.root / "photos"
+    assert [path for path in kept.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["gone.jpg", "."])
+def test_what_is_no_file_is_refused(bench, name):
+    with pytest.raises(UnreadablePhoto):
+        take_in_photo(bench.folder / name, bench.tools, bench.ctx)
+
+
+def test_pasted_picture_is_kept_under_the_name_given(bench):
+    taken = take_in_bytes(b"pasted", "Pasted.png", bench.tools)
+    assert (taken.photo.name, taken.caption) == ("Pasted.png", "")
+
+
+def test_same_photo_at_the_same_time_is_developed_once(bench):
+    develop, begun = bench.tools.photos.develop, []
+
+    def slow(original, *, working, thumb):
+        begun.append(original)
+        entered.set()
+        go_on.wait(10)
+        return develop(original, working=working, thumb=thumb)
+
+    entered, go_on, taken = threading.Event(), threading.Event(), []
+    bench.tools.photos.develop = slow
+    for name in ("a.jpg", "b.jpg"):
+        (bench.folder / name).write_bytes(b"photo")
+    threads = [
+        threading.Thread(
+            target=lambda n=name: taken.append(
+                take_in_photo(bench.folder / n, bench.tools, bench.ctx)
+            )
+        )
+        for name in ("a.jpg", "b.jpg")
+    ]
+    for thread in threads:
+        thread.start()
+    assert entered.wait(10)
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(begun) == 1
+    assert len({photo.photo.sha256 for photo in taken}) == 1
+
+
+def test_findings_come_gravest_first_and_dismissed_ones_not_at_all(bench):
+    note = Finding("note_thing", Severity.NOTE, "A note.")
+    warn = Finding("warn_thing", Severity.WARN, "A warning.", ("a", "b"))
+    bench.tools.photos.find_problems = lambda photos: (note, warn)
+    run = bench.draft(photos=3)
+    datasets = bench.tools.stores.datasets
+    found = [f.what for f in check_dataset(datasets.get(run.dataset_id), bench.tools)]
+    assert found[0] == "too_few"
+    assert found.index("warn_thing") < found.index("note_thing")
+    datasets.dismiss(run.dataset_id, finding_key(warn))
+    found = [f.what for f in check_dataset(datasets.get(run.dataset_id), bench.tools)]
+    assert "warn_thing" not in found
+
+
+def test_dismissal_is_of_these_photos_only():
+    pair = Finding("twins", Severity.WARN, "Two photos.", ("a", "b"))
+    other = Finding("twins", Severity.WARN, "Two photos.", ("a", "c"))
+    assert finding_key(pair) == "twins:a:b"
+    assert finding_key(pair) != finding_key(other)
