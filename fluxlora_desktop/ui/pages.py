@@ -148,10 +148,19 @@ def _runs(desks: Desks, around: Surroundings) -> Page:
 
 
 def _library(desks: Desks, around: Surroundings) -> Page:
-    page = LibraryPage(loras=desks.loras, runs=desks.runs, jobs=around.jobs)
+    page = LibraryPage(
+        loras=desks.loras,
+        runs=desks.runs,
+        jobs=around.jobs,
+        hub_owner=partial(_hub_owner, desks),
+    )
     page.open_requested.connect(around.window.open_web_page)
     page.reveal_requested.connect(around.reveal)
     return page
+
+
+def _hub_owner(desks: Desks) -> str:
+    return desks.accounts.state("huggingface").name
 
 
 def _gallery(desks: Desks, around: Surroundings) -> Page:

@@ -239,6 +239,7 @@ QPushButton[role="primary"]:focus {{ border: 2px solid {t.text}; }}
 QPushButton[role="primary"]:disabled {{ background: {t.border}; border-color: {t.border};
   color: {t.muted}; }}
 QPushButton[role="danger"] {{ color: {t.danger}; border-color: {t.danger}; }}
+QPushButton[role="danger"]:disabled {{ color: {t.control_border}; border-color: {t.border}; }}
 QPushButton[role="quiet"], QToolButton {{ background: transparent; border: 1px solid transparent;
   border-radius: {RADIUS}px; padding: 5px 9px; color: {t.text}; }}
 QPushButton[role="link"] {{ background: transparent; border: 1px solid transparent;
@@ -275,7 +276,12 @@ QDoubleSpinBox::down-button:hover {{ background: {t.raised}; }}
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{up}"); width: 10px; height: 10px; }}
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{down}"); width: 10px;
   height: 10px; }}
-QCheckBox {{ spacing: 8px; }}
+QRadioButton::indicator {{ width: 14px; height: 14px; border: 1px solid {t.control_border};
+  border-radius: 8px; background: {t.surface}; }}
+QRadioButton::indicator:checked {{ border: 5px solid {t.accent}; width: 6px; height: 6px;
+  background: {t.on_accent}; }}
+QRadioButton:focus {{ color: {t.accent_text}; }}
+QCheckBox, QRadioButton {{ spacing: 8px; }}
 QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {t.control_border};
   border-radius: 4px; background: {t.surface}; }}
 QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
+    QAbstractSpinBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -121,6 +122,13 @@ class Card(QFrame):
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(margin, margin, margin, margin)
         self.body.setSpacing(spacing)
+
+
+def inset(box: QAbstractSpinBox) -> None:
+    """Give a number field the inset of other fields, which Qt leaves out of styled spin boxes."""
+    edit = box.lineEdit()
+    if edit is not None:
+        edit.setTextMargins(8, 0, 0, 0)
 
 
 def line() -> QFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QDoubleSpinBox, QSlider, QSpinBox, QWidget
 
-from fluxlora_desktop.ui.widgets import row
+from fluxlora_desktop.ui.widgets import inset, row
 
 
 class WholeNumber(QSpinBox):

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QL
 from fluxlora_desktop.domain.bases import BASES
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.ui.library.facts import file_facts
-from fluxlora_desktop.ui.widgets import clear, column, icon_button, label, row
+from fluxlora_desktop.ui.widgets import clear, column, icon_button, inset, label, row
 
 
 class WordsPart(QWidget):
@@ -32,6 +32,7 @@ class WordsPart(QWidget):
         self.trigger = QLineEdit()
         self.trigger.setMaxLength(120)
         self.scale = QDoubleSpinBox()
+        inset(self.scale)
         self.scale.setRange(0.0, 2.0)
         self.scale.setSingleStep(0.05)
         self.scale.setDecimals(2)
