@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from loopback import Loopback
 from patient_context import PatientContext
+from shelf import Shelf, fill_shelf
 
 from fluxlora_desktop.practice.services import PracticeServices
 
@@ -25,6 +26,12 @@ def cloud(_cloud: PracticeServices) -> Iterator[PracticeServices]:
     yield _cloud
     for service in (_cloud.replicate, _cloud.huggingface, _cloud.together):
         service.reset()
+
+
+@pytest.fixture(scope="session")
+def shelf(_cloud: PracticeServices, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    """Return Loras that the running services know."""
+    return fill_shelf(_cloud, tmp_path_factory.mktemp("shelf"))
 
 
 @pytest.fixture
