@@ -157,6 +157,20 @@ def test_trigger_word_comes_with_the_lora_and_is_missed_when_it_is_deleted(
     assert page.panel.prompt.toPlainText() == "GLZFOX, in a forest"
 
 
+def test_lora_is_chosen_as_soon_as_it_is_known_when_it_came_first(
+    qtbot: QtBot, room: Room, page: GalleryPage
+) -> None:
+    page.arrive("new")
+    assert page.panel.uses() == ()
+
+    room.add_lora("new", "Red boat", "REDBOT")
+    room.loras.load()
+    qtbot.waitUntil(lambda: room.jobs.live() == 0)
+
+    assert [use.name for use in page.panel.uses()] == ["Red boat"]
+    assert page.panel.prompt.toPlainText() == "REDBOT"
+
+
 def test_lora_begins_at_its_recommended_strength(page: GalleryPage) -> None:
     page.arrive("fox")
     assert page.panel.uses()[0].scale == 0.8

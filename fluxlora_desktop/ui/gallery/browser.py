@@ -165,6 +165,7 @@ class PictureBrowser(QWidget):
     def on_theme_changed(self) -> None:
         """Draw what depends on the look again."""
         self.filters.on_theme_changed()
+        self.commands.on_theme_changed()
         self.grid.viewport().update()
 
     def _price_of(self, picture: Picture) -> str:

@@ -57,6 +57,7 @@ class PictureCommands(QObject):
 
     def _action(self, text: str, symbol: str, keys: str, slot: object) -> QAction:
         made = QAction(icon(symbol), text, self)
+        made.setProperty("symbol", symbol)
         if keys:
             made.setShortcut(keys)
             made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -79,6 +80,11 @@ class PictureCommands(QObject):
         self.stop.setVisible(any(picture.state in ON_ITS_WAY for picture in chosen))
         noun = "" if len(chosen) < 2 else f" ({plural(len(chosen), 'picture')})"
         self.trash.setText(f"Move to trash{noun}")
+
+    def on_theme_changed(self) -> None:
+        """Draw the icons of the menu again."""
+        for action in self._place.actions():
+            action.setIcon(icon(action.property("symbol")))
 
     def menu(self, parent: QWidget) -> QMenu:
         """Return a menu of everything that can be done; it goes when it is closed."""

@@ -112,6 +112,7 @@ class GalleryPage(Page):
         super().on_theme_changed()
         self.panel.on_theme_changed()
         self.browser.on_theme_changed()
+        self.viewer.commands.on_theme_changed()
 
     @property
     def viewing(self) -> bool:

@@ -57,6 +57,7 @@ class PromptPanel(Card):
         self.setFixedWidth(INSPECTOR_WIDTH)
         self._pictures, self._loras = pictures, loras
         self._words = ""
+        self._expected = ""
         self._waiting = False
         self.first = LoraChoice("LoRA", "No LoRA")
         self.second = LoraChoice("Second LoRA", "No second LoRA")
@@ -181,9 +182,10 @@ class PromptPanel(Card):
         )
 
     def choose_lora(self, lora_id: str) -> bool:
-        """Take a LoRA and its trigger word; tell whether it is in the library."""
+        """Take a LoRA and its trigger word, or as soon as it is known; tell whether it is now."""
         found = self.first.choose(lora_id)
         self._on_lora(self.first.lora())
+        self._expected = "" if found else lora_id
         self.refresh()
         return found
 
@@ -266,11 +268,14 @@ class PromptPanel(Card):
     def _show_loras(self) -> None:
         for choice in (self.first, self.second):
             choice.show_loras(self._loras.loras())
+        if self._expected and self._loras.lora(self._expected) is not None:
+            self.choose_lora(self._expected)
         self.refresh()
 
     @Slot(object)
     def _on_lora(self, lora: Lora | None) -> None:
         """Put the LoRA's word into the prompt, in place of the last LoRA's where that stands."""
+        self._expected = ""
         word, text = lora.trigger_word if lora else "", self.prompt.toPlainText()
         if word and self._words and has_trigger(text, self._words):
             text = replace_trigger(text, self._words, word)
