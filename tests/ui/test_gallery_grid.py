@@ -175,6 +175,18 @@ def test_grid_selects_what_a_rubber_band_touches_when_it_begins_beside_a_picture
     assert selected(grid) == [0, 1]
 
 
+def test_grid_asks_for_a_drag_when_a_picture_is_pulled(qtbot: QtBot, grid: GridView) -> None:
+    port, start = grid.viewport(), grid.visualRect(grid.model().index(1, 0)).center()
+
+    with qtbot.waitSignal(grid.drag_wanted):
+        qtbot.mousePress(port, Qt.MouseButton.LeftButton, pos=start)
+        qtbot.mouseMove(port, start + QPoint(30, 0))
+        qtbot.mouseMove(port, start + QPoint(60, 0))
+
+    qtbot.mouseRelease(port, Qt.MouseButton.LeftButton, pos=start)
+    assert selected(grid) == [1]
+
+
 def test_grid_names_no_row_when_the_point_lies_between_pictures(grid: GridView) -> None:
     frame = frame_of(grid.visualRect(grid.model().index(0, 0)))
 
