@@ -30,5 +30,5 @@ def _sum_up(key: str, answers: list[Route]) -> Use:
     title = answers[0].generator_title
     models = [route.model_title for route in answers if route.works]
     if models:
-        return Use(key, title, True, f"Works there with {' and with '.join(models)}.")
+        return Use(key, title, True, f"Works there: {' and '.join(models)}.")
     return Use(key, title, False, answers[-1].reason)
