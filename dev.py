@@ -10,6 +10,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ python3 dev.py COMMAND [ARGUMENTS]
 
   run [flags of the app]      start the app; without a display run its self-test instead
   test [arguments of pytest]  ruff, mypy, pytest; --full runs the long sweeps too
-  bundle                      build "dist/FluxLoRA Desktop" and run its self-test
+  bundle                      build "dist/FluxLoRA Desktop", time its start, run its self-test
   bench [name]                run the benchmarks, or the one of that name
   screenshots                 refresh docs/screenshot.png from a self-test
 """
@@ -72,33 +73,25 @@ def call(*command: str | Path, env: dict[str, str] | None = None) -> int:
     ).returncode
 
 
-def output_of(*command: str | Path) -> str | None:
-    """Return what a command prints, or None when it fails or is not there."""
+def ask(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a command unseen and return what it said; code 127 when it is not there."""
+    line = [str(part) for part in command]
+    env = child_environment(LC_ALL="C")
     try:
-        done = subprocess.run(
-            [str(part) for part in command],
-            cwd=ROOT,
-            env=child_environment(LC_ALL="C"),
-            check=False,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
+        return subprocess.run(
+            line, cwd=ROOT, env=env, check=False, capture_output=True, text=True, errors="replace"
         )
-    except OSError:
-        return None
-    return done.stdout if done.returncode == 0 else None
+    except OSError as error:
+        return subprocess.CompletedProcess(line, 127, "", str(error))
 
 
 def is_debian() -> bool:
     """Say whether this is Debian or one of its children."""
-    release = Path("/etc/os-release")
-    if not LINUX or not release.is_file() or shutil.which("dpkg-query") is None:
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
         return False
-    fields = dict(
-        line.split("=", 1) for line in release.read_text("utf-8").splitlines() if "=" in line
-    )
-    names = f"{fields.get('ID', '')} {fields.get('ID_LIKE', '')}".replace('"', "").split()
-    return "debian" in names
+    return "debian" in f"{release['ID']} {release.get('ID_LIKE', '')}".split()
 
 
 def without_suffix(package: str) -> str:
@@ -117,8 +110,8 @@ def install_packages(wanted: tuple[str, ...]) -> str:
     """Install what Debian lacks, as root; return the line that a person must run, or nothing."""
     if not is_debian():
         return ""
-    listing = output_of("dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n") or ""
-    missing = missing_packages(wanted, listing)
+    listing = ask("dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n")
+    missing = missing_packages(wanted, listing.stdout)
     if not missing:
         return ""
     install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
@@ -140,14 +133,7 @@ def install_packages(wanted: tuple[str, ...]) -> str:
 def require_system(python: Path, wanted: tuple[str, ...]) -> None:
     """Install Qt's system libraries where possible; stop in words when Qt cannot load."""
     line = install_packages(wanted)
-    probe = subprocess.run(
-        [str(python), "-c", "import PySide6.QtWidgets, PySide6.QtSvg"],
-        env=child_environment(),
-        check=False,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-    )
+    probe = ask(python, "-c", "import PySide6.QtWidgets, PySide6.QtSvg")
     if probe.returncode != 0:
         reason = (probe.stderr.strip().splitlines() or ["no reason given"])[-1]
         help_line = line or "install the system libraries of Qt 6 with your package manager"
@@ -184,7 +170,7 @@ def make_venv(venv: Path) -> None:
     """Make a virtual environment unless a working one of this very interpreter is there."""
     here = f"{sys.version}\n{sys.base_prefix}"
     probe = "import pip, sys; print(f'{sys.version}\\n{sys.base_prefix}')"
-    if (output_of(python_of(venv), "-c", probe) or "").strip() == here.strip():
+    if ask(python_of(venv), "-c", probe).stdout.strip() == here.strip():
         return
     if importlib.util.find_spec("ensurepip") is None:
         package = f"python3.{sys.version_info.minor}-venv"
@@ -279,7 +265,8 @@ def bundle(arguments: list[str]) -> int:
     size = sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_symlink())
     say(f"{folder}: {size / 1e6:.0f} MB")
     program = folder / ("fluxlora-desktop.exe" if WINDOWS else "fluxlora-desktop")
-    return self_test(program, out=ROOT / "out" / "bundle-self-test")
+    timed = call(python, ROOT / "benchmarks" / "startup.py", program, env=offscreen_environment())
+    return self_test(program, out=ROOT / "out" / "bundle-self-test") or timed
 
 
 def bench(arguments: list[str]) -> int:
@@ -302,14 +289,11 @@ def screenshots(_arguments: list[str]) -> int:
     out, docs = ROOT / "out" / "screenshots", ROOT / "docs"
     shutil.rmtree(out, ignore_errors=True)
     code = self_test(python, "-m", "fluxlora_desktop", out=out)
-    shots = sorted(out.rglob("*gallery*.png"))
-    if code or not shots:
-        raise Stop(
-            "The self-test left no picture of the gallery; docs/screenshot.png is unchanged."
-        )
+    if code:
+        raise Stop("The self-test did not pass; docs/screenshot.png is unchanged.")
     docs.mkdir(exist_ok=True)
-    shutil.copyfile(shots[-1], docs / "screenshot.png")
-    say(f"docs/screenshot.png is {shots[-1].name}")
+    shutil.copyfile(out / "gallery-light.png", docs / "screenshot.png")
+    say("docs/screenshot.png is new")
     return 0
 
 
