@@ -24,6 +24,8 @@ from fluxlora_desktop.ui.create.page import CreatePage
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 
+_PATIENCE_MS = 30_000
+
 
 class JudgedPhotos(FakePhotos):
     """Photos whose findings a test writes; a file that says "broken" is refused."""
@@ -64,9 +66,13 @@ class Ground:
         """Return the hash of a photo by its place from 0."""
         return self.now().dataset.photos[place].photo.sha256
 
+    def wait(self, until: Callable[[], bool]) -> None:
+        """Wait for a condition, long enough for a busy computer."""
+        self.qtbot.waitUntil(until, timeout=_PATIENCE_MS)
+
     def settle(self) -> None:
         """Wait until no work is under way."""
-        self.qtbot.waitUntil(lambda: self.jobs.live() == 0, timeout=15_000)
+        self.wait(lambda: self.jobs.live() == 0)
 
     def make_photo(self, name: str, caption: str = "") -> Path:
         """Write a photo that differs from all others, with a caption beside it."""
@@ -83,7 +89,7 @@ class Ground:
         """Take in so many photos."""
         paths = [self.make_photo(f"photo {n}.jpg") for n in range(1, count + 1)]
         self.draft.add_files(paths)
-        self.qtbot.waitUntil(lambda: len(self.names()) == count, timeout=15_000)
+        self.wait(lambda: len(self.names()) == count)
         self.settle()
 
     def choose(self, _parent: QWidget, take: Callable[[tuple[Path, ...]], None]) -> None:
@@ -115,9 +121,9 @@ def open_ground(qtbot: QtBot, folder: Path) -> Iterator[Ground]:
     )  # type: ignore[arg-type]  # the page comes next, since its dialogs are the ground's
     ground.page = make_page(ground)
     draft.load()
-    qtbot.waitUntil(lambda: draft.loaded)
+    ground.wait(lambda: draft.loaded)
     yield ground
-    assert jobs.shutdown()
+    assert jobs.shutdown(_PATIENCE_MS)
     for thing in (ground.page, draft, runs, jobs):
         thing.deleteLater()
     library.close()

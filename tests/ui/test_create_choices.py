@@ -53,7 +53,7 @@ def test_caption_is_saved_when_typing_pauses(ground: Ground) -> None:
     step = open_captions(ground)
     ground.qtbot.keyClicks(step.editor, "a fox on grass")
     assert captions_of(ground)[0] == ""
-    ground.qtbot.waitUntil(lambda: captions_of(ground)[0] == "a fox on grass")
+    ground.wait(lambda: captions_of(ground)[0] == "a fox on grass")
     ground.settle()
     kept = ground.stores.datasets.get(ground.now().dataset.id)
     assert kept.photos[0].caption == "a fox on grass"
@@ -131,7 +131,7 @@ def test_files_dropped_on_the_caption_become_photos_and_no_text(ground: Ground) 
     step = open_captions(ground)
     mime = files_mime(ground.make_photo("late.jpg"))
     assert drop(step.editor.viewport(), mime)
-    ground.qtbot.waitUntil(lambda: len(ground.names()) == 4)
+    ground.wait(lambda: len(ground.names()) == 4)
     assert captions_of(ground)[0] == ""
     ground.settle()
 

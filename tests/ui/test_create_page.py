@@ -109,12 +109,12 @@ def test_double_click_starts_one_training_and_shows_it(ground: Ground) -> None:
     ground.qtbot.mouseDClick(ground.page.start_button, LEFT)
     ground.qtbot.mouseClick(ground.page.start_button, LEFT)
     assert not ground.page.start_button.isEnabled()
-    ground.qtbot.waitUntil(lambda: bool(ground.visited))
+    ground.wait(lambda: bool(ground.visited))
     name, run = ground.visited[0]
     assert name == "runs"
     assert isinstance(run, Run)
     assert run.id == run_id
-    ground.qtbot.waitUntil(lambda: ground.now().run.id != run_id)
+    ground.wait(lambda: ground.now().run.id != run_id)
     assert ground.names() == []
     assert ground.page.step() is Step.PHOTOS
     assert [run.id for run in ground.runs.runs()] == [run_id]
@@ -125,7 +125,7 @@ def test_start_can_be_pressed_again_when_it_was_refused(ground: Ground) -> None:
     make_ready(ground)
     ground.settle()
     ground.stores.runs.delete_draft(ground.now().run.id)
-    with ground.qtbot.waitSignal(ground.runs.failed):
+    with ground.qtbot.waitSignal(ground.runs.failed, timeout=30_000):
         ground.qtbot.mouseClick(ground.page.start_button, LEFT)
         assert not ground.page.start_button.isEnabled()
     assert ground.page.start_button.isEnabled()
@@ -137,7 +137,7 @@ def test_starting_over_asks_before_photos_are_forgotten(ground: Ground) -> None:
     ground.qtbot.mouseClick(ground.page.start_over_button, LEFT)
     assert len(ground.names()) == 2
     ground.asked_to_start_over[0]()
-    ground.qtbot.waitUntil(lambda: ground.names() == [])
+    ground.wait(lambda: ground.names() == [])
     ground.settle()
     assert len(ground.stores.runs.drafts()) == 1
 
@@ -145,7 +145,7 @@ def test_starting_over_asks_before_photos_are_forgotten(ground: Ground) -> None:
 def test_starting_over_does_not_ask_when_there_is_nothing_to_lose(ground: Ground) -> None:
     old = ground.now().run.id
     ground.qtbot.mouseClick(ground.page.start_over_button, LEFT)
-    ground.qtbot.waitUntil(lambda: ground.now().run.id != old)
+    ground.wait(lambda: ground.now().run.id != old)
     assert ground.asked_to_start_over == []
 
 
@@ -171,7 +171,7 @@ def test_page_says_so_when_the_draft_cannot_be_opened(ground: Ground) -> None:
     desk.failed.emit(OSError("no disk"))
     again = [b for b in page.findChildren(QPushButton) if b.isVisible() and b.text() == "Try again"]
     ground.qtbot.mouseClick(again[0], LEFT)
-    ground.qtbot.waitUntil(lambda: desk.loaded)
+    ground.wait(lambda: desk.loaded)
     assert page.next_button.isEnabled()
     ground.settle()
     desk.deleteLater()

@@ -34,7 +34,7 @@ def counter(ground: Ground) -> str:
 
 
 def wait_for_photos(ground: Ground, count: int) -> None:
-    ground.qtbot.waitUntil(lambda: len(ground.names()) == count, timeout=15_000)
+    ground.wait(lambda: len(ground.names()) == count)
     ground.settle()
 
 
@@ -112,7 +112,7 @@ def test_placeholders_hold_the_places_while_photos_come_in(ground: Ground) -> No
 def test_refused_file_is_named_in_words_until_the_list_is_closed(ground: Ground) -> None:
     ground.draft.add_files([ground.folder / "gone.jpg", ground.make_photo("good.jpg")])
     refused = ground.page.photos.refused
-    ground.qtbot.waitUntil(refused.isVisible)
+    ground.wait(refused.isVisible)
     wait_for_photos(ground, 1)
     assert refused.text == "gone.jpg: it is not a file, or it is gone"
     close = refused.findChild(QToolButton, "close_refused")
@@ -184,7 +184,7 @@ def finding_button(ground: Ground, what: str, name: str) -> QPushButton:
     def cards() -> list[FindingCard]:
         return [card for card in inspector.findChildren(FindingCard, where) if card.isVisible()]
 
-    ground.qtbot.waitUntil(lambda: len(cards()) == 1)
+    ground.wait(lambda: len(cards()) == 1)
     found = cards()[0].findChild(QPushButton, name)
     assert found is not None
     return found
@@ -235,11 +235,11 @@ def test_inspector_shows_the_one_chosen_photo(ground: Ground) -> None:
 def test_verdict_says_blocked_when_photos_are_too_few(ground: Ground) -> None:
     ground.fill(2)
     verdict = ground.page.photos.inspector.verdict
-    ground.qtbot.waitUntil(lambda: verdict.word.text() == "Blocked")
+    ground.wait(lambda: verdict.word.text() == "Blocked")
     add = finding_button(ground, "too_few", "mend")
     ground.to_choose = tuple(ground.make_photo(f"more {n}.jpg") for n in range(3))
     ground.qtbot.mouseClick(add, Qt.MouseButton.LeftButton)
-    ground.qtbot.waitUntil(lambda: verdict.word.text() == "Ready", timeout=15_000)
+    ground.wait(lambda: verdict.word.text() == "Ready")
     ground.settle()
 
 
