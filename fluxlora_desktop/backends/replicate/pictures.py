@@ -113,9 +113,11 @@ class ReplicatePictures:
         job = self._client.create_prediction(
             model=_OFFICIAL.get(model.key, ""), version=version, inputs=inputs
         )
-        return self._finish(job, request.seed, ctx)
+        return self._finish(job, model, request.seed, ctx)
 
-    def _finish(self, job: JobReply, seed: int, ctx: JobContext) -> GeneratedImage:
+    def _finish(
+        self, job: JobReply, model: GeneratorModel, seed: int, ctx: JobContext
+    ) -> GeneratedImage:
         """Bring home what is paid for: trouble on the way is never "nothing was sent"."""
         try:
             job = self._wait(job, ctx)
@@ -128,8 +130,7 @@ class ReplicatePictures:
             words = f"The picture {job.id} could not be fetched: {error.detail}"
             raise OutcomeUnknown(SERVICE, words) from error
         if blob is None:
-            words = job.error or f"The picture was not made: {job.status}."
-            raise ServiceRefused(SERVICE, scrub(words))
+            raise _not_made(job, model)
         media_type = blob.media_type if blob.media_type.startswith("image/") else "image/png"
         return GeneratedImage(blob.data, media_type, seed, job.id, job.metrics.predict_time)
 
@@ -144,6 +145,21 @@ class ReplicatePictures:
 
 def _made(job: JobReply) -> bool:
     return job.status == "succeeded" and bool(job.pictures)
+
+
+def _not_made(job: JobReply, model: GeneratorModel) -> AppError:
+    """Return what a job without a picture means for the person's money.
+
+    An official model is paid by the picture and a job that never ran costs nothing; a trained
+    version is paid by the second, also for one that failed or was caught by the safety filter.
+    """
+    words = scrub(job.error) or f"The picture was not made: {job.status}."
+    if job.status == "succeeded":
+        return OutcomeUnknown(SERVICE, f"Replicate says it is made and names no file: {job.id}.")
+    ran = job.status != "aborted" and job.metrics.predict_time != 0
+    if model.needs_trained_version and ran:
+        return OutcomeUnknown(SERVICE, f"{words} Its seconds on the machine may have been charged.")
+    return ServiceRefused(SERVICE, words)
 
 
 def _common_inputs(request: PictureRequest) -> dict[str, ParameterValue]:

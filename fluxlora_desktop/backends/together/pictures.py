@@ -145,11 +145,17 @@ def _in_words(error: ServiceRefused, request: PictureRequest) -> AppError:
     said, status = error.detail, error.status
     if isinstance(error, NotFoundAtService) or _WITHDRAWN.search(said):
         return ModelWithdrawn(SERVICE, request.model)
+    if status == 422 and _UNSAFE.search(said):
+        words = (
+            "Together's safety filter held the picture back. Change the prompt. "
+            "Together does not tell whether it was charged."
+        )
+        return OutcomeUnknown(
+            SERVICE, f"{words} ({said})", status=status, request_id=error.request_id
+        )
     words = ""
     if request.loras and _WRONG_BASE.search(said):
         words = f"The LoRA does not fit {request.model}: it was trained for another base model."
-    elif status == 422 and _UNSAFE.search(said):
-        words = "Together's safety filter held the picture back. Change the prompt."
     elif request.loras and _LORA.search(said):
         words = "Together could not read the LoRA. Its repo must be public."
     return (
