@@ -35,6 +35,7 @@ _TOKENS = re.compile(
     r"hf_\w+|r8_\w+|Bearer\s+[^\s\"']+|(?<=signature=)[^&\s\"']+|\b[0-9a-f]{64}\b", re.IGNORECASE
 )
 _RESETS = re.compile(r"(?:resets in|available in)\s*~?\s*(\d+)")
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{2,63}")
 _RIGHTS = re.compile(r"permission|scope", re.IGNORECASE)
 
 
@@ -55,13 +56,18 @@ def parse_json(body: bytes) -> Any:
 
 
 def detail_of(body: bytes, media_type: str) -> str:
-    """Return the sentence in an error's body, or a name for a body that has none."""
+    """Return the sentence in an error's body, or a name for a body that has none.
+
+    A code beside the sentence is kept behind it in brackets: services reword sentences.
+    """
     try:
         data = parse_json(body)
     except ValueError:
         text = body[:_DETAIL_LIMIT].decode("utf-8", errors="replace")
         return "a web page instead of an answer" if "<html" in text.lower() else text
-    return _sentence(data) or media_type
+    sentence, code = _sentence(data), _code(data)
+    named = f"{sentence} [{code}]" if sentence and code and code not in sentence else sentence
+    return named or code or media_type
 
 
 def _sentence(data: Any) -> str:
@@ -73,6 +79,16 @@ def _sentence(data: Any) -> str:
         for key in ("detail", "message", "msg", "error", "errors", "title"):
             if found := _sentence(data.get(key)):
                 return found
+    return ""
+
+
+def _code(data: Any) -> str:
+    """Return the word for programs, such as `error.code` at Together; numbers are none."""
+    inner = data.get("error") if isinstance(data, dict) else None
+    for place in (inner, data):
+        code = place.get("code") if isinstance(place, dict) else None
+        if isinstance(code, str) and _CODE.fullmatch(code):
+            return code
     return ""
 
 
