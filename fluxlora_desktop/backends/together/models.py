@@ -1,8 +1,8 @@
 """The models that the app knows at Together, in one table; the live catalogue says which run.
 
 Limits: docs.together.ai, inference/images/parameters (2026). Prices: FLUX.2-dev from a copy of the
-pricing page of 2026-05, FLUX.1-dev-lora from the quickstart, the others from the price list of
-2025; none of them is confirmed, so each says so.
+pricing page of 2026-05, FLUX.1-dev-lora from the quickstart; neither is confirmed, so each says so.
+The price of the others is not known: their estimates are set too high rather than too low.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from fluxlora_desktop.domain.pictures import GeneratorModel, SizeRule
 
 _SIZE = SizeRule(low=256, high=1920, multiple=8)
 _LORA_SCALE = (0.0, 2.0)
-_OLD_PRICE = "Together's price list of 2025, per megapixel; it may have changed"
+_QUICKSTART_PRICE = "Together's quickstart, per megapixel; it may have changed"
+_UNKNOWN_PRICE = "The price is not known here, this is a guess: see Together's price list"
 
 FLUX2_DEV = GeneratorModel(
     key="black-forest-labs/FLUX.2-dev",
@@ -43,7 +44,7 @@ FLUX1_DEV_LORA = GeneratorModel(
     default_guidance=3.5,
     scale=_LORA_SCALE,
     usd_per_megapixel=Decimal("0.035"),
-    price_basis=_OLD_PRICE,
+    price_basis=_QUICKSTART_PRICE,
     available=False,
 )
 FLUX1_SCHNELL = GeneratorModel(
@@ -53,8 +54,8 @@ FLUX1_SCHNELL = GeneratorModel(
     size=_SIZE,
     steps=(1, 12),
     default_steps=4,
-    usd_per_megapixel=Decimal("0.0027"),
-    price_basis=_OLD_PRICE,
+    usd_per_megapixel=Decimal("0.01"),
+    price_basis=_UNKNOWN_PRICE,
     available=False,
 )
 FLUX1_1_PRO = GeneratorModel(
@@ -64,8 +65,8 @@ FLUX1_1_PRO = GeneratorModel(
     size=_SIZE,
     steps=(1, 50),
     default_steps=28,
-    usd_per_megapixel=Decimal("0.04"),
-    price_basis=_OLD_PRICE,
+    usd_per_megapixel=Decimal("0.08"),
+    price_basis=_UNKNOWN_PRICE,
     available=False,
 )
 
