@@ -226,6 +226,9 @@ class SelfTest(QObject):
 
     def _drop(self) -> None:
         """Drop the files onto the Photos page as a file manager would."""
+        self.app.session.desks.draft.refused.connect(
+            lambda refused: self._facts.update(refused=refused)
+        )
         self.window.go_to("create")
         page = self.window.page("create")
         target: QWidget = page
@@ -244,6 +247,9 @@ class SelfTest(QObject):
         QApplication.sendEvent(target, QDropEvent(QPointF(at), copy, data, left, plain))
 
     def _have_photos(self) -> bool:
+        refused = self._facts.get("refused")
+        if isinstance(refused, tuple) and refused:
+            raise StageFailed(f"{refused[0].path.name}: {refused[0].error}")
         draft = self.app.session.desks.draft.draft()
         return len(draft.dataset.photos) == len(self.photos)
 
