@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 
 from fluxlora_desktop.practice.services import Service
 
@@ -18,6 +20,13 @@ class PostCount:
     def __call__(self) -> int:
         """Return how many POSTs to paths of the pattern arrived."""
         return self._all() - self._before
+
+    def arrive(self, number: int, seconds: float = 20.0) -> bool:
+        """Wait until so many have been answered or given up; tell whether that came to be."""
+        deadline = time.monotonic() + seconds
+        while self() < number and time.monotonic() < deadline:
+            threading.Event().wait(0.02)
+        return self() == number
 
     def _all(self) -> int:
         posts = self._service.ledger.requests("POST")
