@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 
-from fluxlora_desktop.domain.errors import AppError
+from fluxlora_desktop.domain.errors import AppError, SecretStoreError, StorageError
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunState
+from fluxlora_desktop.domain.runs import AT_SERVICE, EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.training import RemoteFile
 from fluxlora_desktop.workflows.collect import collect_weights
 from fluxlora_desktop.workflows.events import RunChanged
@@ -16,13 +18,17 @@ from fluxlora_desktop.workflows.publish import publish_lora
 from fluxlora_desktop.workflows.tools import Tools
 
 _Step = Callable[[Run, Tools, JobContext], Run]
+_HELD = AT_SERVICE | {RunState.UNKNOWN, RunState.PUBLISHING}
+_SENT = frozenset({EffectState.IN_FLIGHT, EffectState.UNKNOWN, EffectState.CONFIRMED})
+_UNTOUCHED = "The training is not touched; we go on as soon as it works."
 
 
 def carry_run(run_id: str, tools: Tools, ctx: JobContext) -> Run:
     """Do every step that is left, each leaving its result in the store before the next begins.
 
-    Expected trouble becomes the run's state and words, never an exception; `JobCancelled` passes
-    through and leaves the run where it stands, to be carried on at the next start.
+    Expected trouble becomes the run's state and words; `JobCancelled` passes through and leaves the
+    run where it stands, to be carried on at the next start. A run whose training may be paid for is
+    never failed by trouble on this computer: it says what it waits for and goes on.
     """
     run = tools.stores.runs.get(run_id)
     while run.open:
@@ -30,7 +36,9 @@ def carry_run(run_id: str, tools: Tools, ctx: JobContext) -> Run:
         try:
             run = step(run, tools, ctx)
         except AppError as error:
-            run = _fail(tools.stores.runs.get(run_id), error, tools, ctx)
+            run = tools.stores.runs.get(run_id)
+            wait = run.state in _HELD or was_sent(run, tools)
+            run = _hold(run, error, tools, ctx) if wait else _fail(run, error, tools, ctx)
     return run
 
 
@@ -78,6 +86,28 @@ def _tidy_up(run: Run, tools: Tools) -> None:
         tools.stores.runs.add_event(
             run.id, "note", f"The uploaded photos were not deleted: {error}"
         )
+
+
+def was_sent(run: Run, tools: Tools) -> bool:
+    """Tell whether a run in LAUNCHING has sent its launch, whatever came of it."""
+    if run.state is not RunState.LAUNCHING:
+        return False
+    effect = tools.stores.runs.live_effect(EffectKind.TRAINING, run.id)
+    return effect is not None and effect.state in _SENT
+
+
+def _hold(run: Run, error: AppError, tools: Tools, ctx: JobContext) -> Run:
+    """Say what a run waits for, wait, and return it as it stands; a full disk keeps no words."""
+    if isinstance(error, SecretStoreError):
+        words = f"This computer's password store does not answer. {_UNTOUCHED}"
+    else:
+        words = f"This computer could not keep what happened: {error}. {_UNTOUCHED}"
+    runs = tools.stores.runs
+    with suppress(StorageError):
+        run = runs.update(run.id, attention=words)
+    ctx.report(RunChanged(replace(run, attention=words)))
+    ctx.pause(tools.patience.longest_retry)
+    return runs.get(run.id)
 
 
 def _fail(run: Run, error: AppError, tools: Tools, ctx: JobContext) -> Run:

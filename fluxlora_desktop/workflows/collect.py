@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fluxlora_desktop.domain.errors import (
+    AppError,
     CredentialError,
+    SecretStoreError,
     ServiceBusy,
     ServiceInterrupted,
     ServiceUnreachable,
@@ -19,6 +21,14 @@ from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import remote_of
 from fluxlora_desktop.workflows.tools import Tools
+
+_WAITED_OUT = (
+    ServiceUnreachable,
+    ServiceInterrupted,
+    ServiceBusy,
+    CredentialError,
+    SecretStoreError,
+)
 
 
 def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
@@ -53,17 +63,22 @@ def _fetch(run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext) ->
         )
         try:
             return backend.fetch_weights(remote_of(run), snapshot, folder, ctx)
-        except (ServiceUnreachable, ServiceInterrupted, ServiceBusy, CredentialError) as error:
-            words = f"The weights are on their way: {backend.title} did not answer. Trying again."
-            if isinstance(error, CredentialError):
-                words = (
-                    f"{backend.title} does not accept the token. The weights wait there; "
-                    "replace the token in Settings."
-                )
-            run = tools.stores.runs.update(run.id, attention=words)
+        except _WAITED_OUT as error:
+            run = tools.stores.runs.update(run.id, attention=_words_for(error, backend.title))
             ctx.report(RunChanged(run))
             ctx.pause(wait)
     raise AssertionError("retries never end")
+
+
+def _words_for(error: AppError, service: str) -> str:
+    if isinstance(error, CredentialError):
+        return (
+            f"{service} does not accept the token. The weights wait there; "
+            "replace the token in Settings."
+        )
+    if isinstance(error, SecretStoreError):
+        return f"This computer's password store does not answer. The weights wait at {service}."
+    return f"The weights are on their way: {service} did not answer. Trying again."
 
 
 def _lora_of(run: Run, facts: WeightsFacts, service: str, tools: Tools) -> Lora:

@@ -196,6 +196,11 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
     effect = runs.live_effect(EffectKind.TRAINING, run.id)
     if effect is None:
         return _absent(run, "Nothing was sent.", tools, ctx)
+    absent = f"{backend.title} has no such training. Nothing was charged."
+    if effect.state is EffectState.CONFIRMED:  # the app ended before the run's own row said so
+        return _adopt(run, effect.remote_id, backend, tools, ctx)
+    if effect.state is EffectState.ABSENT:
+        return _absent(run, absent, tools, ctx)
     sent = effect.sent_at or run.updated_at
     for wait in tools.patience.retries():
         try:
@@ -210,10 +215,7 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
                     effect.id, EffectState.CONFIRMED, remote_id=first.id, note="adopted"
                 )
                 runs.update(run.id, page=first.page)
-                runs.add_event(run.id, "note", "The training had started. Continuing.")
-                run = adopt_launch(runs.get(run.id), first.id, backend.key, tools)
-                ctx.report(RunChanged(run))
-                return run
+                return _adopt(run, first.id, backend, tools, ctx)
             if found.complete:
                 effect = runs.update_effect(effect.id, reads=effect.reads + 1)
             words = (
@@ -224,11 +226,20 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
             old_enough = tools.clock.now() >= sent + timedelta(seconds=tools.patience.settle)
             if effect.reads >= tools.patience.settle_reads and old_enough:
                 runs.move_effect(effect.id, EffectState.ABSENT)
-                words = f"{backend.title} has no such training. Nothing was charged."
-                return _absent(run, words, tools, ctx)
+                return _absent(run, absent, tools, ctx)
         ctx.report(RunChanged(run))
         ctx.pause(wait)
     raise AssertionError("retries never end")
+
+
+def _adopt(
+    run: Run, remote_id: str, backend: TrainingBackend, tools: Tools, ctx: JobContext
+) -> Run:
+    runs = tools.stores.runs
+    runs.add_event(run.id, "note", "The training had started. Continuing.")
+    run = adopt_launch(runs.get(run.id), remote_id, backend.key, tools)
+    ctx.report(RunChanged(run))
+    return run
 
 
 def _absent(run: Run, words: str, tools: Tools, ctx: JobContext) -> Run:
