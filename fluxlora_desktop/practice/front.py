@@ -84,8 +84,9 @@ class Front:
             await asyncio.sleep(fault.delay)
         else:
             early = fault.delay if fault.when == "before" else 0.0
+            again = await _taken_in(receive) if early else receive
             await asyncio.sleep(early)
-            await self.app(scope, receive, keep)
+            await self.app(scope, again, keep)
             await asyncio.sleep(fault.delay - early)
         reply.apply(fault)
         self._note(scope, 0 if fault.drop else reply.status)
@@ -143,9 +144,19 @@ _CONTROLS: dict[str, Any] = {
 }
 
 
-async def _read_to_the_end(receive: Receive) -> None:
+async def _read_to_the_end(receive: Receive) -> list[Message]:
     """Take the whole request, so that the client has sent it before trouble comes."""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect" or not message.get("more_body", False):
-            return
+    messages = [await receive()]
+    while messages[-1]["type"] != "http.disconnect" and messages[-1].get("more_body", False):
+        messages.append(await receive())
+    return messages
+
+
+async def _taken_in(receive: Receive) -> Receive:
+    """Return a way to read a request that has arrived, also when its client is gone by then."""
+    messages = await _read_to_the_end(receive)
+
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
+
+    return again
