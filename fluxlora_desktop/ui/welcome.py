@@ -76,6 +76,7 @@ class WelcomePage(Page):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inside)
+        area.setAccessibleName("Welcome")
         self.body.addWidget(area, 1)
 
     def _begin(self) -> None:
