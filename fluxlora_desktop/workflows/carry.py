@@ -21,6 +21,8 @@ _Step = Callable[[Run, Tools, JobContext], Run]
 _HELD = AT_SERVICE | {RunState.UNKNOWN, RunState.PUBLISHING}
 _SENT = frozenset({EffectState.IN_FLIGHT, EffectState.UNKNOWN, EffectState.CONFIRMED})
 _UNTOUCHED = "The training is not touched; we go on as soon as it works."
+_STOPPED = "A fault of the app stopped its work on this run; the log has the details."
+_NOT_ON_THE_HUB = "The LoRA is trained and safe here. It is not on the hub yet."
 
 
 def carry_run(run_id: str, tools: Tools, ctx: JobContext) -> Run:
@@ -60,8 +62,11 @@ def _publish(run: Run, tools: Tools, ctx: JobContext) -> Run:
         )
     except AppError as error:
         runs.add_event(run.id, "warn", f"Not published: {error}")
-        words = "The LoRA is trained and safe here. It is not on the hub yet."
-        changes = {"huggingface_status": "failed", "attention": words, "error": str(error)}
+        changes = {
+            "huggingface_status": "failed",
+            "attention": _NOT_ON_THE_HUB,
+            "error": str(error),
+        }
     else:
         assert lora.publication is not None
         changes = {
@@ -86,6 +91,39 @@ def _tidy_up(run: Run, tools: Tools) -> None:
         tools.stores.runs.add_event(
             run.id, "note", f"The uploaded photos were not deleted: {error}"
         )
+
+
+def set_aside(run_id: str, tools: Tools) -> Run:
+    """Leave a run that a bug stopped where a person can take it on; nothing is sent.
+
+    What was not sent, and weights that are not here yet, fail with a way to try again; a training
+    that may be paid for stays as it is and says so.
+    """
+    runs = tools.stores.runs
+    run = runs.get(run_id)
+    if was_sent(run, tools):
+        run = finish_launch(run, tools)
+    if run.state is RunState.PUBLISHING:
+        return runs.advance(
+            run.id,
+            RunState.READY,
+            finished_at=tools.clock.now(),
+            huggingface_status="failed",
+            attention=_NOT_ON_THE_HUB,
+            error=_STOPPED,
+        )
+    if run.state in _HELD:
+        words = f"{_STOPPED} The training is not touched: look again, or start the app anew."
+        return runs.update(run.id, attention=words)
+    if not run.open:
+        return run
+    return runs.advance(
+        run.id,
+        RunState.FAILED,
+        failed_at=run.state,
+        error=_STOPPED,
+        finished_at=tools.clock.now(),
+    )
 
 
 def was_sent(run: Run, tools: Tools) -> bool:

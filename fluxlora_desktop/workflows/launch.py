@@ -56,16 +56,21 @@ def try_again(run_id: str, tools: Tools) -> Run:
 
     A training that succeeded only fetches its weights again. One that never started goes on as it
     is. One that did start keeps its history, and a new run with the same photos and recipe begins,
-    which costs money: a person asked for it.
+    which costs money: a person asked for it. Asked twice, it is still one run.
     """
     runs = tools.stores.runs
     run = runs.get(run_id)
+    if run.state not in {RunState.FAILED, RunState.CANCELLED}:
+        return run
     fresh = {"error": "", "attention": "", "finished_at": None, "failed_at": None}
     if run.state is RunState.FAILED and run.failed_at is RunState.COLLECTING:
         return runs.advance(run_id, RunState.COLLECTING, **fresh)
     effect = runs.live_effect(EffectKind.TRAINING, run_id)
     if effect is None or effect.state is not EffectState.CONFIRMED:
         return runs.advance(run_id, RunState.PACKAGING, **fresh)
+    for begun in runs.open_runs():  # a version is frozen for one start, so this is its other try
+        if begun.version_id == run.version_id:
+            return begun
     again = runs.create(run.dataset_id, run.plan)
     return runs.advance(
         again.id,

@@ -11,8 +11,8 @@ from fluxlora_desktop.domain.errors import (
 )
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
 from fluxlora_desktop.domain.training import FoundRuns, RemoteRun, RemoteState, RunSnapshot
-from fluxlora_desktop.workflows.carry import carry_run
-from fluxlora_desktop.workflows.launch import start_run
+from fluxlora_desktop.workflows.carry import carry_run, set_aside
+from fluxlora_desktop.workflows.launch import start_run, try_again
 from tests.workflows.conftest import Bench
 from tests.workflows.fakes import training
 
@@ -134,3 +134,76 @@ def test_kill_right_after_a_lost_launch_was_given_up_says_so(bench):
 
     assert (run.state, run.failed_at) == (RunState.FAILED, RunState.LAUNCHING)
     assert "Nothing was charged" in run.error
+
+
+def test_bug_while_the_launch_is_answered_leaves_it_to_be_looked_for(bench):
+    bench.backend.submits = [ZeroDivisionError("a bug")]
+    run = start(bench)
+
+    with pytest.raises(ZeroDivisionError):
+        carry_run(run.id, bench.tools, bench.ctx)
+
+    assert set_aside(run.id, bench.tools).state is RunState.UNKNOWN
+    assert effect(bench, run.id).state is EffectState.UNKNOWN
+    bench.backend.finds = [FOUND]
+    assert carry_run(run.id, bench.tools, bench.ctx).state is RunState.READY
+    assert len(bench.backend.launched) == 1
+
+
+BEFORE = (RunState.PACKAGING, RunState.UPLOADING, RunState.LAUNCHING)
+TRAINED = (RunState.QUEUED, RunState.TRAINING)
+
+
+@pytest.mark.parametrize(
+    ("way", "left_in"),
+    [
+        (BEFORE[:1], RunState.FAILED),
+        (BEFORE[:2], RunState.FAILED),
+        (BEFORE, RunState.FAILED),
+        ((*BEFORE, RunState.UNKNOWN), RunState.UNKNOWN),
+        ((*BEFORE, RunState.QUEUED), RunState.QUEUED),
+        ((*BEFORE, *TRAINED), RunState.TRAINING),
+        ((*BEFORE, *TRAINED, RunState.COLLECTING), RunState.FAILED),
+        ((*BEFORE, *TRAINED, RunState.COLLECTING, RunState.PUBLISHING), RunState.READY),
+    ],
+    ids=lambda value: value[-1].value if isinstance(value, tuple) else str(value.value),
+)
+def test_run_that_a_bug_stopped_can_be_taken_on_by_a_person(bench, way, left_in):
+    run = start(bench)
+    for place in way[1:]:
+        run = bench.tools.stores.runs.advance(run.id, place)
+
+    left = set_aside(run.id, bench.tools)
+
+    assert left.state is left_in
+    assert left.attention or left.error
+    if left_in is RunState.FAILED:
+        assert left.failed_at is way[-1]
+
+
+def test_run_that_has_ended_is_not_set_aside(bench):
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert set_aside(run.id, bench.tools) == run
+
+
+def test_second_try_again_of_a_training_is_the_same_new_run(bench):
+    bench.backend.polls = [RunSnapshot(RemoteState.FAILED, error="out of memory")]
+    failed = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    first, second = try_again(failed.id, bench.tools), try_again(failed.id, bench.tools)
+
+    assert first.id == second.id != failed.id
+    carry_run(first.id, bench.tools, bench.ctx)
+    assert try_again(failed.id, bench.tools).id not in {first.id, failed.id}
+
+
+@pytest.mark.parametrize("place", [RunState.UPLOADING, RunState.LAUNCHING])
+def test_try_again_leaves_a_run_that_is_under_way(bench, place):
+    run = start(bench)
+    for to in (RunState.UPLOADING, RunState.LAUNCHING):
+        run = bench.tools.stores.runs.advance(run.id, to)
+        if to is place:
+            break
+
+    assert try_again(run.id, bench.tools) == run
