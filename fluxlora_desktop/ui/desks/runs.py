@@ -8,10 +8,16 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal, Slot
 
 from fluxlora_desktop.domain.ports import JobContext, Transferred
-from fluxlora_desktop.domain.runs import BEFORE_LAUNCH, LossPoint, Run, RunEvent, RunState
+from fluxlora_desktop.domain.runs import (
+    AT_SERVICE,
+    BEFORE_LAUNCH,
+    LossPoint,
+    Run,
+    RunEvent,
+)
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
-from fluxlora_desktop.workflows.carry import carry_run
+from fluxlora_desktop.workflows.carry import carry_run, set_aside
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import cancel_training
 from fluxlora_desktop.workflows.launch import abandon_run, start_run, try_again
@@ -55,6 +61,7 @@ class RunDesk(Desk):
         self._runs: dict[str, Run] = {}
         self._carrying: dict[str, Job] = {}
         self._abandoned: set[str] = set()
+        self._unwanted: set[str] = set()
         self.loaded = False
 
     def load(self) -> None:
@@ -107,6 +114,7 @@ class RunDesk(Desk):
             partial(self._carry_on, run_id),
             lane="training",
             done=self._keep,
+            failed=partial(self._on_broken, run_id),
             progress=self._on_progress,
         )
         self._carrying[run_id] = job
@@ -129,11 +137,38 @@ class RunDesk(Desk):
         if run_id in self._abandoned:
             self._abandoned.discard(run_id)
             self._run(
-                "Abandon run", partial(self._abandon, run_id), lane="library", done=self._keep
+                "Abandon run",
+                partial(self._abandon, run_id),
+                lane="library",
+                done=self._on_abandoned,
             )
 
     def _abandon(self, run_id: str, _ctx: JobContext) -> Run:
         return abandon_run(run_id, self.tools)
+
+    def _on_abandoned(self, run: Run) -> None:
+        """Carry on a run whose launch was faster than Cancel, and cancel it at the service."""
+        if run.open:
+            self._unwanted.add(run.id)
+        self._on_started(run)
+        self._cancel_unwanted(run)
+
+    def _on_broken(self, run_id: str, error: object) -> None:
+        """Tell of a bug, or of a disk that took nothing, and leave the run to a person."""
+        self.failed.emit(error)
+        self._run(
+            "Set run aside",
+            partial(self._set_aside, run_id),
+            lane="library",
+            done=self._on_set_aside,
+        )
+
+    def _set_aside(self, run_id: str, _ctx: JobContext) -> Run:
+        return set_aside(run_id, self.tools)
+
+    def _on_set_aside(self, run: Run) -> None:
+        self._again = partial(self.look_now, run.id)
+        self._keep(run)
 
     @Slot(object)
     def _keep(self, run: Run) -> None:
@@ -144,15 +179,24 @@ class RunDesk(Desk):
         self.changed.emit(run)
         if before is not None and before.open and not run.open:
             self.ended.emit(run)
+        self._cancel_unwanted(run)
+
+    def _cancel_unwanted(self, run: Run) -> None:
+        if run.id in self._unwanted and run.state in AT_SERVICE:
+            self._unwanted.discard(run.id)
+            self.cancel(run.id)
 
     def cancel(self, run_id: str) -> None:
         """Cancel a run: before the launch by stopping the work, after it by asking the service."""
         run = self._runs[run_id]
         job = self._carrying.get(run_id)
-        if run.state in BEFORE_LAUNCH and job is not None:
+        if run.state in BEFORE_LAUNCH:
             self._abandoned.add(run_id)
-            job.cancel()
-        elif run.state in {RunState.QUEUED, RunState.TRAINING}:
+            if job is not None:
+                job.cancel()
+            else:
+                self._on_carried(run_id)
+        elif run.state in AT_SERVICE:
             self._run(
                 "Cancel training", partial(self._cancel, run_id), lane="network", done=self._keep
             )

@@ -1,0 +1,146 @@
+"""Runs at the wrong moment: a bug, a Cancel too late, a second click on Try again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from fluxlora_desktop.domain.datasets import Archive
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.runs import RunState
+from fluxlora_desktop.domain.training import (
+    Destination,
+    RemoteFile,
+    RemoteRun,
+    RemoteState,
+    RunSnapshot,
+)
+from tests.ui.desk_bench import CopyingPhotos, DeskBench
+from tests.ui.test_desks_runs import SUCCEEDED, TRAINING, Service, Yard
+
+DEADLINE = 10.0
+
+
+@dataclass
+class SlowService(Service):
+    """A service whose upload ends at `upload`, and which says at `sent` that it was launched."""
+
+    slow: bool = False
+    upload_ends: threading.Event = field(default_factory=threading.Event)
+    sent: threading.Event = field(default_factory=threading.Event)
+    bug: Exception | None = None
+
+    def upload(self, archive: Archive, nonce: str, ctx: JobContext) -> RemoteFile:
+        if self.slow:
+            assert self.upload_ends.wait(DEADLINE)
+        return super().upload(archive, nonce, ctx)
+
+    def submit(
+        self, spec: object, destination: Destination, data: RemoteFile, nonce: str
+    ) -> RemoteRun:
+        remote = super().submit(spec, destination, data, nonce)
+        self.sent.set()
+        return remote
+
+    def poll(self, run: RemoteRun) -> RunSnapshot:
+        if self.bug is not None:
+            raise self.bug
+        return super().poll(run)
+
+
+@pytest.fixture
+def yard(qtbot: QtBot, tmp_path: Path) -> Iterator[Yard]:
+    with DeskBench(tmp_path, backend=SlowService(), photos=CopyingPhotos()) as bench:
+        yield Yard(bench, qtbot)
+
+
+def service_of(yard: Yard) -> SlowService:
+    assert isinstance(yard.service, SlowService)
+    return yard.service
+
+
+def test_cancel_that_comes_after_the_launch_is_asked_of_the_service(yard: Yard) -> None:
+    service = service_of(yard)
+    service.slow, service.snapshot = True, TRAINING
+    run_id = yard.start()
+    yard.until(run_id, RunState.UPLOADING)
+
+    service.upload_ends.set()
+    assert service.sent.wait(DEADLINE)  # the window has not heard of it yet
+    yard.desk.cancel(run_id)
+
+    yard.until(run_id, RunState.CANCELLED)
+    assert service.cancelled == ["remote-1"]
+    yard.rest()
+    assert len(yard.troubles) == 0
+
+
+def test_run_that_a_bug_stopped_says_so_and_goes_on_when_looked_at(yard: Yard) -> None:
+    service = service_of(yard)
+    service.snapshot, service.bug = TRAINING, ZeroDivisionError("a bug")
+    run_id = yard.start()
+    yard.until(run_id, RunState.QUEUED)
+    yard.rest()
+
+    assert isinstance(yard.troubles.last, ZeroDivisionError)
+    assert "The training is not touched" in yard.run(run_id).attention
+    service.bug, service.snapshot = None, SUCCEEDED
+    yard.desk.look_now(run_id)
+    yard.until(run_id, RunState.READY)
+    yard.rest()
+    assert len(service.launched) == 1
+
+
+def test_retry_after_a_bug_carries_a_run_on_once(yard: Yard) -> None:
+    service = service_of(yard)
+    service.snapshot, service.bug = TRAINING, ZeroDivisionError("a bug")
+    run_id = yard.start()
+    yard.until(run_id, RunState.QUEUED)
+    yard.rest()
+
+    service.bug = None
+    yard.desk.retry()
+    yard.until(run_id, RunState.TRAINING)
+    yard.desk.look_now(run_id)
+    service.snapshot = SUCCEEDED
+    yard.until(run_id, RunState.READY)
+    yard.rest()
+    names = [event.text for event in yard.bench.tools.stores.runs.events(run_id)]
+    assert names.count("collecting") == 1
+
+
+def test_run_that_nobody_carries_can_be_cancelled_before_its_launch(yard: Yard) -> None:
+    run = yard.bench.draft()
+    runs = yard.bench.tools.stores.runs
+    yard.desk._keep(runs.advance(run.id, RunState.PACKAGING))
+
+    yard.desk.cancel(run.id)
+
+    yard.until(run.id, RunState.CANCELLED)
+    assert service_of(yard).launched == []
+
+
+def test_second_click_on_try_again_launches_nothing_more(yard: Yard) -> None:
+    service = service_of(yard)
+    service.snapshot = RunSnapshot(RemoteState.FAILED, error="CUDA out of memory")
+    run_id = yard.start()
+    yard.until(run_id, RunState.FAILED)
+    yard.rest()
+    service.snapshot = TRAINING
+
+    yard.desk.try_again(run_id)
+    yard.desk.try_again(run_id)
+
+    yard.qtbot.waitUntil(lambda: len(service.launched) == 2)
+    yard.qtbot.waitUntil(lambda: len(yard.desk.runs()) == 2)
+    newest = yard.desk.runs()[0]
+    yard.until(newest.id, RunState.TRAINING)
+    service.snapshot = SUCCEEDED
+    yard.until(newest.id, RunState.READY)
+    yard.rest()
+    assert (len(service.launched), len(yard.desk.runs())) == (2, 2)
