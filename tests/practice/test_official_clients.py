@@ -1,0 +1,214 @@
+"""The services' own clients judge the practice services, all three in one story.
+
+Each client runs in a process of its own and knows its service by the environment alone, as a
+person's script would: two of them read it when they are imported.
+"""
+
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from fluxlora_desktop.practice.huggingface.app import USERNAME
+from fluxlora_desktop.practice.lora import write_flux1_lora, write_flux2_lora
+from fluxlora_desktop.practice.services import PracticeServices
+
+WAITING = """
+import threading, time
+
+def until(look, seconds=40.0):
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        threading.Event().wait(0.02)
+    return found
+"""
+REPLICATE = """
+import sys, urllib.request
+from pathlib import Path
+import httpx
+from replicate import NotFoundError, Replicate
+
+folder = Path(sys.argv[1])
+client = Replicate(max_retries=0, http_client=httpx.Client(trust_env=False))
+assert client.account.get().username == "practice"
+assert {machine.sku for machine in client.hardware.list()} >= {"cpu", "gpu-h100"}
+content = (folder / "photos.zip").read_bytes()
+file = client.files.create(content=("photos.zip", content, "application/zip"))
+client.models.create(owner="practice", name="fox", hardware="cpu", visibility="private")
+trainer = client.models.get(model_owner="ostris", model_name="flux-dev-lora-trainer")
+
+def train(destination="practice/fox"):
+    return client.trainings.create(
+        model_owner="ostris",
+        model_name="flux-dev-lora-trainer",
+        version_id=trainer.latest_version.id,
+        destination=destination,
+        input={"input_images": file.urls.get, "trigger_word": "TOKFOX", "steps": 20},
+    )
+
+try:
+    train("practice/not-there")
+    raise AssertionError("a destination that is not there was taken")
+except NotFoundError:
+    pass
+stopped = train()
+assert client.trainings.cancel(training_id=stopped.id).status == "canceled"
+started = train()
+done = until(
+    lambda: (job := client.trainings.get(training_id=started.id)).status == "succeeded" and job
+)
+listed = [training.id for training in client.trainings.list()]
+assert listed == [started.id, stopped.id], listed
+with urllib.request.urlopen(done.output.weights) as reply:
+    (folder / "weights.tar").write_bytes(reply.read())
+made = client.predictions.create(
+    version=done.output.version, input={"prompt": "TOKFOX"}, prefer="wait"
+)
+assert made.status == "succeeded" and len(made.output) == 1
+official = client.models.predictions.create(
+    model_owner="black-forest-labs",
+    model_name="flux-dev-lora",
+    input={"prompt": "TOKFOX", "lora_weights": sys.argv[2]},
+    prefer="wait",
+)
+assert official.status == "succeeded", official.error
+client.files.delete(file_id=file.id)
+"""
+HUGGINGFACE = """
+import hashlib, sys
+from pathlib import Path
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.errors import RepositoryNotFoundError
+
+folder, repo = Path(sys.argv[1]), sys.argv[2]
+api = HfApi()
+assert api.whoami()["name"] == repo.split("/")[0]
+api.create_repo(repo, private=True)
+for name in ("flux1.safetensors", "flux2.safetensors"):
+    api.upload_file(path_or_fileobj=folder / name, path_in_repo=name, repo_id=repo)
+try:
+    HfApi(token=False).model_info(repo)
+    raise AssertionError("a stranger saw a private repo")
+except RepositoryNotFoundError:
+    pass
+api.update_repo_settings(repo, private=False)
+info = HfApi(token=False).model_info(repo, files_metadata=True)
+assert info.private is False
+sums = {file.rfilename: file.lfs.sha256 for file in info.siblings if file.lfs}
+for name in ("flux1.safetensors", "flux2.safetensors"):
+    told = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    assert sums[name] == told, name
+    got = hf_hub_download(repo, name, token=False, cache_dir=folder / "cache")
+    assert hashlib.sha256(Path(got).read_bytes()).hexdigest() == told, name
+api.create_repo(repo + "-2")
+api.delete_repo(repo + "-2")
+assert not api.repo_exists(repo + "-2")
+"""
+TOGETHER = """
+import base64, sys
+import httpx
+from together import BadRequestError, Together
+
+client = Together(max_retries=0)
+flux2 = "black-forest-labs/FLUX.2-dev"
+size = {"width": 256, "height": 256, "response_format": "base64"}
+models = {model["id"] for model in client.get("/v1/models", cast_to=httpx.Response).json()}
+assert flux2 in models and "black-forest-labs/FLUX.1-dev-lora" not in models
+base = client.images.generate(model=flux2, prompt="TOKFOX", seed=1, **size)
+use = {"path": sys.argv[1], "scale": 1.0}
+mine = client.images.generate(model=flux2, prompt="TOKFOX", seed=1, image_loras=[use], **size)
+pictures = [base64.b64decode(one.data[0].b64_json) for one in (base, mine)]
+assert all(picture.startswith(bytes([0xFF, 0xD8])) for picture in pictures)
+assert pictures[0] != pictures[1]
+try:
+    client.images.generate(model="black-forest-labs/FLUX.1-dev-lora", prompt="TOKFOX", **size)
+    raise AssertionError("a withdrawn model made a picture")
+except BadRequestError as error:
+    assert "non-serverless" in str(error)
+try:
+    wrong = {"path": sys.argv[1].replace("flux2", "flux1"), "scale": 1.0}
+    client.images.generate(model=flux2, prompt="TOKFOX", image_loras=[wrong], **size)
+    raise AssertionError("a LoRA of another base was taken")
+except BadRequestError as error:
+    assert "unused keys" in str(error)
+"""
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[PracticeServices]:
+    with PracticeServices(state_dir=tmp_path / "practice", speed=2000) as running:
+        yield running
+
+
+def run(script: str, *arguments: str, env: dict[str, str]) -> None:
+    """Run a script with a service's address and token in its environment; show what it says."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", WAITING + script, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **env},
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+
+
+def write_photos(folder: Path) -> list[bytes]:
+    photos = []
+    with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
+        for number in range(5):
+            data = io.BytesIO()
+            Image.new("RGB", (64, 64), (200, 60 + 30 * number, 40)).save(data, "JPEG")
+            photos.append(data.getvalue())
+            archive.writestr(f"img_{number:03d}.jpg", data.getvalue())
+    return photos
+
+
+def test_official_clients_go_the_whole_way(services: PracticeServices, tmp_path: Path) -> None:
+    replicate, hub, together = services.replicate, services.huggingface, services.together
+    repo = f"{USERNAME}/fox"
+    photos = write_photos(tmp_path)
+    facts: dict[str, Any] = {"captions": {}, "trigger_word": "TOKFOX", "rank": 4, "steps": 10}
+    write_flux1_lora(tmp_path / "flux1.safetensors", photos=photos, **facts)
+    write_flux2_lora(tmp_path / "flux2.safetensors", photos=photos, **facts)
+
+    run(
+        HUGGINGFACE,
+        str(tmp_path),
+        repo,
+        env={
+            "HF_ENDPOINT": hub.url,
+            "HF_TOKEN": hub.token,
+            "HF_HUB_DISABLE_XET": "1",  # as the app does: files go by LFS
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        },
+    )
+    run(
+        REPLICATE,
+        str(tmp_path),
+        f"{hub.url}/{repo}/resolve/main/flux1.safetensors",
+        env={
+            "REPLICATE_BASE_URL": f"{replicate.url}/v1",
+            "REPLICATE_API_TOKEN": replicate.token,
+        },
+    )
+    run(
+        TOGETHER,
+        f"{hub.url}/{repo}/resolve/main/flux2.safetensors",
+        env={"TOGETHER_BASE_URL": together.url, "TOGETHER_API_KEY": together.token},
+    )
+
+    assert (tmp_path / "weights.tar").stat().st_size > 100_000
+    assert replicate.ledger.count("training_created") == 2
+    assert replicate.ledger.count("training_succeeded") == 1
+    assert together.ledger.count("picture") == 2
+    assert all(service.ledger.charged_usd > 0 for service in (replicate, together))
+    assert hub.ledger.count("commit") == 2
