@@ -11,7 +11,7 @@ from PIL import Image
 from PySide6.QtCore import QObject
 
 from fluxlora_desktop.domain.errors import ServiceUnreachable, TokenRejected
-from fluxlora_desktop.domain.ports import Account, PhotoWorkshop, Services
+from fluxlora_desktop.domain.ports import Account, PhotoWorkshop, PictureWorkshop, Services
 from fluxlora_desktop.domain.runs import Run, RunPlan
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop
@@ -75,6 +75,7 @@ class DeskBench:
     hub: FakeHub = field(default_factory=FakeHub)
     generator: FakeGenerator = field(default_factory=FakeGenerator)
     photos: PhotoWorkshop = field(default_factory=PillowPhotoWorkshop)
+    pictures: PictureWorkshop = field(default_factory=FakePictures)
     secrets: MemorySecrets = field(default_factory=MemorySecrets)
     patience: Patience = HASTE
 
@@ -102,7 +103,7 @@ class DeskBench:
             stores=self.library.stores,
             services=Services((self.backend,), (self.generator,), self.hub),
             photos=self.photos,
-            pictures=FakePictures(),
+            pictures=self.pictures,
             clock=self.clock,
             patience=self.patience,
         )

@@ -1,0 +1,183 @@
+"""The whole window over a real library that holds something on every page."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from PySide6.QtCore import QCoreApplication, QEvent
+from pytestqt.qtbot import QtBot
+
+from fluxlora_desktop.domain.errors import PaymentRequired, ServiceRefused
+from fluxlora_desktop.domain.pictures import GeneratedImage, PictureRequest
+from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.runs import RunState
+from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.training import Visibility
+from fluxlora_desktop.imaging.workshop import PillowPictureWorkshop
+from fluxlora_desktop.ui.create.page import CreatePage
+from fluxlora_desktop.ui.create.steps import Step
+from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.pages import Desks, Surroundings, make_pages
+from fluxlora_desktop.ui.run_watch import RunWatch
+from fluxlora_desktop.ui.settings.preferences import Computer
+from fluxlora_desktop.ui.theme import Scheme, Theme
+from fluxlora_desktop.ui.window import MainWindow
+from tests.ui.desk_bench import DeskBench
+from tests.workflows.conftest import write_lora
+from tests.workflows.fakes import FakeBackend, FakeGenerator, training
+
+SCREENS = (
+    "welcome",
+    *(f"create {step.name.lower()}" for step in Step),
+    *("runs", "library", "gallery", "settings"),
+)
+ORDER = PictureRequest("replicate", "base", "TOK fox on a beach at sunset", seed=7, count=3)
+
+
+class Painter(FakeGenerator):
+    """Makes real pictures of one colour."""
+
+    def generate(self, request: PictureRequest, ctx: JobContext) -> GeneratedImage:
+        super().generate(request, ctx)
+        file = io.BytesIO()
+        Image.new("RGB", (256, 256), (200, 120, 40 + request.seed)).save(file, "PNG")
+        return GeneratedImage(file.getvalue(), "image/png", request.seed, "remote")
+
+
+class Preferences:
+    """Preferences in memory that change the look in force."""
+
+    def __init__(self, theme: Theme) -> None:
+        self._theme = theme
+
+    def scheme(self) -> Scheme:
+        return self._theme.scheme
+
+    def set_scheme(self, scheme: Scheme) -> None:
+        self._theme.apply(scheme)
+
+    def address(self, service: str) -> str:
+        return ""
+
+    def set_address(self, service: str, address: str) -> None:
+        return
+
+    def default_address(self, service: str) -> str:
+        return f"https://{service}.example"
+
+
+def make_bench(folder: Path) -> DeskBench:
+    """Return a bench whose services can play a whole way."""
+    backend = FakeBackend(weights=write_lora)
+    backend.submits = [PaymentRequired("replicate", "Insufficient credit.")]
+    backend.polls = [training(step) for step in range(10, 100, 10)]
+    return DeskBench(folder, backend=backend, generator=Painter(), pictures=PillowPictureWorkshop())
+
+
+@dataclass
+class House:
+    """A window with pages that hold something; `show` brings a screen to the front."""
+
+    bench: DeskBench
+    window: MainWindow
+    desks: Desks
+    theme: Theme
+    qtbot: QtBot
+
+    @classmethod
+    def build(cls, bench: DeskBench, qtbot: QtBot, theme: Theme, *, empty: bool = False) -> House:
+        for service in ("replicate", "huggingface"):
+            bench.secrets.put(service, Secret(f"{service}-token"))
+        desks = Desks.make(
+            tools=bench.tools, jobs=bench.jobs, secrets=bench.secrets, parent=bench.owner
+        )
+        window = MainWindow(theme=theme, practice=False, open_page=str)
+        qtbot.addWidget(window)
+        house = cls(bench, window, desks, theme, qtbot)
+        house._load()
+        if not empty:
+            house._furnish()
+        window.fill(make_pages(desks, house._surroundings()), "welcome")
+        window.resize(1280, 800)
+        window.show()
+        house.rest()
+        return house
+
+    def _surroundings(self) -> Surroundings:
+        computer = Computer(
+            data_dir=self.bench.folder / "library",
+            logs_dir=self.bench.folder / "logs",
+            version="0.1",
+            practice=False,
+            lasting_tokens=True,
+            token_place="this computer's password store",
+        )
+        return Surroundings(
+            window=self.window,
+            jobs=self.bench.jobs,
+            preferences=Preferences(self.theme),
+            computer=computer,
+            tokens_here=dict,
+            tokens_in_file=lambda path: {},
+            reveal=str,
+            practise=bool,
+        )
+
+    def _load(self) -> None:
+        RunWatch(runs=self.desks.runs, window=self.window)
+        with self.qtbot.waitSignals([self.desks.draft.changed, self.desks.runs.listed]):
+            self.desks.draft.load()
+            self.desks.runs.load()
+        self.desks.loras.load()
+        self.desks.accounts.check_all()
+        self.rest()
+
+    def _furnish(self) -> None:
+        failed = self._train("A mug that never was")
+        assert failed.state is RunState.FAILED
+        ready = self._train("Red fox")
+        assert ready.state is RunState.READY, ready.error
+        self.bench.generator.replies = [ServiceRefused("replicate", "NSFW content detected")]
+        self.desks.pictures.make(ORDER)
+        self.rest()
+        self.desks.draft.set_plan(name="Second fox", rights_confirmed=True)
+
+    def _train(self, name: str) -> object:
+        photos = [
+            self.bench.photo(f"{name} {n}.jpg", caption=f"TOK, side {n}", size=(800, 640))
+            for n in range(6)
+        ]
+        draft, runs = self.desks.draft, self.desks.runs
+        draft.add_files(photos)
+        self.rest()
+        draft.set_plan(name=name, rights_confirmed=True, visibility=Visibility.PUBLIC)
+        run_id = draft.draft().run.id
+        runs.start(run_id)
+        self.qtbot.waitUntil(
+            lambda: runs.run(run_id) is not None and not runs.run(run_id).open, timeout=30_000
+        )
+        self.rest()
+        if name == "Red fox":
+            return runs.run(run_id)
+        draft.load_next()
+        self.qtbot.waitUntil(lambda: draft.draft().run.id != run_id)
+        return runs.run(run_id)
+
+    def rest(self) -> None:
+        """Wait until no job runs and what was asked of layouts is done."""
+        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0, timeout=20_000)
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+
+    def show(self, screen: str) -> Page:
+        """Bring a screen to the front and wait until it holds what it has."""
+        place, _, step = screen.partition(" ")
+        self.window.go_to(place)
+        page = self.window.page(place)
+        if step:
+            assert isinstance(page, CreatePage)
+            page.go_to(Step[step.upper()])
+        self.rest()
+        return page
