@@ -48,7 +48,10 @@ class LibraryFiles:
 
     def run_folder(self, run_id: str) -> Path:
         """Return the folder for what a run makes on its way; it exists."""
-        return self._in("runs", _safe(run_id), "x").parent
+        folder = self._in("runs", _safe(run_id))
+        with translate_storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def picture(self, picture_id: str, at: datetime) -> Path:
         """Return where a picture's file lies, by year and month in UTC."""
@@ -60,10 +63,8 @@ class LibraryFiles:
         return self._in("thumbs", "pictures", f"{_safe(picture_id)}.jpg")
 
     def _in(self, *parts: str) -> Path:
-        path = self.root.joinpath(*parts)
-        with translate_storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        """Return a path; whoever writes makes the folder, since screens ask for paths too."""
+        return self.root.joinpath(*parts)
 
     def resolve(self, relative: str) -> Path:
         """Return the path of a name from the database; raise `StorageError` when it escapes."""
@@ -104,8 +105,9 @@ class LibraryFiles:
         return self._adopt(io.BytesIO(data), Path("pasted picture"))
 
     def _adopt(self, stream: BinaryIO, source: Path) -> tuple[str, int]:
-        folder = self._in("photos", "x").parent
+        folder = self._in("photos")
         with translate_storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
             part, digest, size = _copy_in(stream, folder, LARGEST_PHOTO)
             try:
                 if size == 0:

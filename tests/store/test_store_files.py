@@ -44,8 +44,8 @@ def test_files_lie_where_the_design_says(files: LibraryFiles) -> None:
     assert files.relative(files.run_folder("r1")) == "runs/r1"
     assert files.run_folder("r1").is_dir()
     for path in (files.working(_SHA), files.photo_thumb(_SHA), files.picture_thumb("p1")):
-        assert path.parent.is_dir()
         assert path != files.original(_SHA)
+    assert [path.name for path in files.root.iterdir()] == ["runs"], "asking makes no folders"
 
 
 def test_adopted_photo_is_kept_byte_for_byte_under_its_hash(
@@ -113,6 +113,7 @@ def test_full_disk_leaves_nothing_half_written(
 def test_place_moves_and_copy_copies_over_what_was_there(
     files: LibraryFiles, tmp_path: Path
 ) -> None:
+    files.lora("l1").parent.mkdir(parents=True)
     files.lora("l1").write_bytes(b"old")
     made = files.run_folder("r1") / "x.safetensors"
     made.write_bytes(b"new")

@@ -198,14 +198,14 @@ def test_typing_in_one_caption_is_one_step_of_undo(table: Table) -> None:
     assert table.captions() == ["TOK", ""]
 
 
-def test_trigger_word_is_put_into_every_caption_at_once(table: Table) -> None:
+def test_trigger_word_is_put_into_every_written_caption_at_once(table: Table) -> None:
     table.add(
         table.bench.photo("a.png", caption="on a table"),
         table.bench.photo("b.png", caption="TOK on grass"),
         table.bench.photo("c.png"),
     )
     table.desk.add_trigger_to_all()
-    assert table.captions() == ["TOK, on a table", "TOK on grass", "TOK"]
+    assert table.captions() == ["TOK, on a table", "TOK on grass", ""]
     table.desk.undo_stack.undo()
     assert table.captions() == ["on a table", "TOK on grass", ""]
 

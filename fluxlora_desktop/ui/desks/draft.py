@@ -345,10 +345,15 @@ class DraftDesk(Desk):
         self._write_captions("Edit caption", {sha256: caption}, typing=sha256)
 
     def add_trigger_to_all(self) -> None:
-        """Put the trigger word in front of every caption that lacks it."""
+        """Put the trigger word in front of every caption that lacks it.
+
+        Empty captions stay empty: the trainer writes those, the trigger word in front.
+        """
         word = self._dataset.trigger_word.strip()
         changed = {
-            item.photo.sha256: with_trigger(item.caption, word) for item in self._dataset.photos
+            item.photo.sha256: with_trigger(item.caption, word)
+            for item in self._dataset.photos
+            if item.caption.strip()
         }
         self._write_captions(f"Add {word} to all captions", changed)
 
