@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from fluxlora_desktop import __version__
@@ -23,6 +26,7 @@ from fluxlora_desktop.domain.errors import (
     ModelWithdrawn,
     OutcomeUnknown,
     PaymentRequired,
+    SecretStoreError,
     ServiceBusy,
     ServiceUnreachable,
     StorageError,
@@ -47,7 +51,12 @@ from fluxlora_desktop.workflows.tools import Tools
 
 SEED_LIMIT = 2**31 - 1
 _BUSY_TRIES = 20
-_ENDS_ORDER = (CredentialError, PaymentRequired, ServiceUnreachable, ModelWithdrawn, LoraNotUsable)
+_ENDS_ORDER = (
+    *(CredentialError, PaymentRequired, ServiceUnreachable, ModelWithdrawn, LoraNotUsable),
+    *(SecretStoreError, StorageError),
+)
+_THROWN_AWAY = "You deleted it before it was sent. Nothing was charged."
+_SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp"}
 
 
 def routes_of(lora: Lora, tools: Tools) -> tuple[Route, ...]:
@@ -106,7 +115,8 @@ def make_pictures(
     """Make the waiting pictures of an order, one after another; return them as they ended.
 
     A picture that fails does not stop the rest, unless the trouble is the account's: then the rest
-    are marked with the same words and nothing more is sent.
+    are marked with the same words and nothing more is sent. Only what still waits, and was not
+    thrown away meanwhile, is sent.
     """
     generator = tools.services.generator(request.generator)
     model = check_request(request, generator.abilities())
@@ -119,7 +129,13 @@ def make_pictures(
         else:
             try:
                 ctx.check()
-                ended, stopped = _make_one(picture, request, generator, model, tools, ctx)
+                now = tools.stores.pictures.get(picture.id)
+                if now.state is not PictureState.WAITING:
+                    ended = now
+                elif now.trashed_at is not None:
+                    ended = _failed(now, AppError(_THROWN_AWAY), tools)
+                else:
+                    ended, stopped = _make_one(now, request, generator, model, tools, ctx)
             except JobCancelled:
                 _end_stopped(waiting[place:], tools, ctx)
                 raise
@@ -133,7 +149,7 @@ def _end_stopped(pictures: Iterable[Picture], tools: Tools, ctx: JobContext) -> 
     store = tools.stores.pictures
     for picture in pictures:
         ended = store.get(picture.id)
-        if ended.state is not PictureState.MAYBE_CHARGED:
+        if ended.state in {PictureState.WAITING, PictureState.MAKING}:
             words = "You stopped it before it was sent."
             ended = store.update(picture.id, state=PictureState.FAILED, error=words)
         ctx.report(PictureChanged(ended))
@@ -158,8 +174,7 @@ def _make_one(
         return _maybe_charged(picture, error, tools), None
     except AppError as error:
         return _failed(picture, error, tools), error if isinstance(error, _ENDS_ORDER) else None
-    _charge(picture, price, Certainty.CHARGED, tools)
-    return _store(picture, image, model, price, tools), None
+    return _keep(picture, image, model, price, tools)
 
 
 def _send(
@@ -199,8 +214,39 @@ def _send(
             _maybe_charged(picture, OutcomeUnknown(generator.key, "You stopped it."), tools)
             raise
         else:
-            runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id=image.remote_id)
+            with suppress(StorageError):  # what is paid for is worth more than the journal's line
+                runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id=image.remote_id)
             return image
+
+
+def _keep(
+    picture: Picture, image: GeneratedImage, model: GeneratorModel, price: Decimal, tools: Tools
+) -> tuple[Picture, AppError | None]:
+    """Keep a picture that is paid for; its bytes go elsewhere when the library cannot take it."""
+    try:
+        _charge(picture, price, Certainty.CHARGED, tools)
+        return _store(picture, image, model, price, tools), None
+    except StorageError as error:
+        spilled = _spill(picture, image, tools)
+        where = f"It lies at {spilled}." if spilled else "Its bytes could not be kept anywhere."
+        words = f"The picture was made and charged; the library could not take it. {where}"
+        return _failed(picture, AppError(words), tools), error
+
+
+def _spill(picture: Picture, image: GeneratedImage, tools: Tools) -> Path | None:
+    """Write a picture's bytes as they came where there is room; return the place, if any."""
+    name = f"{picture.id}{_SUFFIXES.get(image.media_type, '.png')}"
+    for folder in (
+        partial(tools.stores.files.run_folder, "unsaved-pictures"),
+        partial(Path, tempfile.gettempdir()),
+    ):
+        try:
+            place = folder() / name
+            place.write_bytes(image.data)
+        except (OSError, StorageError):
+            continue
+        return place
+    return None
 
 
 def _store(
@@ -285,9 +331,11 @@ def _charge(picture: Picture, price: Decimal, certainty: Certainty, tools: Tools
 
 
 def _failed(picture: Picture, error: AppError, tools: Tools) -> Picture:
-    return tools.stores.pictures.update(
-        picture.id, state=PictureState.FAILED, error=error.detail or str(error)
-    )
+    """Keep why a picture failed; with a full disk the screen is told all the same."""
+    words = error.detail or str(error)
+    with suppress(StorageError):
+        return tools.stores.pictures.update(picture.id, state=PictureState.FAILED, error=words)
+    return replace(picture, state=PictureState.FAILED, error=words)
 
 
 def _maybe_charged(picture: Picture, error: AppError, tools: Tools) -> Picture:

@@ -252,3 +252,12 @@ def test_service_that_cannot_be_asked_leaves_offers_as_known(easel: Easel) -> No
     easel.rest()
     assert [offer.model.key for offer in easel.desk.offers([])] == ["base", "trained"]
     assert len(easel.troubles) == 0
+
+
+def test_order_that_broke_off_is_not_sent_again_by_the_bars_button(easel: Easel) -> None:
+    easel.painter.replies = [ServiceRefused("replicate", "no"), ZeroDivisionError("a bug")]
+    easel.make()
+    assert isinstance(easel.troubles.last, ZeroDivisionError)
+    easel.desk.retry()
+    easel.rest()
+    assert easel.painter.paints == [7, 8]
