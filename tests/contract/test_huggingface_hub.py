@@ -1,18 +1,12 @@
 """Publishing against the practice hub: real HTTP, the real client, real files."""
 
 import hashlib
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import huggingface_hub
 import pytest
-import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from counting import PostCount
 
 from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub
 from fluxlora_desktop.domain.bases import FLUX1_DEV
@@ -32,17 +26,14 @@ from fluxlora_desktop.domain.pictures import CardPicture
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import Visibility
-from fluxlora_desktop.practice.context import PracticeContext, make_token
-from fluxlora_desktop.practice.huggingface.app import (
-    USERNAME,
-    build_huggingface,
-    build_huggingface_storage,
-    practice_tokens,
-)
-from fluxlora_desktop.practice.ledger import Ledger
+from fluxlora_desktop.practice.context import make_token
+from fluxlora_desktop.practice.huggingface.app import USERNAME, practice_tokens
+from fluxlora_desktop.practice.huggingface.blobs import Blobs
+from fluxlora_desktop.practice.services import PracticeServices, Service
 
 REPO = f"{USERNAME}/glazed-fox"
 WEIGHTS = bytes(range(256)) * 12_000
+_COMMIT = r".*/commit/.*"
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
 
 
@@ -66,88 +57,32 @@ class Patience:
 
 
 @dataclass(slots=True)
-class Tampering:
-    """Wraps an app: counts requests, and answers or loses the next ones as told."""
-
-    app: ASGIApp
-    requests: list[tuple[str, str]] = field(default_factory=list)
-    plans: list[tuple[str, str, int, bool]] = field(default_factory=list)
-
-    def next(self, method: str, word: str, status: int, *, after: bool = False) -> None:
-        self.plans.append((method, word, status, after))
-
-    def count(self, method: str, word: str) -> int:
-        return sum(1 for sent, path in self.requests if sent == method and word in path)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method, path = scope["method"], scope["path"]
-        self.requests.append((method, path))
-        plan = next((p for p in self.plans if p[0] == method and p[1] in path), None)
-        if plan is None:
-            await self.app(scope, receive, send)
-            return
-        self.plans.remove(plan)
-        if plan[3]:
-            await self.app(scope, receive, _swallow)
-        start = {"type": "http.response.start", "status": plan[2], "headers": []}
-        await send(start)
-        await send({"type": "http.response.body", "body": b""})
-
-
-async def _swallow(message: object) -> None:
-    """Drop what the app answers: its effect has happened."""
-
-
-@dataclass(slots=True)
 class Practice:
-    context: PracticeContext
-    hub_app: Tampering
-    storage_app: Tampering
+    """The practice hub without the repo that a test is going to make."""
+
+    service: Service
+    commits_before: int
+
+    @property
+    def url(self) -> str:
+        return self.service.url
 
     def hub(self, who: str = "practice") -> HuggingFaceHub:
-        token = Secret(practice_tokens(self.context)[who])
-        return HuggingFaceHub(address=self.context.url, token=lambda: token)
+        token = Secret(practice_tokens(self.service.context)[who])
+        return HuggingFaceHub(address=self.url, token=lambda: token)
 
     def commits(self) -> int:
-        return self.context.ledger.count("huggingface", "commit")
-
-
-@contextmanager
-def serving(app: ASGIApp, sock: socket.socket) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
-    thread.start()
-    deadline = time.monotonic() + 10
-    while not server.started and time.monotonic() < deadline:
-        threading.Event().wait(0.01)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        sock.close()
+        return self.service.ledger.count("commit") - self.commits_before
 
 
 @pytest.fixture
-def practice(tmp_path: Path) -> Iterator[Practice]:
-    socks = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    url, delivery = (f"http://127.0.0.1:{sock.getsockname()[1]}" for sock in socks)
-    context = PracticeContext(
-        state_dir=tmp_path / "hub",
-        ledger=Ledger(path=tmp_path / "ledger.jsonl"),
-        clock=time.time,
-        speed=1.0,
-        catalogue="2026",
-        token=make_token("huggingface"),
-        url=url,
-        delivery_url=delivery,
-    )
-    apps = Tampering(build_huggingface(context)), Tampering(build_huggingface_storage(context))
-    with ExitStack() as stack:
-        for app, sock in zip(apps, socks, strict=True):
-            stack.enter_context(serving(app, sock))
-        yield Practice(context, *apps)
-        huggingface_hub.close_session()
+def practice(cloud: PracticeServices) -> Practice:
+    made = Practice(cloud.huggingface, cloud.huggingface.ledger.count("commit"))
+    made.hub().delete(REPO)
+    # The hub keeps bytes that it has seen; a test of the upload needs it to have seen none.
+    blobs = Blobs(folder=cloud.huggingface.context.state_dir / "huggingface" / "blobs")
+    blobs.path(SHA256).unlink(missing_ok=True)
+    return made
 
 
 @pytest.fixture
@@ -179,7 +114,7 @@ def test_publish_is_read_back_made_public_and_deleted(
     assert (status.weights_sha256, status.weights_size) == (SHA256, len(WEIGHTS))
     assert status.visibility is Visibility.PRIVATE
     assert status.commit == made.commit
-    assert made.address == f"{practice.context.url}/{REPO}/resolve/main/lora.safetensors"
+    assert made.address == f"{practice.url}/{REPO}/resolve/main/lora.safetensors"
     hub.set_visibility(REPO, Visibility.PUBLIC)
     assert hub.status(REPO).visibility is Visibility.PUBLIC
     hub.delete(REPO)
@@ -190,12 +125,14 @@ def test_publish_is_read_back_made_public_and_deleted(
 def test_publish_makes_one_commit_when_sent_twice(
     practice: Practice, bundle: PublicationBundle
 ) -> None:
+    preuploads = PostCount(practice.service, "/preupload/")
+
     first = practice.hub().publish(bundle, Patience())
     second = practice.hub().publish(bundle, Patience())
 
     assert first.commit == second.commit
     assert practice.commits() == 1
-    assert practice.hub_app.count("POST", "/preupload/") == 1
+    assert preuploads() == 1
 
 
 def test_publish_makes_a_new_commit_when_a_picture_leaves_the_card(
@@ -256,7 +193,7 @@ def test_publish_leaves_no_commit_when_cancelled_in_the_middle(
 def test_publish_leaves_no_commit_when_the_storage_refuses_and_goes_through_later(
     practice: Practice, bundle: PublicationBundle
 ) -> None:
-    practice.storage_app.next("PUT", "/", 400)
+    practice.service.next(method="PUT", status=400)
 
     with pytest.raises(ServiceRefused):
         practice.hub().publish(bundle, Patience())
@@ -266,22 +203,25 @@ def test_publish_leaves_no_commit_when_the_storage_refuses_and_goes_through_late
     assert practice.hub().status(REPO).weights_sha256 == SHA256
 
 
+@pytest.mark.parametrize("fault", [{"status": 502}, {"drop": True}], ids=["502", "drop"])
 def test_publish_finds_its_commit_when_the_answer_was_lost(
-    practice: Practice, bundle: PublicationBundle
+    practice: Practice, bundle: PublicationBundle, fault: dict[str, Any]
 ) -> None:
-    practice.hub_app.next("POST", "/commit/", 502, after=True)
+    commits = PostCount(practice.service, "/commit/")
+    practice.service.next(method="POST", path=_COMMIT, when="after", **fault)
 
     made = practice.hub().publish(bundle, Patience())
 
     assert practice.commits() == 1
-    assert practice.hub_app.count("POST", "/commit/") == 1
+    assert commits() == 1
     assert made.commit == practice.hub().status(REPO).commit
 
 
+@pytest.mark.parametrize("fault", [{"status": 502}, {"drop": True}], ids=["502", "drop"])
 def test_publish_sends_its_commit_again_when_it_never_arrived(
-    practice: Practice, bundle: PublicationBundle
+    practice: Practice, bundle: PublicationBundle, fault: dict[str, Any]
 ) -> None:
-    practice.hub_app.next("POST", "/commit/", 502)
+    practice.service.next(method="POST", path=_COMMIT, **fault)
 
     practice.hub().publish(bundle, Patience())
 
@@ -328,7 +268,7 @@ def test_whoami_tells_the_rights_of_each_kind_of_token(
 
 def test_whoami_rejects_an_unknown_token_without_repeating_it(practice: Practice) -> None:
     token = make_token("huggingface")
-    hub = HuggingFaceHub(address=practice.context.url, token=lambda: Secret(token))
+    hub = HuggingFaceHub(address=practice.url, token=lambda: Secret(token))
 
     with pytest.raises(TokenRejected) as raised:
         hub.whoami()
@@ -337,18 +277,17 @@ def test_whoami_rejects_an_unknown_token_without_repeating_it(practice: Practice
 
 
 def test_whoami_asks_for_a_token_when_there_is_none(practice: Practice) -> None:
+    before = len(practice.service.ledger.requests())
+
     with pytest.raises(TokenMissing):
-        HuggingFaceHub(address=practice.context.url, token=lambda: None).whoami()
+        HuggingFaceHub(address=practice.url, token=lambda: None).whoami()
 
-    assert practice.hub_app.requests == []
+    assert len(practice.service.ledger.requests()) == before
 
 
-def test_whoami_is_unreachable_when_nobody_listens() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
-
+def test_whoami_is_unreachable_when_nobody_listens(free_address: str) -> None:
     with pytest.raises(ServiceUnreachable):
-        HuggingFaceHub(address=f"http://127.0.0.1:{port}", token=lambda: Secret("x")).whoami()
+        HuggingFaceHub(address=free_address, token=lambda: Secret("x")).whoami()
 
 
 def test_status_of_a_private_repo_is_missing_for_a_stranger(
@@ -366,7 +305,7 @@ def test_fetch_brings_the_same_bytes_home(
     practice: Practice, bundle: PublicationBundle, tmp_path: Path, form: str
 ) -> None:
     practice.hub().publish(bundle, Patience())
-    text = form.format(url=practice.context.url, repo=REPO)
+    text = form.format(url=practice.url, repo=REPO)
 
     fetched = practice.hub().fetch(text, tmp_path / "new", Patience())
 
