@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from loopback import Loopback
 from patient_context import PatientContext
 from shelf import Shelf, fill_shelf
 
@@ -32,12 +31,6 @@ def cloud(_cloud: PracticeServices) -> Iterator[PracticeServices]:
 def shelf(_cloud: PracticeServices, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
     """Return Loras that the running services know."""
     return fill_shelf(_cloud, tmp_path_factory.mktemp("shelf"))
-
-
-@pytest.fixture
-def server() -> Iterator[Loopback]:
-    with Loopback() as loopback:
-        yield loopback
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+from pathlib import Path
 
 import pytest
-from loopback import Answer, Loopback, as_json
 from patient_context import PatientContext
 
 from fluxlora_desktop.backends.http.client import ServiceClient
@@ -17,12 +17,31 @@ from fluxlora_desktop.domain.errors import (
     JobCancelled,
     OutcomeUnknown,
     ServiceBusy,
+    ServiceRefused,
     ServiceUnreachable,
     UnexpectedReply,
 )
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.practice.replicate.delivery import WEIGHTS, Deliveries
+from fluxlora_desktop.practice.services import PracticeServices, Service
 
 TOKEN = "r8_" + "S" * 37
+CONTENT = bytes(range(200))
+
+
+@pytest.fixture
+def server(cloud: PracticeServices) -> Service:
+    """Lend a service whose faults are the replies: /a and /f are no paths of its own."""
+    return cloud.replicate
+
+
+@pytest.fixture
+def stored(server: Service) -> str:
+    """Return the address of a file that the delivery port really has."""
+    deliveries = Deliveries(context=server.context)
+    path = deliveries.new_path(WEIGHTS, "w.tar")
+    deliveries.put(path, CONTENT)
+    return f"{server.delivery_url}/{path}"
 
 
 def client_of(url: str) -> ServiceClient:
@@ -31,63 +50,80 @@ def client_of(url: str) -> ServiceClient:
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_read_is_repeated_through_the_context_when_the_service_stumbles(
-    server: Loopback, ctx: PatientContext, status: int
+    server: Service, ctx: PatientContext, status: int
 ) -> None:
-    server.next("GET", "/a", Answer(status, b"{}", {"retry-after": "7"}))
-    server.route("GET", "/a", as_json({"ok": True}))
+    server.next(path="/a", status=status, body="{}", headers={"retry-after": "7"})
+    server.next(path="/a", json={"ok": True})
 
     assert client_of(server.url).get_json("a", ctx=ctx) == {"ok": True}
     assert ctx.pauses == [7.0 if status in {429, 503} else 0.5]
 
 
-def test_read_waits_at_most_a_minute(server: Loopback, ctx: PatientContext) -> None:
-    server.next("GET", "/a", Answer(429, b"{}", {"retry-after": "86400"}))
-    server.route("GET", "/a", as_json({}))
+def test_read_waits_at_most_a_minute(server: Service, ctx: PatientContext) -> None:
+    server.next(path="/a", status=429, headers={"retry-after": "86400"})
+    server.next(path="/a", json={})
 
     client_of(server.url).get_json("a", ctx=ctx)
 
     assert ctx.pauses == [60.0]
 
 
-def test_read_ends_at_once_when_the_owner_stops_it(server, ctx) -> None:
+def test_read_ends_at_once_when_the_owner_stops_it(server: Service, ctx: PatientContext) -> None:
     ctx.cancelled = True
-    server.route("GET", "/a", Answer(503, b"{}"))
+    server.next(path="/a", status=503, body="{}")
 
     with pytest.raises(JobCancelled):
         client_of(server.url).get_json("a", ctx=ctx)
 
 
-def test_long_wait_is_the_callers_without_a_context(server: Loopback) -> None:
-    server.route("GET", "/a", Answer(429, b'{"detail":"Your rate limit resets in ~30s."}'))
+def test_long_wait_is_the_callers_without_a_context(server: Service) -> None:
+    before = len(server.ledger.requests("GET", "/a"))
+    server.next(path="/a", status=429, json={"detail": "Your rate limit resets in ~30s."})
 
     with pytest.raises(ServiceBusy) as caught:
         client_of(server.url).get_json("a")
 
     assert caught.value.retry_after == 30
-    assert server.count("GET", "/a") == 1
+    assert len(server.ledger.requests("GET", "/a")) - before == 1
 
 
-def test_reply_larger_than_the_limit_is_refused_after_decoding(server: Loopback) -> None:
+def test_reply_larger_than_the_limit_is_refused_after_decoding(server: Service) -> None:
     bomb = gzip.compress(b'"' + b"x" * 6_000_000 + b'"')
-    server.route("GET", "/a", Answer(200, bomb, {"content-encoding": "gzip"}))
+    server.next(path="/a", body=bomb, headers={"content-encoding": "gzip"})
 
     with pytest.raises(UnexpectedReply):
         client_of(server.url).get_json("a")
 
 
-def test_control_characters_and_broken_letters_are_read(server: Loopback) -> None:
-    server.route("GET", "/a", Answer(200, b'{"logs": "a\x07b\xff"}'))
+def test_control_characters_and_broken_letters_are_read(server: Service) -> None:
+    server.next(path="/a", body=b'{"logs": "a\x07b\xff"}')
 
     assert client_of(server.url).get_json("a") == {"logs": "a\x07b\ufffd"}
 
 
-def test_paid_request_is_unreachable_when_nobody_listens() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"error": {"message": "Gone.", "code": "model_not_available"}}, "[model_not_available]"),
+        ({"detail": "Bad", "code": "E_42"}, "Bad [E_42]"),
+        ({"error": {"message": "bad_key was given", "code": "bad_key"}}, "bad_key was given"),
+        ({"error": {"message": "Odd", "code": 17}}, "Odd"),
+    ],
+)
+def test_code_of_an_error_stays_beside_its_sentence(
+    server: Service, told: dict[str, object], words: str
+) -> None:
+    server.next(path="/a", status=400, json=told)
 
-        with pytest.raises(ServiceUnreachable):
-            client_of(url).post_paid("a", {})
+    with pytest.raises(ServiceRefused) as caught:
+        client_of(server.url).get_json("a")
+
+    assert caught.value.detail.endswith(words)
+
+
+def test_paid_request_is_unreachable_when_nobody_listens(free_address: str) -> None:
+    with pytest.raises(ServiceUnreachable):
+        client_of(free_address).post_paid("a", {})
 
 
 def test_paid_request_ends_at_its_deadline_when_headers_drip() -> None:
@@ -116,44 +152,49 @@ def test_paid_request_ends_at_its_deadline_when_headers_drip() -> None:
             thread.join()
 
 
-def test_token_stays_at_home_when_a_file_is_elsewhere(server: Loopback, ctx) -> None:
-    with Loopback() as other:
-        other.route("GET", "/f", Answer(200, b"bytes"))
-        server.route("GET", "/f", Answer(302, b"", {"location": f"{other.url}/f"}))
+def test_token_stays_at_home_when_a_file_is_elsewhere(
+    server: Service, cloud: PracticeServices, ctx: PatientContext
+) -> None:
+    there = f"{cloud.together.url}/file"
+    server.next(path="/file", status=302, headers={"location": there})
+    cloud.together.next(path="/file", body=b"bytes")
 
-        blob = client_of(server.url).read(f"{server.url}/f", limit=100, ctx=ctx)
+    blob = client_of(server.url).read(f"{server.url}/file", limit=100, ctx=ctx)
 
     assert blob.data == b"bytes"
-    assert "authorization" in server.seen[0].headers
-    assert "authorization" not in other.seen[0].headers
+    assert server.ledger.requests("GET", "/file")[-1].facts["authorization"]
+    assert not cloud.together.ledger.requests("GET", "/file")[-1].facts["authorization"]
 
 
-def test_address_of_an_unknown_host_is_never_read(server: Loopback, ctx) -> None:
-    server.route("GET", "/f", Answer(302, b"", {"location": "https://example.com/f"}))
+def test_address_of_an_unknown_host_is_never_read(server: Service, ctx: PatientContext) -> None:
+    server.next(path="/f", status=302, headers={"location": "https://example.com/f"})
 
     with pytest.raises(UnexpectedReply):
         client_of(server.url).read(f"{server.url}/f", limit=100, ctx=ctx)
 
 
-def test_download_starts_anew_when_the_file_changed(server: Loopback, ctx, tmp_path) -> None:
+def test_download_starts_anew_when_the_file_changed(
+    server: Service, stored: str, ctx: PatientContext, tmp_path: Path
+) -> None:
     part = tmp_path / "w.part"
     part.write_bytes(b"old old old")
     (tmp_path / "w.part.etag").write_text('"old"')
-    server.route("GET", "/w", Answer(200, b"new", {"etag": '"new"'}))
 
-    client_of(server.url).download(f"{server.url}/w", part, what="w", limit=100, ctx=ctx)
+    client_of(server.url).download(stored, part, what="w", limit=1000, ctx=ctx)
 
-    assert part.read_bytes() == b"new"
-    assert server.seen[0].headers["if-range"] == '"old"'
+    assert part.read_bytes() == CONTENT
 
 
-def test_download_is_done_when_everything_lies_there(server: Loopback, ctx, tmp_path) -> None:
+def test_download_is_done_when_everything_lies_there(
+    server: Service, stored: str, ctx: PatientContext, tmp_path: Path
+) -> None:
     part = tmp_path / "w.part"
     part.write_bytes(b"whole")
     (tmp_path / "w.part.etag").write_text('"e"')
-    server.route("GET", "/w", Answer(416, b"", {"content-range": "bytes */5"}))
+    path = stored.removeprefix(server.delivery_url)
+    server.next(path=path, status=416, headers={"content-range": "bytes */5"})
 
-    client_of(server.url).download(f"{server.url}/w", part, what="w", limit=100, ctx=ctx)
+    client_of(server.url).download(stored, part, what="w", limit=1000, ctx=ctx)
 
     assert part.read_bytes() == b"whole"
 
