@@ -22,6 +22,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from fluxlora_desktop import __version__
+from fluxlora_desktop.domain.errors import AppError
 from fluxlora_desktop.domain.work import Clock, JobContext
 from fluxlora_desktop.jobs.gc_guard import GcGuard
 from fluxlora_desktop.jobs.runner import JobRunner
@@ -271,8 +272,17 @@ class Session(QObject):
         """
         stopped = self.jobs.shutdown(_SHUTDOWN_MS)
         if self.opened is not None:
+            self._finish_saving()
             self.opened.close()
         return stopped
+
+    def _finish_saving(self) -> None:
+        """Write the last words: what was typed as the window closed found no job to save it."""
+        for desk in self.desks.all():
+            try:
+                desk.finish_saving()
+            except AppError:
+                _log.exception("what was changed last could not be saved")
 
 
 class _Preferences:

@@ -29,6 +29,7 @@ class Desk(QObject):
         self.tools = tools
         self._jobs = jobs
         self._again: Callable[[], object] | None = None
+        self._unsaved: list[Callable[[], Any]] = []
 
     def _run(
         self,
@@ -64,10 +65,17 @@ class Desk(QObject):
             again()
 
     def _save(self, name: str, write: Callable[[], Any]) -> Job:
-        """Write to the library in order, in its one lane."""
-        return self._run(name, partial(_without_context, write), lane="library")
+        """Write to the library in order, in its one lane; `finish_saving` writes what was not."""
+        once = partial(write)
+        self._unsaved.append(once)
+        return self._run(name, partial(self._write, once), lane="library")
 
+    def _write(self, write: Callable[[], Any], _ctx: JobContext) -> Any:
+        if write in self._unsaved:
+            self._unsaved.remove(write)
+        return write()
 
-def _without_context(work: Callable[[], Any], ctx: JobContext) -> Any:
-    ctx.check()
-    return work()
+    def finish_saving(self) -> None:
+        """Write, in order, what still waits for its turn; for the end, when no job starts more."""
+        while self._unsaved:
+            self._unsaved.pop(0)()
