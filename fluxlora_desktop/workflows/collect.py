@@ -20,7 +20,7 @@ from fluxlora_desktop.domain.training import RemoteState, RunSnapshot
 from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import remote_of
-from fluxlora_desktop.workflows.tools import Tools
+from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
 _WAITED_OUT = (
     ServiceUnreachable,
@@ -67,6 +67,8 @@ def _fetch(run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext) ->
             run = tools.stores.runs.update(run.id, attention=_words_for(error, backend.title))
             ctx.report(RunChanged(run))
             ctx.pause(wait)
+        except OSError as error:
+            raise storage_trouble(folder, error) from error
     raise AssertionError("retries never end")
 
 

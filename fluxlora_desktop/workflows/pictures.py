@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import secrets
 import shutil
 import tempfile
@@ -16,10 +15,8 @@ from pathlib import Path
 from fluxlora_desktop import __version__
 from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.errors import (
-    AccessDenied,
     AppError,
     CredentialError,
-    DiskFull,
     InputError,
     JobCancelled,
     LoraNotUsable,
@@ -47,7 +44,7 @@ from fluxlora_desktop.domain.ports import ImageGenerator, JobContext
 from fluxlora_desktop.domain.routes import Route, check_request, routes_for, use_of
 from fluxlora_desktop.domain.runs import EffectKind, EffectState
 from fluxlora_desktop.workflows.events import PictureChanged
-from fluxlora_desktop.workflows.tools import Tools
+from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
 SEED_LIMIT = 2**31 - 1
 _BUSY_TRIES = 20
@@ -289,12 +286,8 @@ def save_picture(picture: Picture, target: Path, tools: Tools, *, clean: bool = 
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
-    except PermissionError as error:
-        raise AccessDenied(target, error.strerror or "") from error
     except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise DiskFull(target) from error
-        raise StorageError(target, error.strerror or "") from error
+        raise storage_trouble(target, error) from error
 
 
 def text_of(picture: Picture, model_title: str) -> PictureText:

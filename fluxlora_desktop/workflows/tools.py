@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from fluxlora_desktop.domain.errors import AccessDenied, DiskFull, StorageError
 from fluxlora_desktop.domain.ports import Clock, PhotoWorkshop, PictureWorkshop, Services, Stores
 
 
@@ -47,3 +50,11 @@ class Tools:
     pictures: PictureWorkshop
     clock: Clock
     patience: Patience = Patience()
+
+
+def storage_trouble(path: Path, error: OSError) -> StorageError:
+    """Return what the system said about writing at `path`, as the app's own error."""
+    if error.errno == errno.ENOSPC:
+        return DiskFull(path)
+    kind = AccessDenied if isinstance(error, PermissionError) else StorageError
+    return kind(path, error.strerror or "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from fluxlora_desktop.domain.errors import (
@@ -207,3 +209,27 @@ def test_try_again_leaves_a_run_that_is_under_way(bench, place):
             break
 
     assert try_again(run.id, bench.tools) == run
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.ENOSPC, "DiskFull"), (errno.EIO, "StorageError")]
+)
+def test_disk_that_takes_no_weights_is_named_and_they_can_be_fetched_again(bench, number, kind):
+    fetch, trouble = bench.backend.fetch_weights, [OSError(number, "no")]
+
+    def fetch_weights(*arguments):
+        if trouble:
+            raise trouble.pop()
+        return fetch(*arguments)
+
+    bench.backend.fetch_weights = fetch_weights
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert (run.state, run.failed_at, run.error_kind) == (
+        RunState.FAILED,
+        RunState.COLLECTING,
+        kind,
+    )
+    again = carry_run(try_again(run.id, bench.tools).id, bench.tools, bench.ctx)
+    assert (again.id, again.state) == (run.id, RunState.READY)
+    assert len(bench.backend.launched) == 1
