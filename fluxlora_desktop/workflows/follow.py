@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fluxlora_desktop.domain.errors import (
     CredentialError,
@@ -54,6 +54,7 @@ class _Follower:
     tools: Tools
     ctx: JobContext
     gone: int = 0
+    gone_since: datetime | None = None
     wait: float = field(default=0.0)
 
     def look(self) -> None:
@@ -61,10 +62,14 @@ class _Follower:
             snapshot = self.backend.poll(remote_of(self.run))
         except NotFoundAtService as error:
             self.gone += 1
-            if self.gone >= _GONE_READS:
+            self.gone_since = self.gone_since or self.tools.clock.now()
+            if self.gone >= _GONE_READS and self._gone_for_long():
                 self._fail(f"{self.backend.title} no longer has this training. {error.detail}")
                 return
-            self._hold(f"{self.backend.title} does not find the training. Looking again.")
+            self._hold(
+                f"{self.backend.title} does not find the training. Looking again; "
+                "a token of another account cannot see it."
+            )
         except ServiceBusy as error:
             self._hold(f"{self.backend.title} asks to wait.", error.retry_after)
         except CredentialError:
@@ -75,10 +80,15 @@ class _Follower:
         except ServiceError:
             self._hold(f"{self.backend.title} cannot be reached. The training continues there.")
         else:
-            self.gone, self.wait = 0, 0.0
+            self.gone, self.gone_since, self.wait = 0, None, 0.0
             self._apply(snapshot)
             if self.run.state in {RunState.QUEUED, RunState.TRAINING}:
                 self.ctx.pause(self.tools.patience.poll)
+
+    def _gone_for_long(self) -> bool:
+        assert self.gone_since is not None
+        gone = self.tools.clock.now() - self.gone_since
+        return gone >= timedelta(seconds=self.tools.patience.settle)
 
     def _hold(self, words: str, at_least: float = 0.0) -> None:
         patience = self.tools.patience

@@ -212,13 +212,22 @@ def test_trouble_while_following_never_ends_a_run(bench, trouble):
     assert run.attention == ""
 
 
-def test_training_gone_at_the_service_fails_after_three_looks(bench):
-    bench.backend.polls = [training(10), *[NotFoundAtService("replicate", "gone")] * 3]
+def test_training_gone_at_the_service_for_long_fails(bench):
+    bench.backend.polls = [training(10), *[NotFoundAtService("replicate", "gone")] * 50]
 
     run = carry_run(start(bench).id, bench.tools, bench.ctx)
 
     assert run.state is RunState.FAILED
     assert "no longer has this training" in run.error
+
+
+def test_training_hidden_by_a_token_of_another_account_is_found_again(bench):
+    bench.backend.polls = [training(10), *[NotFoundAtService("replicate", "gone")] * 9]
+
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert run.state is RunState.READY
+    assert any("token of another account" in e.run.attention for e in bench.ctx.events)
 
 
 def test_failed_training_keeps_words_and_charge(bench):
