@@ -29,12 +29,12 @@ def publish_lora(
 ) -> Lora:
     """Send weights, card, licence and notice as one commit; keep the publication when it is proven.
 
-    `repo` is a name without an owner, or owner/name. Raises `UnexpectedReply` when the hub holds
-    other bytes than this computer.
+    `repo` is a name without an owner, or owner/name. Raises `InputError` when nothing of it can be
+    a repo's name, `UnexpectedReply` when the hub holds other bytes than this computer.
     """
     stores, hub = tools.stores, tools.services.hub
     lora = stores.loras.get(lora_id)
-    name = repo if "/" in repo else f"{hub.whoami().name}/{repo_name(repo or lora.name)}"
+    name = repo if "/" in repo else f"{hub.whoami().name}/{_plain_name(repo or lora.name)}"
     bundle = PublicationBundle(
         repo=name,
         visibility=visibility,
@@ -63,6 +63,13 @@ def publish_lora(
             updated_at=tools.clock.now(),
         )
     )
+
+
+def _plain_name(name: str) -> str:
+    plain = repo_name(name)
+    if not plain:
+        raise InputError("repo", "Give the repo a name of letters a to z, digits and dashes.")
+    return plain
 
 
 def _card(lora: Lora, tools: Tools) -> CardFacts:

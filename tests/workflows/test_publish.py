@@ -174,3 +174,12 @@ def test_what_is_not_published_cannot_be_changed_there(bench, ask):
     lora = imported(bench)
     with pytest.raises(InputError, match="not published"):
         ask(lora.id, bench.tools)
+
+
+@pytest.mark.parametrize("repo", ["", "🦊", "../.."])
+def test_name_without_plain_letters_asks_for_a_repo_name_and_sends_nothing(bench, bundles, repo):
+    lora = bench.tools.stores.loras.update(imported(bench).id, name="🦊")
+    with pytest.raises(InputError) as caught:
+        publish(bench, lora, repo.replace("/", ""))
+    assert caught.value.field == "repo"
+    assert bundles == []
