@@ -256,11 +256,16 @@ def _unexpected(error: e.UnexpectedReply) -> Notice:
     )
 
 
+def _sentence(words: str) -> str:
+    plain = words.strip().rstrip(".")
+    return f"{plain[:1].upper()}{plain[1:]}."
+
+
 def _unknown(error: e.OutcomeUnknown) -> Notice:
     title = service_title(error.service)
     return Notice(
-        f"We cannot tell whether {title} took the order: the connection broke on the way.",
-        "It may have been charged. Nothing is sent again by itself.",
+        f"We cannot tell whether {title} did what was ordered.",
+        f"{_sentence(error.detail)} It may have been charged. Nothing is sent again by itself.",
         Tone.WARN,
         Action.RUNS,
         "Look at the runs",

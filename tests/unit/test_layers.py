@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "jobs": ("@domain", "PySide6.QtCore"),
     "system": ("@domain", "PySide6.QtCore", "PySide6.QtNetwork", "keyring"),
     "ui": (
-        *("@domain", "@workflows", "@jobs", "@system", "pyqtgraph"),
+        *("@domain", "@workflows", "@jobs", "@system"),
         *("PySide6.QtCore", "PySide6.QtGui", "PySide6.QtWidgets", "PySide6.QtSvg"),
     ),
     "practice": ("@domain", "starlette", "uvicorn", "PIL", "httpx", "python_multipart"),
