@@ -107,7 +107,7 @@ class Session(QObject):
         self.practice_addresses: dict[str, str] = {}
         self._failed_desk: Any = None
         theme.apply(Scheme(self.settings.theme.value))
-        self.window = MainWindow(theme=theme, practice=options.practice)
+        self.window = MainWindow(theme=theme, practice=options.practice, redact=redactor.redact)
         self.window.closing.connect(self._on_closing)
         self.window.leave_practice_requested.connect(partial(self.mode_requested.emit, False))
         self.window.reveal_requested.connect(self.reveal)

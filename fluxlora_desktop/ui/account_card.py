@@ -24,8 +24,11 @@ _WORDS = {
 }
 
 
+_PASTED = 16  # so many characters at once were pasted, not typed
+
+
 class AccountCard(QWidget):
-    """Lets a person connect, check and forget one account.
+    """Lets a person connect, check and forget one account; a pasted token is checked at once.
 
     `open_requested(str)` asks for a web page.
     """
@@ -34,7 +37,7 @@ class AccountCard(QWidget):
 
     def __init__(self, *, facts: ServiceFacts, desk: AccountDesk) -> None:
         super().__init__()
-        self._facts, self._desk = facts, desk
+        self._facts, self._desk, self._length = facts, desk, 0
         self.setObjectName(f"account_{facts.key}")
         self.title = label(facts.title, "strong")
         self.state = label("", "muted")
@@ -96,8 +99,12 @@ class AccountCard(QWidget):
             self.field.clear()
 
     def _on_text(self, text: str) -> None:
+        pasted = len(text) - self._length >= _PASTED
+        self._length = len(text)
         busy = self._desk.state(self._facts.key).status is AccountStatus.CHECKING
         self.connect_button.setEnabled(bool(text.strip()) and not busy)
+        if pasted and not busy:
+            self._connect()
 
     def _connect(self) -> None:
         secret = Secret(self.field.text())

@@ -91,6 +91,20 @@ def test_pasted_token_is_checked_and_connected(front: Front) -> None:
     assert "Kept in memory until the app closes." in front.card.note.text()
 
 
+def test_token_is_checked_as_it_is_pasted(front: Front) -> None:
+    front.card.field.insert(GOOD.reveal())
+    front.rest()
+
+    assert front.bench.secrets.get("replicate") == GOOD
+
+
+def test_typed_token_waits_for_a_word(front: Front) -> None:
+    front.paste(GOOD.reveal())
+    front.rest()
+
+    assert front.bench.secrets.get("replicate") is None
+
+
 def test_return_key_connects(front: Front) -> None:
     front.connect_account(GOOD.reveal())
     assert front.card.state.text() == "Connected as tester"

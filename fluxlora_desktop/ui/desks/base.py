@@ -58,6 +58,11 @@ class Desk(QObject):
         self._again = again
         self.failed.emit(error)
 
+    def _tell_only(self, error: object) -> None:
+        """Tell of trouble with work that is not to be done again by a click on the bar."""
+        self._again = None
+        self.failed.emit(error)
+
     def retry(self) -> None:
         """Do again what failed last, once; what costs money is never among it."""
         again, self._again = self._again, None

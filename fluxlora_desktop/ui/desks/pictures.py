@@ -131,7 +131,7 @@ class PictureDesk(Desk):
             "Make pictures",
             partial(self._make, request, pictures),
             lane="pictures",
-            failed=self.failed.emit,  # never again: what it sent is paid for
+            failed=self._tell_only,  # never again: what it sent is paid for
             progress=self._on_progress,
         )
         order_id = pictures[0].order_id

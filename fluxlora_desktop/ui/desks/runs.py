@@ -155,7 +155,7 @@ class RunDesk(Desk):
 
     def _on_broken(self, run_id: str, error: object) -> None:
         """Tell of a bug, or of a disk that took nothing, and leave the run to a person."""
-        self.failed.emit(error)
+        self._tell_only(error)
         self._run(
             "Set run aside",
             partial(self._set_aside, run_id),
@@ -173,8 +173,8 @@ class RunDesk(Desk):
     @Slot(object)
     def _keep(self, run: Run) -> None:
         before = self._runs.get(run.id)
-        if before == run:
-            return
+        if before is not None and (before == run or run.updated_at < before.updated_at):
+            return  # nothing new, or an answer that was overtaken
         self._runs[run.id] = run
         self.changed.emit(run)
         if before is not None and before.open and not run.open:
