@@ -255,9 +255,13 @@ def test_service_that_cannot_be_asked_leaves_offers_as_known(easel: Easel) -> No
 
 
 def test_order_that_broke_off_is_not_sent_again_by_the_bars_button(easel: Easel) -> None:
+    easel.make(replace(ORDER, prompt=" "))  # an older trouble, which is not to come back
+    assert isinstance(easel.troubles.last, InputError)
     easel.painter.replies = [ServiceRefused("replicate", "no"), ZeroDivisionError("a bug")]
     easel.make()
+    troubles = len(easel.troubles)
     assert isinstance(easel.troubles.last, ZeroDivisionError)
     easel.desk.retry()
     easel.rest()
     assert easel.painter.paints == [7, 8]
+    assert len(easel.troubles) == troubles
