@@ -86,7 +86,7 @@ class SqlRunStore(EffectJournal):
         with self._database.write() as session:
             row = _row(session, run_id)
             change(row, changes, fixed=_FIXED)
-            row.updated_at = self._clock.now()
+            row.updated_at = max(self._clock.now(), row.updated_at)
             session.flush()
             return _run(row)
 
@@ -101,7 +101,7 @@ class SqlRunStore(EffectJournal):
                 raise IllegalMove(run_id, row.state, to)
             change(row, changes, fixed=_FIXED)
             row.state = to
-            row.updated_at = self._clock.now()
+            row.updated_at = max(self._clock.now(), row.updated_at)
             session.add(RunEventRow(run_id=run_id, at=row.updated_at, kind="state", text=to.value))
             session.flush()
             return _run(row)

@@ -233,3 +233,13 @@ def test_disk_that_takes_no_weights_is_named_and_they_can_be_fetched_again(bench
     again = carry_run(try_again(run.id, bench.tools).id, bench.tools, bench.ctx)
     assert (again.id, again.state) == (run.id, RunState.READY)
     assert len(bench.backend.launched) == 1
+
+
+def test_clock_that_is_set_back_makes_no_later_row_look_older(bench):
+    run = start(bench)
+    bench.clock.pass_seconds(-3600)
+
+    moved = bench.tools.stores.runs.advance(run.id, RunState.UPLOADING)
+    changed = bench.tools.stores.runs.update(run.id, attention="a word")
+
+    assert run.updated_at <= moved.updated_at <= changed.updated_at
