@@ -36,6 +36,7 @@ from fluxlora_desktop.ui.window import MainWindow
 
 PRACTICE_SPEED = 30.0
 _SHUTDOWN_MS = 8000
+_SWITCH_MS = 2000
 _log = logging.getLogger(__name__)
 
 
@@ -265,12 +266,12 @@ class Session(QObject):
             self.settings.last_page = state.place
         self.settings.save()
 
-    def close(self) -> bool:
+    def close(self, ms: int = _SHUTDOWN_MS) -> bool:
         """Stop background work and close the library; trainings go on at their service.
 
         Returns False when some work would not stop: the process may then only leave by `os._exit`.
         """
-        stopped = self.jobs.shutdown(_SHUTDOWN_MS)
+        stopped = self.jobs.shutdown(ms)
         if self.opened is not None:
             self._finish_saving()
             self.opened.close()
@@ -327,6 +328,7 @@ class App(QObject):
         self._redactor = redactor
         self.theme = Theme(qt)
         self.guard = GcGuard(self)
+        self._lingering: list[Session] = []
         self.session = self._begin(options)
 
     def _begin(self, options: Options) -> Session:
@@ -342,9 +344,11 @@ class App(QObject):
         self.session = self._begin(replace(self._options, practice=practice, files=()))
         self.session.window.setGeometry(old.window.geometry())
         old.window.hide()
-        old.close()
-        old.window.deleteLater()
-        old.deleteLater()
+        if old.close(_SWITCH_MS):
+            old.window.deleteLater()
+            old.deleteLater()
+        else:
+            self._lingering.append(old)  # some work would not stop; its threads need their owners
 
     def add_files(self, files: tuple[Path, ...]) -> None:
         """Take photos into the draft, such as those that a second start was given."""
@@ -365,7 +369,7 @@ class App(QObject):
 
     def close(self) -> bool:
         """Close the session; see `Session.close`."""
-        return self.session.close()
+        return self.session.close() and not self._lingering
 
 
 def _after_first_paint(window: MainWindow, then: Callable[[], None]) -> None:
@@ -414,8 +418,9 @@ def run(options: Options) -> int:
     single.raise_requested.connect(app.raise_window)
     single.files_received.connect(app.add_files)
     code = qt.exec()
+    stopped = app.close()
     single.release()
-    if not app.close():
+    if not stopped:
         logging.shutdown()
         os._exit(code)
     crashes.uninstall()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from fluxlora_desktop.domain.errors import AppError, SecretStoreError, StorageError
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.domain.runs import AT_SERVICE, EffectKind, EffectState, Run, RunState
+from fluxlora_desktop.domain.runs import AT_SERVICE, FINAL, EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.training import RemoteFile
 from fluxlora_desktop.workflows.collect import collect_weights
 from fluxlora_desktop.workflows.events import RunChanged
@@ -41,6 +41,8 @@ def carry_run(run_id: str, tools: Tools, ctx: JobContext) -> Run:
             run = tools.stores.runs.get(run_id)
             wait = run.state in _HELD or was_sent(run, tools)
             run = _hold(run, error, tools, ctx) if wait else _fail(run, error, tools, ctx)
+    if run.state in FINAL:
+        _tidy_up(run, tools)
     return run
 
 
@@ -54,7 +56,6 @@ def _publish(run: Run, tools: Tools, ctx: JobContext) -> Run:
     """Publish as planned. A Lora that could not be published is ready all the same."""
     runs = tools.stores.runs
     assert run.lora_id is not None
-    _tidy_up(run, tools)
     changes: dict[str, object]
     try:
         lora = publish_lora(

@@ -152,9 +152,7 @@ class FakeBackend:
 def training(step: int, total: int = 100) -> RunSnapshot:
     """Return what a poll tells in the middle of a training."""
     progress = TrainingProgress("Training", step, total, 1.0, float(total - step), 0.3)
-    return RunSnapshot(
-        RemoteState.TRAINING, progress, log="x" * step, losses=((step, 0.3),)
-    )
+    return RunSnapshot(RemoteState.TRAINING, progress, log="x" * step, losses=((step, 0.3),))
 
 
 def _answer(script: list, otherwise):

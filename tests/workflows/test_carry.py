@@ -110,7 +110,9 @@ def test_start_refuses_too_few_photos(bench):
 def test_starting_twice_is_one_run(bench):
     draft = bench.draft()
 
-    assert start_run(draft.id, bench.tools).version_id == start_run(draft.id, bench.tools).version_id
+    assert (
+        start_run(draft.id, bench.tools).version_id == start_run(draft.id, bench.tools).version_id
+    )
 
 
 def test_journal_says_in_flight_before_the_launch_is_sent(bench):
@@ -174,7 +176,10 @@ def test_absent_launch_tried_again_is_the_same_run_and_one_more_order(bench):
 
 
 def test_launch_that_never_left_is_sent_when_the_network_is_back(bench):
-    bench.backend.submits = [ServiceUnreachable("replicate"), ServiceBusy("replicate", "", retry_after=28)]
+    bench.backend.submits = [
+        ServiceUnreachable("replicate"),
+        ServiceBusy("replicate", "", retry_after=28),
+    ]
 
     run = carry_run(start(bench).id, bench.tools, bench.ctx)
 
@@ -241,6 +246,15 @@ def test_failed_training_keeps_words_and_charge(bench):
     assert run.error == "no images found"
     assert run.cost_usd == Decimal("0.12")
     assert bench.tools.stores.ledger.total(run_id=run.id) == Decimal("0.12")
+
+
+@pytest.mark.parametrize("end", [RemoteState.FAILED, RemoteState.CANCELLED])
+def test_uploaded_photos_are_deleted_however_a_training_ends(bench, end):
+    bench.backend.polls = [RunSnapshot(end, error="over")]
+
+    carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert bench.backend.cleaned == [f"file-{bench.backend.launched[0]}"]
 
 
 def test_trying_a_started_training_again_is_a_run_of_its_own(bench):

@@ -92,8 +92,9 @@ class ReplicateClient:
         return _paid(self._http.post_paid(path, {"destination": destination, "input": inputs}))
 
     def training(self, training_id: str) -> JobReply:
-        """Return a training."""
-        return read(JobReply, self._http.get_json(f"trainings/{training_id}", attempts=2))
+        """Return a training with its whole log."""
+        reply = self._http.get_json(f"trainings/{training_id}", attempts=2, limit=_PAGE_LIMIT)
+        return read(JobReply, reply)
 
     def trainings(self, page: str, ctx: JobContext) -> JobPage:
         """Return the page of trainings at an address, or the first one for an empty address."""

@@ -64,7 +64,7 @@ class Desk(QObject):
         self.failed.emit(error)
 
     def retry(self) -> None:
-        """Do again what failed last, once; what costs money is never among it."""
+        """Do again what failed last, once; nothing that was sent and may be paid is among it."""
         again, self._again = self._again, None
         if again is not None:
             again()
