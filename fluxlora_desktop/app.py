@@ -151,7 +151,11 @@ class Session(QObject):
         return Opened(tools, secrets, token_place, any_token, library.close)
 
     def _services(self, ctx: JobContext) -> tuple[Any, Any, str]:
-        from fluxlora_desktop.backends.registry import build_services, default_addresses
+        from fluxlora_desktop.backends.registry import (
+            DEFAULT_MODEL_IDS,
+            build_services,
+            default_addresses,
+        )
 
         if self.options.practice:
             secrets, addresses = self._practice(ctx)
@@ -164,7 +168,8 @@ class Session(QObject):
             addresses = default_addresses(os.environ)
             given = ((key, self.settings.address(key)) for key in addresses)
             addresses |= {key: address for key, address in given if address}
-        services = build_services(addresses=addresses, secret_for=secrets.get)
+        model_ids = {base: self.settings.model_id(base) for base in DEFAULT_MODEL_IDS}
+        services = build_services(addresses=addresses, secret_for=secrets.get, model_ids=model_ids)
         return services, secrets, place
 
     def _practice(self, ctx: JobContext) -> tuple[Any, dict[str, str]]:
@@ -222,7 +227,7 @@ class Session(QObject):
             self._failed_desk.retry()
 
     def _surroundings(self, opened: Opened) -> Any:
-        from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES
+        from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES, DEFAULT_MODEL_IDS
         from fluxlora_desktop.system.environment import tokens_in, tokens_in_file
         from fluxlora_desktop.ui.pages import Surroundings
         from fluxlora_desktop.ui.settings.preferences import Computer
@@ -239,7 +244,9 @@ class Session(QObject):
         return Surroundings(
             window=self.window,
             jobs=self.jobs,
-            preferences=_Preferences(self.settings, self.theme, DEFAULT_ADDRESSES),
+            preferences=_Preferences(
+                self.settings, self.theme, DEFAULT_ADDRESSES, DEFAULT_MODEL_IDS
+            ),
             computer=computer,
             tokens_here=lambda: dict(tokens_in(os.environ).tokens),
             tokens_in_file=lambda path: dict(tokens_in_file(path).tokens),
@@ -289,8 +296,15 @@ class Session(QObject):
 class _Preferences:
     """Joins the Settings page to what is kept and to the look in force."""
 
-    def __init__(self, settings: Settings, theme: Theme, defaults: Mapping[str, str]) -> None:
-        self._settings, self._theme, self._defaults = settings, theme, defaults
+    def __init__(
+        self,
+        settings: Settings,
+        theme: Theme,
+        defaults: Mapping[str, str],
+        model_ids: Mapping[str, str],
+    ) -> None:
+        self._settings, self._theme = settings, theme
+        self._defaults, self._model_ids = defaults, model_ids
 
     def scheme(self) -> Scheme:
         return Scheme(self._settings.theme.value)
@@ -305,15 +319,23 @@ class _Preferences:
     def set_address(self, service: str, address: str) -> None:
         self._settings.set_address(service, address)
 
+    def model_ids(self) -> tuple[tuple[str, str, str], ...]:
+        own = self._model_ids.items()
+        return tuple((base, self._settings.model_id(base), model) for base, model in own)
+
+    def set_model_id(self, base: str, model: str) -> None:
+        self._settings.set_model_id(base, model)
+
     def default_address(self, service: str) -> str:
         return self._defaults[service]
 
 
 def _any_token(secrets: Any) -> bool:
+    from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES
     from fluxlora_desktop.domain.errors import SecretStoreError
 
     try:
-        return any(secrets.get(key) for key in ("replicate", "huggingface", "together"))
+        return any(secrets.get(key) for key in DEFAULT_ADDRESSES)
     except SecretStoreError:
         _log.info("the password store could not be read at start")
         return False

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub
 from fluxlora_desktop.backends.replicate.pictures import ReplicatePictures
 from fluxlora_desktop.backends.replicate.training import ReplicateTraining
+from fluxlora_desktop.backends.together.models import MODELS as TOGETHER_MODELS
 from fluxlora_desktop.backends.together.pictures import TogetherPictures
 from fluxlora_desktop.domain.ports import Services
 from fluxlora_desktop.domain.secrets import Secret
@@ -29,6 +31,12 @@ ENVIRONMENT_NAMES: Mapping[str, str] = {
 }
 
 
+DEFAULT_MODEL_IDS: Mapping[str, str] = {
+    model.base: model.key for model in TOGETHER_MODELS if model.max_loras
+}
+"""Together's model for LoRAs of each base; Settings may name others."""
+
+
 def default_addresses(environ: Mapping[str, str]) -> dict[str, str]:
     """Return each service's address: the environment's, else its own."""
     return {
@@ -38,11 +46,15 @@ def default_addresses(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def build_services(
-    *, addresses: Mapping[str, str], secret_for: Callable[[str], Secret | None]
+    *,
+    addresses: Mapping[str, str],
+    secret_for: Callable[[str], Secret | None],
+    model_ids: Mapping[str, str] = MappingProxyType({}),
 ) -> Services:
     """Return every service, in the order in which they are offered; nothing is connected yet.
 
-    `secret_for` is asked at each request, so that a new token counts at once.
+    `secret_for` is asked at each request, so that a new token counts at once. `model_ids` stands in
+    for those of `DEFAULT_MODEL_IDS`, by base.
     """
     where = {**DEFAULT_ADDRESSES, **addresses}
     replicate, together, hub = (
@@ -52,7 +64,7 @@ def build_services(
         trainers=(ReplicateTraining(address=where["replicate"], token=replicate),),
         generators=(
             ReplicatePictures(address=where["replicate"], token=replicate),
-            TogetherPictures(address=where["together"], token=together),
+            TogetherPictures(address=where["together"], token=together, model_ids=model_ids),
         ),
         hub=HuggingFaceHub(address=where["huggingface"], token=hub),
     )

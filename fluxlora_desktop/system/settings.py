@@ -92,6 +92,14 @@ class Settings:
         """Keep an address for a service; "" goes back to the usual one."""
         self._ini.setValue(f"addresses/{service}", url.strip().rstrip("/"))
 
+    def model_id(self, base: str) -> str:
+        """The id of the model for a base that the person chose, or ""."""
+        return self._text(f"models/{base}")
+
+    def set_model_id(self, base: str, model: str) -> None:
+        """Keep the id of a model for a base; "" goes back to the app's own."""
+        self._ini.setValue(f"models/{base}", model.strip())
+
     @property
     def private_by_default(self) -> bool:
         """Whether a new repo is private unless the person says otherwise."""

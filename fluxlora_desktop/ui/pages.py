@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject
 from fluxlora_desktop.domain.ports import SecretStore
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.trash import move_to_trash, restore
+from fluxlora_desktop.ui.create.accounts import AccountsCard
 from fluxlora_desktop.ui.create.page import CreatePage
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.desks.base import Desk
@@ -136,6 +137,9 @@ def _welcome(desks: Desks, around: Surroundings) -> Page:
 
 def _create(desks: Desks, around: Surroundings) -> Page:
     page = CreatePage(draft=desks.draft, runs=desks.runs, jobs=around.jobs)
+    accounts = AccountsCard(accounts=desks.accounts)
+    accounts.connect_requested.connect(partial(page.go.emit, "settings", None))
+    page.destination.right.addWidget(accounts)
     if around.computer.practice and around.samples:
         SampleOffer(page=page, draft=desks.draft, samples=around.samples)
     return page

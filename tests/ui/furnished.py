@@ -65,6 +65,12 @@ class Preferences:
     def set_address(self, service: str, address: str) -> None:
         return
 
+    def model_ids(self) -> tuple[tuple[str, str, str], ...]:
+        return (("flux.2-dev", "", "black-forest-labs/FLUX.2-dev"),)
+
+    def set_model_id(self, base: str, model: str) -> None:
+        raise AssertionError("nobody asked for another model")
+
     def default_address(self, service: str) -> str:
         return f"https://{service}.example"
 

@@ -27,6 +27,7 @@ class Kept:
 
     look: Scheme = Scheme.SYSTEM
     addresses: dict[str, str] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
 
     def scheme(self) -> Scheme:
         return self.look
@@ -39,6 +40,13 @@ class Kept:
 
     def set_address(self, service: str, address: str) -> None:
         self.addresses[service] = address
+
+    def model_ids(self) -> tuple[tuple[str, str, str], ...]:
+        given = self.models.get("flux.2-dev", "")
+        return (("flux.2-dev", given, "black-forest-labs/FLUX.2-dev"),)
+
+    def set_model_id(self, base: str, model: str) -> None:
+        self.models[base] = model
 
     def default_address(self, service: str) -> str:
         return f"https://{service}.example"
@@ -232,3 +240,12 @@ def test_import_and_practice_are_asked_of_the_window(room: Room, qtbot: QtBot) -
         room.click("Import from environment or .env…")
     with qtbot.waitSignal(room.page.practice_requested):
         room.click("Practise with sample photos")
+
+
+def test_another_model_at_together_is_kept(room: Room) -> None:
+    model = room.page.addresses.models["flux.2-dev"]
+    assert model.placeholderText() == "black-forest-labs/FLUX.2-dev"
+    model.setFocus()
+    room.qtbot.keyClicks(model, "me/own-FLUX.2-dev")
+    room.qtbot.keyClick(model, Qt.Key.Key_Return)
+    assert room.kept.models == {"flux.2-dev": "me/own-FLUX.2-dev"}

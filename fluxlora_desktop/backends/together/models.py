@@ -7,7 +7,7 @@ The price of the others is not known: their estimates are set too high rather th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -73,12 +73,22 @@ FLUX1_1_PRO = GeneratorModel(
 MODELS: tuple[GeneratorModel, ...] = (FLUX2_DEV, FLUX1_DEV_LORA, FLUX1_SCHNELL, FLUX1_1_PRO)
 
 
-def models_listed(names: Iterable[str]) -> tuple[GeneratorModel, ...]:
+def with_ids(ids: Mapping[str, str]) -> tuple[GeneratorModel, ...]:
+    """Return the table with other ids for the models that take LoRAs, given by their base."""
+    return tuple(
+        replace(model, key=ids.get(model.base) or model.key) if model.max_loras else model
+        for model in MODELS
+    )
+
+
+def models_listed(
+    names: Iterable[str], models: Iterable[GeneratorModel] = MODELS
+) -> tuple[GeneratorModel, ...]:
     """Return what is offered when the catalogue lists these ids.
 
     A model that takes LoRAs stays, marked as not available, so that a Lora's routes can say why it
     does not work there; the others are left out.
     """
     listed = {name.casefold() for name in names}
-    marked = (replace(model, available=model.key.casefold() in listed) for model in MODELS)
+    marked = (replace(model, available=model.key.casefold() in listed) for model in models)
     return tuple(model for model in marked if model.available or model.max_loras)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from fluxlora_desktop.backends.http.client import ServiceClient
 from fluxlora_desktop.backends.http.endpoint import Endpoint
-from fluxlora_desktop.backends.together.models import MODELS, models_listed
+from fluxlora_desktop.backends.together.models import models_listed, with_ids
 from fluxlora_desktop.backends.together.wire import (
     SERVICE,
     MadePicture,
@@ -48,6 +49,7 @@ _UNSAFE = re.compile(r"nsfw|safety", re.IGNORECASE)
 class TogetherPictures:
     """Together at `address`, with or without /v1, and the token that `token()` returns.
 
+    `model_ids` names, by base, another model than the app's own for LoRAs of that base.
     `picture_seconds` bounds one paid request as a whole.
     """
 
@@ -59,6 +61,7 @@ class TogetherPictures:
         *,
         address: str,
         token: Callable[[], Secret | None],
+        model_ids: Mapping[str, str] = MappingProxyType({}),
         picture_seconds: float = _PICTURE_SECONDS,
     ) -> None:
         root = address.rstrip("/").removesuffix("/v1")
@@ -71,7 +74,8 @@ class TogetherPictures:
             )
         )
         self._seconds = picture_seconds
-        self._abilities = GeneratorAbilities(MODELS, billing_page=_BILLING_PAGE)
+        self._models = with_ids(model_ids)
+        self._abilities = GeneratorAbilities(self._models, billing_page=_BILLING_PAGE)
 
     def abilities(self) -> GeneratorAbilities:
         """Return the app's own table, or what the catalogue said when it was asked last."""
@@ -81,7 +85,7 @@ class TogetherPictures:
         """Ask the catalogue which models run now; one that a LoRA needs stays in, marked."""
         listed = parse_catalogue(self._client.get_json("models"))
         self._abilities = GeneratorAbilities(
-            models_listed(listed), checked=True, billing_page=_BILLING_PAGE
+            models_listed(listed, self._models), checked=True, billing_page=_BILLING_PAGE
         )
         return self._abilities
 

@@ -128,7 +128,8 @@ class DestinationStep(StepBody):
         scroll.setWidgetResizable(True)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(card)
-        sides = row(scroll, self.uses, spacing=12)
+        self.right = column(self.uses, spacing=12)
+        sides = row(scroll, self.right, spacing=12)
         sides.setStretch(0, 1)
         self.setLayout(sides)
 

@@ -1,4 +1,4 @@
-"""The addresses of the services, for those who use a proxy or a server of their own."""
+"""Addresses and model ids, for those who use a proxy, a server or a model of their own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from PySide6.QtWidgets import QGridLayout, QLineEdit
 
+from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.ui.desks.accounts import SERVICES
 from fluxlora_desktop.ui.settings.preferences import Preferences
 from fluxlora_desktop.ui.widgets import Card, label
@@ -18,7 +19,7 @@ class AddressesCard(Card):
     def __init__(self, *, preferences: Preferences) -> None:
         super().__init__()
         self._preferences = preferences
-        self.body.addWidget(label("Addresses", "section"))
+        self.body.addWidget(label("Addresses and models", "section"))
         grid = QGridLayout()
         grid.setColumnStretch(1, 1)
         self.fields: dict[str, QLineEdit] = {}
@@ -32,6 +33,17 @@ class AddressesCard(Card):
             grid.addWidget(name, place, 0)
             grid.addWidget(field, place, 1)
             self.fields[facts.key] = field
+        self.models: dict[str, QLineEdit] = {}
+        for base, given, own in preferences.model_ids():
+            name = label(f"{title_of(base)} at Together", "strong")
+            field = QLineEdit(given)
+            field.setPlaceholderText(own)
+            field.setAccessibleName(f"Together's model for LoRAs of {title_of(base)}")
+            field.editingFinished.connect(partial(self._keep_model, base))
+            name.setBuddy(field)
+            grid.addWidget(name, grid.rowCount(), 0)
+            grid.addWidget(field, grid.rowCount() - 1, 1)
+            self.models[base] = field
         self.body.addLayout(grid)
         self.remark = label("", "caption", wrap=True)
         self.body.addWidget(self.remark)
@@ -46,8 +58,17 @@ class AddressesCard(Card):
             self._preferences.set_address(service, text)
             self._say("Kept. The new address counts from the next start.", "ok")
 
+    def _keep_model(self, base: str) -> None:
+        text = self.models[base].text().strip()
+        kept = {key: given for key, given, _own in self._preferences.model_ids()}
+        if text != kept[base]:
+            self._preferences.set_model_id(base, text)
+            self._say("Kept. The new model counts from the next start.", "ok")
+
     def _say(self, words: str = "", role: str = "caption") -> None:
-        self.remark.setText(words or "Leave empty for the service's own address.")
+        self.remark.setText(
+            words or "Leave empty for the service's own address and the app's own choice of model."
+        )
         self.remark.setProperty("role", role)
         self.remark.style().polish(self.remark)
 

@@ -24,6 +24,12 @@ class Preferences(Protocol):
     def set_address(self, service: str, address: str) -> None:
         """Keep an address; "" goes back to the service's own."""
 
+    def model_ids(self) -> tuple[tuple[str, str, str], ...]:
+        """Return (base, id that a person gave or "", the app's own id) for each base."""
+
+    def set_model_id(self, base: str, model: str) -> None:
+        """Keep the id of Together's model for a base; "" goes back to the app's own."""
+
     def default_address(self, service: str) -> str:
         """Return the service's own address."""
 
