@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QLocale, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QScrollArea, QWidget
 
 from fluxlora_desktop.ui.account_card import AccountCard
@@ -45,6 +45,8 @@ class SettingsPage(Page):
         inside = QWidget()
         inside.setMaximumWidth(_WIDEST)
         self.addresses = AddressesCard(preferences=preferences)
+        if computer.practice:
+            self.addresses.hide()  # the practice services say themselves where they are
         inside.setLayout(
             column(
                 self._make_accounts(),
@@ -176,9 +178,6 @@ class SettingsPage(Page):
     def _make_about(self) -> Card:
         card = Card()
         card.body.addWidget(label("About", "section"))
-        says = (
-            f"FluxLoRA Desktop {self._computer.version} · Qt for Python under the LGPL · "
-            f"{QLocale.system().name()}"
-        )
+        says = f"FluxLoRA Desktop {self._computer.version} · Qt for Python under the LGPL"
         card.body.addWidget(label(says, "muted", wrap=True))
         return card
