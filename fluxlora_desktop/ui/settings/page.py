@@ -98,9 +98,8 @@ class SettingsPage(Page):
         importing.clicked.connect(self.import_requested)
         practising = button("Practise with sample photos", role="link")
         practising.clicked.connect(self.practice_requested)
-        practising.setVisible(not self._computer.practice)
-        importing.setVisible(not self._computer.practice)
-        card.body.addLayout(row(importing, practising, None))
+        if not self._computer.practice:
+            card.body.addLayout(row(importing, practising, None))
         return card
 
     def _make_spending(self) -> Card:
