@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -292,7 +293,9 @@ def test_review_says_what_happens_in_words(ground: Ground) -> None:
     ground.draft.set_plan(name="Rusty", preset=Preset.QUICK)
     ground.page.go_to(Step.REVIEW)
     review = ground.page.review
-    assert review.text("uploaded") == "6 photos, metadata removed, upright, sRGB"
+    assert re.fullmatch(
+        r"6 photos, about [\d.]+ [KM]B, metadata removed, upright, sRGB", review.text("uploaded")
+    )
     assert review.text("to") == "Replicate, with FLUX LoRA trainer"
     assert review.text("training") == "Quick test, 400 steps on FLUX.1-dev, trigger word TOK"
     assert review.text("captions") == "1 of yours, the other 5 written by the trainer"
