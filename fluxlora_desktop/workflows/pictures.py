@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shutil
 import tempfile
@@ -263,6 +264,7 @@ def _store(
         file=files.relative(target),
         thumb=files.relative(thumb),
         sha256=sha256,
+        source_sha256=hashlib.sha256(image.data).hexdigest(),
         remote_id=image.remote_id,
         seed=image.seed,
         cost_usd=price,

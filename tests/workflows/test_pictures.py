@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from decimal import Decimal
 
@@ -54,6 +55,12 @@ def test_each_picture_is_one_request_with_a_seed_of_its_own(bench):
     ]
     assert [picture.state for picture in pictures] == [PictureState.DONE] * 3
     assert len({picture.order_id for picture in pictures}) == 1
+
+
+def test_bytes_as_they_came_are_known_by_their_hash(bench):
+    (picture,) = make(bench, ONE)
+
+    assert picture.source_sha256 == hashlib.sha256(b"image").hexdigest()
 
 
 def test_seeds_wrap_round_at_their_limit(bench):
