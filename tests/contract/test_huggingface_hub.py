@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from counting import PostCount
 
-from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub
+from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub, _HubClient
 from fluxlora_desktop.domain.bases import FLUX1_DEV
 from fluxlora_desktop.domain.errors import (
     InputError,
@@ -333,3 +334,18 @@ def test_fetch_refuses_what_names_no_weights(
 
     with pytest.raises(error):
         practice.hub().fetch(text, tmp_path / "new", Patience())
+
+
+def test_the_apps_http_client_sends_forms_as_forms() -> None:
+    """The hub client asks for some things by a form; the app's own client must not break that."""
+    seen: list[bytes] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request.read())
+        return httpx2.Response(200)
+
+    with _HubClient(transport=httpx2.MockTransport(answer)) as client:
+        client.post("http://127.0.0.1/form", data={"paths": "lora.safetensors"})
+        client.put("http://127.0.0.1/file", data=b"bytes")
+
+    assert seen == [b"paths=lora.safetensors", b"bytes"]

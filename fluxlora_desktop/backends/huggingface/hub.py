@@ -62,7 +62,7 @@ class _HubClient(httpx2.Client):
 
     def request(self, *args: Any, data: Any = None, **kwargs: Any) -> httpx2.Response:
         if data is not None:
-            kwargs["content"] = data
+            kwargs["data" if isinstance(data, dict) else "content"] = data  # a dict is a form
         return super().request(*args, **kwargs)
 
 
