@@ -16,11 +16,8 @@ SIZE = 20
 
 
 def icon(name: str, tint: str = "text") -> QIcon:
-    """Return an icon in a token's colour, muted where its control is disabled."""
-    made = QIcon()
-    made.addPixmap(pixmap(name, tint), QIcon.Mode.Normal)
-    made.addPixmap(pixmap(name, "control_border"), QIcon.Mode.Disabled)
-    return made
+    """Return an icon in a token's colour; the style greys it where its control is disabled."""
+    return QIcon(pixmap(name, tint))
 
 
 def pixmap(name: str, tint: str = "text", size: int = SIZE) -> QPixmap:
