@@ -2,7 +2,8 @@
 
 import pytest
 
-from fluxlora_desktop.backends.replicate.logs import clean_log, read_losses, read_progress
+from fluxlora_desktop.backends.http.logs import clean_log
+from fluxlora_desktop.backends.replicate.logs import read_losses, read_progress
 
 BAR = "flux_train_replicate:  83%|████████▎ | 2482/3000 [43:27<09:04,  1.05s/it, "
 SEEN = BAR + "lr: 4.0e-04 loss: 2.472e-01]"

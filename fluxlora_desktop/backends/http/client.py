@@ -16,7 +16,7 @@ from fluxlora_desktop.backends.http.endpoint import Endpoint
 from fluxlora_desktop.backends.http.errors import error_for_break, error_for_reply, parse_json
 from fluxlora_desktop.backends.http.retries import NEVER_TAKEN, repeat_free
 from fluxlora_desktop.backends.http.transport import Exchange, WatchedTransport, exchange
-from fluxlora_desktop.backends.http.uploads import Form
+from fluxlora_desktop.backends.http.uploads import Bare, Form, Upload
 from fluxlora_desktop.domain.errors import (
     AppError,
     OutcomeUnknown,
@@ -66,9 +66,16 @@ class ServiceClient:
             lambda: self._json("GET", path, params=params, limit=limit), ctx, attempts=attempts
         )
 
-    def post_json(self, path: str, body: object, *, method: str = "POST") -> Any:
+    def post_json(
+        self,
+        path: str,
+        body: object,
+        *,
+        method: str = "POST",
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
         """Send JSON with an effect that costs nothing; sent once."""
-        return self._json(method, path, body=body)
+        return self._json(method, path, body=body, headers=headers)
 
     def delete(self, path: str) -> None:
         """Delete something; raises `NotFoundAtService` when it is gone."""
@@ -115,9 +122,19 @@ class ServiceClient:
         """Send a file as a form, reporting bytes; repeated only when nothing of it was taken."""
 
         def send() -> Any:
-            return self._json("POST", path, form=form, ctx=ctx, total_seconds=None)
+            return self._json("POST", path, upload=form, ctx=ctx, total_seconds=None)
 
         return repeat_free(send, ctx, on=NEVER_TAKEN)
+
+    def put_file(self, url: str, body: Bare, *, ctx: JobContext) -> None:
+        """Put a file at a signed address, reporting bytes; putting it twice changes nothing."""
+
+        def send() -> None:
+            self.endpoint.check_readable(url)
+            with self._sent("PUT", url, upload=body, ctx=ctx, total_seconds=None) as response:
+                self._check(response, _read(response, _JSON_LIMIT) or b"")
+
+        repeat_free(send, ctx)
 
     def read(
         self, url: str, *, limit: int, total_seconds: float = _JSON_SECONDS, ctx: JobContext
@@ -161,7 +178,8 @@ class ServiceClient:
         *,
         params: Params | None = None,
         body: object = None,
-        form: Form | None = None,
+        upload: Upload | None = None,
+        headers: Mapping[str, str] | None = None,
         ctx: JobContext | None = None,
         total_seconds: float | None = _JSON_SECONDS,
         limit: int = _JSON_LIMIT,
@@ -169,7 +187,14 @@ class ServiceClient:
         url = self.endpoint.url(path)
         self.endpoint.check_readable(url)
         with self._sent(
-            method, url, params=params, body=body, form=form, ctx=ctx, total_seconds=total_seconds
+            method,
+            url,
+            params=params,
+            body=body,
+            upload=upload,
+            headers=headers,
+            ctx=ctx,
+            total_seconds=total_seconds,
         ) as response:
             data = _read(response, limit)
             if data is None:
@@ -217,7 +242,7 @@ class ServiceClient:
         *,
         params: Params | None = None,
         body: object = None,
-        form: Form | None = None,
+        upload: Upload | None = None,
         headers: Mapping[str, str] | None = None,
         ctx: JobContext | None = None,
         total_seconds: float | None = _JSON_SECONDS,
@@ -227,9 +252,9 @@ class ServiceClient:
         secret = self._secret_for(url)
         sending = {"user-agent": f"fluxlora-desktop/{__version__}", **(headers or {})}
         if secret is not None:
-            sending["authorization"] = f"Bearer {secret.reveal()}"
-        if form is not None:
-            sending |= form.headers
+            sending["authorization"] = f"{self.endpoint.scheme} {secret.reveal()}"
+        if upload is not None:
+            sending |= upload.headers
         with exchange(total_seconds) as watched:
             try:
                 with (
@@ -239,7 +264,7 @@ class ServiceClient:
                         url,
                         params=params,
                         json=body,
-                        content=form.chunks(ctx) if form and ctx else None,
+                        content=upload.chunks(ctx) if upload and ctx else None,
                         headers=sending,
                     ) as response,
                 ):

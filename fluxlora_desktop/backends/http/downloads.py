@@ -12,7 +12,12 @@ from typing import BinaryIO
 
 import httpx
 
-from fluxlora_desktop.domain.errors import DiskFull, ServiceInterrupted, UnexpectedReply
+from fluxlora_desktop.domain.errors import (
+    DiskFull,
+    NotFoundAtService,
+    ServiceInterrupted,
+    UnexpectedReply,
+)
 from fluxlora_desktop.domain.ports import JobContext, Transferred
 
 Opener = Callable[[dict[str, str]], AbstractContextManager[httpx.Response]]
@@ -62,6 +67,27 @@ def save_stream(
     if total and done != total:
         raise ServiceInterrupted(service, f"{done} of {total} bytes came")
     return part
+
+
+def bring_from(
+    address: str, *, service: str, ask: Callable[[], str], bring: Callable[[str], Path]
+) -> Path:
+    """Fetch from the address known, or from the one that the service tells when it is asked.
+
+    Raises `NotFoundAtService` when neither leads to a file.
+    """
+    if address:
+        try:
+            return bring(address)
+        except NotFoundAtService:
+            fresh = ask()
+            if not fresh or fresh == address:
+                raise
+            return bring(fresh)
+    address = ask()
+    if not address:
+        raise NotFoundAtService(service, "The service names no weights for this training.")
+    return bring(address)
 
 
 def forget_part(part: Path) -> None:

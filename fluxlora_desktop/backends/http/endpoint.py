@@ -16,14 +16,16 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 class Endpoint:
     """A service's address and who may see its token.
 
-    `delivery_hosts` may be read without the token; a name that starts with a dot stands for all
-    hosts below it. Where `base_url` is on this computer, any port of it may be read too.
+    `delivery_hosts` may be read, and files be put there, without the token; a name that starts
+    with a dot stands for all hosts below it. Where `base_url` is on this computer, any port of it
+    may be read too. `scheme` is the word before the token in the authorization header.
     """
 
     service: str
     base_url: str
     token: Callable[[], Secret | None]
     delivery_hosts: frozenset[str] = frozenset()
+    scheme: str = "Bearer"
 
     def secret(self) -> Secret:
         """Return the token; raise `TokenMissing` when none is stored."""

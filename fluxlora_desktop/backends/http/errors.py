@@ -28,12 +28,16 @@ from fluxlora_desktop.domain.errors import (
     UnexpectedReply,
 )
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.services import token_pattern
 
 _DETAIL_LIMIT = 500
 _LONGEST_WAIT = 900.0
 _TOKENS = re.compile(
-    r"hf_\w+|r8_\w+|Bearer\s+[^\s\"']+|(?<=signature=)[^&\s\"']+|\b[0-9a-f]{64}\b", re.IGNORECASE
+    rf"{token_pattern()}|Bearer\s+[^\s\"']+|\bKey\s+(?=\S*\d)[^\s\"']{{16,}}"
+    r"|(?<=signature=)[^&\s\"']+|\b[0-9a-f]{64}\b",
+    re.IGNORECASE,
 )
+"""What follows "Key" must be long and hold a digit: services write of keys in plain sentences."""
 _RESETS = re.compile(r"(?:resets in|available in)\s*~?\s*(\d+)")
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{2,63}")
 _RIGHTS = re.compile(r"permission|scope", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Forms with a file: sent in pieces, with their length known, and stoppable."""
+"""Files on their way out: sent in pieces, with their length known, and stoppable."""
 
 from __future__ import annotations
 
@@ -6,10 +6,43 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from fluxlora_desktop.domain.ports import JobContext, Transferred
 
 _PIECE = 1_000_000
+
+
+class Upload(Protocol):
+    """A request's body that is read from a file while it is sent."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the body's own headers, its exact length in bytes included."""
+
+    def chunks(self, ctx: JobContext) -> Iterator[bytes]:
+        """Yield the body in pieces, reporting the file's bytes as they leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A file as the whole body, as signed addresses want it."""
+
+    file: Path
+    media_type: str
+    what: str = "photos"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the file's type and length."""
+        return {
+            "content-type": self.media_type,
+            "content-length": str(self.file.stat().st_size),
+        }
+
+    def chunks(self, ctx: JobContext) -> Iterator[bytes]:
+        """Yield the file in pieces of a megabyte, reporting its bytes as they leave."""
+        yield from _pieces(self.file, self.what, ctx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +77,8 @@ class Form:
 
     def chunks(self, ctx: JobContext) -> Iterator[bytes]:
         """Yield the form in pieces of a megabyte, reporting the file's bytes as they leave."""
-        total, done = self.file.stat().st_size, 0
         yield self._before()
-        with self.file.open("rb") as source:
-            while piece := source.read(_PIECE):
-                ctx.check()
-                yield piece
-                done += len(piece)
-                ctx.report(Transferred(self.what, done, total))
+        yield from _pieces(self.file, self.what, ctx)
         yield self._after()
 
     def _before(self) -> bytes:
@@ -69,3 +96,13 @@ class Form:
 
     def _after(self) -> bytes:
         return f"\r\n--{self.boundary}--\r\n".encode()
+
+
+def _pieces(file: Path, what: str, ctx: JobContext) -> Iterator[bytes]:
+    total, done = file.stat().st_size, 0
+    with file.open("rb") as source:
+        while piece := source.read(_PIECE):
+            ctx.check()
+            yield piece
+            done += len(piece)
+            ctx.report(Transferred(what, done, total))

@@ -24,9 +24,10 @@ from fluxlora_desktop.backends.replicate.wire import (
     ModelReply,
     read,
     read_hardware,
+    read_paid,
 )
 from fluxlora_desktop.domain.datasets import Archive
-from fluxlora_desktop.domain.errors import NotFoundAtService, OutcomeUnknown, UnexpectedReply
+from fluxlora_desktop.domain.errors import NotFoundAtService, UnexpectedReply
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import ParameterValue
@@ -89,7 +90,9 @@ class ReplicateClient:
     ) -> JobReply:
         """Launch a training: one request that costs money."""
         path = f"models/{trainer}/versions/{version}/trainings"
-        return _paid(self._http.post_paid(path, {"destination": destination, "input": inputs}))
+        return read_paid(
+            JobReply, self._http.post_paid(path, {"destination": destination, "input": inputs})
+        )
 
     def training(self, training_id: str) -> JobReply:
         """Return a training with its whole log."""
@@ -114,7 +117,7 @@ class ReplicateClient:
         body: dict[str, object] = {"input": inputs}
         if version:
             body["version"] = version
-        return _paid(self._http.post_paid(path, body, headers={"prefer": "wait=30"}))
+        return read_paid(JobReply, self._http.post_paid(path, body, headers={"prefer": "wait=30"}))
 
     def prediction(self, prediction_id: str, ctx: JobContext) -> JobReply:
         """Return a prediction."""
@@ -127,10 +130,3 @@ class ReplicateClient:
     def weights(self, url: str, part: Path, ctx: JobContext) -> Path:
         """Bring the archive with the weights to `part`, resuming."""
         return self._http.download(url, part, what="weights", limit=_WEIGHTS_LIMIT, ctx=ctx)
-
-
-def _paid(data: object) -> JobReply:
-    try:
-        return read(JobReply, data)
-    except UnexpectedReply as error:
-        raise OutcomeUnknown(SERVICE, str(error)) from error

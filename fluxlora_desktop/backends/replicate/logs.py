@@ -6,10 +6,10 @@ its total. The lines are those of replicate/flux-fine-tuner 3dd14e3 over ai-tool
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import replace
 
+from fluxlora_desktop.backends.http.logs import number, seconds_of, seconds_per_step
 from fluxlora_desktop.domain.training import TrainingProgress
 
 _BAR = re.compile(
@@ -18,9 +18,6 @@ _BAR = re.compile(
 )
 _ANY_BAR = re.compile(r"\d+%\|[^|\n]*\|\s*(\d+)/(\d+)\s*\[")
 _FEWEST_STEPS = 100  # other bars, such as 10/10 photos, are not the training
-_CONTROLS = re.compile(
-    "\x1b\\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
 _STAGES: tuple[tuple[str, str], ...] = (
     ("[ Initiating ]", "Fetching the base model"),
     ("Downloaded base weights", "Fetching the base model"),
@@ -38,11 +35,6 @@ _STAGES: tuple[tuple[str, str], ...] = (
 )
 
 
-def clean_log(log: str) -> str:
-    """Return a log as plain text: no terminal codes, no text direction marks, lines by newline."""
-    return _CONTROLS.sub("", log.replace("\r\n", "\n").replace("\r", "\n"))
-
-
 def read_progress(log: str) -> TrainingProgress:
     """Return the stage and, once training runs, the last bar that is whole."""
     progress = TrainingProgress(stage=_stage_of(log))
@@ -55,9 +47,9 @@ def read_progress(log: str) -> TrainingProgress:
             progress,
             step=int(step),
             total=int(total),
-            seconds_per_step=_seconds_per_step(rate, unit),
-            eta_seconds=_seconds_of(left),
-            loss=_number(loss),
+            seconds_per_step=seconds_per_step(rate, unit),
+            eta_seconds=seconds_of(left),
+            loss=number(loss),
         )
     bars = [bar for bar in _ANY_BAR.finditer(log) if int(bar.group(2)) >= _FEWEST_STEPS]
     if bars:
@@ -70,7 +62,7 @@ def read_losses(log: str) -> tuple[tuple[int, float], ...]:
     """Return (step, loss) in order of steps; what is not a number is left out."""
     losses: dict[int, float] = {}
     for bar in _BAR.finditer(log):
-        loss = _number(bar.group(6))
+        loss = number(bar.group(6))
         if loss is not None:
             losses[int(bar.group(1))] = loss
     return tuple(sorted(losses.items()))
@@ -79,28 +71,3 @@ def read_losses(log: str) -> tuple[tuple[int, float], ...]:
 def _stage_of(log: str) -> str:
     found = max((log.rfind(marker), words) for marker, words in _STAGES)
     return found[1] if found[0] >= 0 else "Starting"
-
-
-def _seconds_per_step(rate: str | None, unit: str) -> float | None:
-    value = _number(rate)
-    if not value:
-        return None
-    return value if unit == "s/it" else 1 / value
-
-
-def _seconds_of(clock: str) -> float | None:
-    """Return the seconds of mm:ss or h:mm:ss, or None for a question mark."""
-    if "?" in clock:
-        return None
-    seconds = 0
-    for part in clock.split(":"):
-        seconds = seconds * 60 + int(part or 0)
-    return float(seconds)
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "nan")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from fluxlora_desktop.backends.http.downloads import forget_part
+from fluxlora_desktop.backends.http.downloads import bring_from, forget_part
 from fluxlora_desktop.backends.http.errors import scrub
+from fluxlora_desktop.backends.http.logs import clean_log
 from fluxlora_desktop.backends.replicate.client import ReplicateClient
 from fluxlora_desktop.backends.replicate.destinations import find_destination
-from fluxlora_desktop.backends.replicate.logs import clean_log, read_losses, read_progress
+from fluxlora_desktop.backends.replicate.logs import read_losses, read_progress
 from fluxlora_desktop.backends.replicate.trainers import TRAINERS
 from fluxlora_desktop.backends.replicate.weights import take_weights
 from fluxlora_desktop.backends.replicate.wire import SERVICE, JobReply
 from fluxlora_desktop.domain.datasets import Archive
 from fluxlora_desktop.domain.errors import (
     InputError,
-    NotFoundAtService,
     ServiceInterrupted,
     ServiceRefused,
     ServiceUnreachable,
@@ -149,7 +149,12 @@ class ReplicateTraining:
             except WeightsError:  # perhaps the file is at fault and not the training
                 archive.replace(folder / "weights.tar.bad")
         part = folder / "weights.tar.part"
-        self._download(run, snapshot.weights_address, part, ctx)
+        bring_from(
+            snapshot.weights_address,
+            service=SERVICE,
+            ask=lambda: self.poll(run).weights_address,
+            bring=lambda address: self._client.weights(address, part, ctx),
+        )
         part.replace(archive)
         forget_part(part)
         return take_weights(archive, target, ctx)
@@ -157,24 +162,6 @@ class ReplicateTraining:
     def clean_up(self, data: RemoteFile) -> None:
         """Delete the uploaded photos; silent when they are gone."""
         self._client.delete_file(data.id)
-
-    def _download(self, run: RemoteRun, address: str, part: Path, ctx: JobContext) -> None:
-        """Fetch from the address known, or from the one that Replicate tells now."""
-        if address:
-            try:
-                self._client.weights(address, part, ctx)
-            except NotFoundAtService:
-                fresh = self.poll(run).weights_address
-                if not fresh or fresh == address:
-                    raise
-                address = fresh
-            else:
-                return
-        else:
-            address = self.poll(run).weights_address
-        if not address:
-            raise NotFoundAtService(SERVICE, "Replicate names no weights for this training.")
-        self._client.weights(address, part, ctx)
 
     def _trainer(self, key: str) -> Trainer:
         return self.abilities().trainer(key)

@@ -1,0 +1,42 @@
+"""Logs of trainers as plain text, and the numbers in tqdm's bars, which most of them print."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_CONTROLS = re.compile(
+    "\x1b\\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def clean_log(log: str) -> str:
+    """Return a log as plain text: no terminal codes, no text direction marks, lines by newline."""
+    return _CONTROLS.sub("", log.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def seconds_per_step(rate: str | None, unit: str) -> float | None:
+    """Return the pace that a bar tells, in `s/it` or `it/s`; None for a question mark."""
+    value = number(rate)
+    if not value:
+        return None
+    return value if unit == "s/it" else 1 / value
+
+
+def seconds_of(clock: str) -> float | None:
+    """Return the seconds of mm:ss or h:mm:ss, or None for a question mark."""
+    if "?" in clock:
+        return None
+    seconds = 0
+    for part in clock.split(":"):
+        seconds = seconds * 60 + int(part or 0)
+    return float(seconds)
+
+
+def number(text: str | None) -> float | None:
+    """Return a finite number, or None for anything else, NaN included."""
+    try:
+        value = float(text or "nan")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

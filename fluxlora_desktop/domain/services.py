@@ -1,0 +1,115 @@
+"""The services that take an account, in one table: nobody else names them.
+
+Imported before the first paint, so it stays small.
+"""
+
+# ruff: noqa: S106 - what tokens look like and where to make them is no password
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """What a person needs to know to connect a service, and what the app knows it by.
+
+    `rights` says what a token must allow, `placeholder` what one looks like. The first of
+    `token_variables` that is set holds the token, `user_variable` the account's name, and
+    `address_variable` an address in place of `address`. `token_pattern` is a regular expression
+    for how its tokens look, "" when nothing tells them apart.
+    """
+
+    key: str
+    title: str
+    purpose: str
+    rights: str
+    token_page: str
+    placeholder: str
+    billing_page: str
+    token_variables: tuple[str, ...]
+    address: str
+    address_variable: str
+    token_pattern: str = ""
+    user_variable: str = ""
+
+
+SERVICES: tuple[ServiceFacts, ...] = (
+    ServiceFacts(
+        key="replicate",
+        title="Replicate",
+        purpose="Trains your LoRA and makes pictures with it.",
+        rights="Any API token of your account. Trainings and pictures are billed there.",
+        token_page="https://replicate.com/account/api-tokens",
+        placeholder="r8_…",
+        billing_page="https://replicate.com/account/billing",
+        token_variables=("REPLICATE_API_TOKEN",),
+        address="https://api.replicate.com",
+        address_variable="REPLICATE_BASE_URL",
+        token_pattern=r"r8_[A-Za-z0-9]{30,}",
+    ),
+    ServiceFacts(
+        key="fal",
+        title="fal",
+        purpose="Trains FLUX.2 and FLUX.1 LoRAs and makes pictures with them.",
+        rights="A key with the API scope. Trainings and pictures are billed there.",
+        token_page="https://fal.ai/dashboard/keys",
+        placeholder="key id:secret",
+        billing_page="https://fal.ai/dashboard/billing",
+        token_variables=("FAL_KEY",),
+        address="https://queue.fal.run",
+        address_variable="FAL_BASE_URL",
+        token_pattern=r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}:[0-9a-fA-F]{32}",
+    ),
+    ServiceFacts(
+        key="huggingface",
+        title="Hugging Face",
+        purpose="Keeps your LoRA in a repo of your own.",
+        rights="A fine-grained token with write access to repos under your name.",
+        token_page="https://huggingface.co/settings/tokens/new?ownUserPermissions=repo.write"
+        "&tokenType=fineGrained",
+        placeholder="hf_…",
+        billing_page="https://huggingface.co/settings/billing",
+        token_variables=("HUGGINGFACE_API_TOKEN", "HF_TOKEN"),
+        address="https://huggingface.co",
+        address_variable="HF_ENDPOINT",
+        token_pattern=r"hf_[A-Za-z0-9]{20,}",
+        user_variable="HUGGINGFACE_USERNAME",
+    ),
+    ServiceFacts(
+        key="together",
+        title="Together",
+        purpose="Makes pictures: FLUX.2 with LoRAs, others without.",
+        rights="Any API key of your account. Pictures are billed there.",
+        token_page="https://api.together.ai/settings/api-keys",
+        placeholder="API key",
+        billing_page="https://api.together.ai/settings/billing",
+        token_variables=("TOGETHER_API_KEY",),
+        address="https://api.together.ai",
+        address_variable="TOGETHER_BASE_URL",
+        token_pattern=r"tgp_v1_[A-Za-z0-9_-]{20,}",
+    ),
+)
+"""In the order in which accounts are shown."""
+
+
+def service_named(key: str) -> ServiceFacts | None:
+    """Return the service with this key, or None for one that takes no account."""
+    return next((facts for facts in SERVICES if facts.key == key), None)
+
+
+def service_title(key: str) -> str:
+    """Return how a service is called on screen; unknown keys are shown as they are."""
+    facts = service_named(key)
+    return facts.title if facts else key
+
+
+def token_pattern() -> str:
+    """Return one regular expression for every token that can be told by its looks."""
+    return rf"\b(?:{'|'.join(facts.token_pattern for facts in SERVICES if facts.token_pattern)})"
+
+
+def variable_prefixes() -> tuple[str, ...]:
+    """Return how the names of all variables that hold tokens begin: the service's own part."""
+    names = (name for facts in SERVICES for name in facts.token_variables)
+    return tuple(dict.fromkeys(f"{name.split('_', 1)[0]}_" for name in names))
