@@ -110,6 +110,17 @@ def replace_trigger(caption: str, old: str, new: str) -> str:
     return re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", new.replace("\\", "\\\\"), caption)
 
 
+def default_caption(trigger: str, form: str, class_word: str) -> str:
+    """Return the caption of a photo that has none: what it is called, and what that is.
+
+    A trigger word of two words says itself what it is ("TOK mug"); one word alone is followed by
+    the class word. `form` holds {trigger} where both go.
+    """
+    words = trigger.split()
+    named = f"{trigger} {class_word}".strip() if len(words) < 2 else trigger.strip()
+    return form.replace("{trigger}", named)
+
+
 def one_line(caption: str) -> str:
     """Return the caption as the trainer reads it: one line, parts joined by commas."""
     parts = (part.strip() for line in caption.splitlines() for part in line.split(","))
@@ -123,7 +134,7 @@ def caption_findings(dataset: Dataset) -> tuple[Finding, ...]:
     missing = tuple(sha for sha, text in captions.items() if not text)
     if missing and len(missing) < len(captions):
         noun = "photo has" if len(missing) == 1 else "photos have"
-        says = f"{len(missing)} {noun} no caption. The trainer writes one itself."
+        says = f"{len(missing)} {noun} no caption. It is made up at the training."
         found.append(Finding("caption_missing", Severity.NOTE, says, missing))
     filled = [text for text in captions.values() if text]
     if len(filled) > 2 and len(set(filled)) == 1:
@@ -133,6 +144,6 @@ def caption_findings(dataset: Dataset) -> tuple[Finding, ...]:
     bare = tuple(sha for sha, text in captions.items() if text and not has_trigger(text, trigger))
     if bare and trigger.strip():
         noun = "caption does" if len(bare) == 1 else "captions do"
-        says = f"{len(bare)} {noun} not name {trigger}. The trainer puts it in front."
+        says = f"{len(bare)} {noun} not name {trigger}. It is put in front at the training."
         found.append(Finding("caption_trigger", Severity.NOTE, says, bare, Mend.ADD_TRIGGER))
     return tuple(found)

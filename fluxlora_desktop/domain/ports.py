@@ -484,8 +484,8 @@ class Services:
     hub: LoraHub
 
     def trainer(self, key: str) -> TrainingBackend:
-        """Return the training backend with this key; raises `KeyError`."""
-        return _named(self.trainers, key)
+        """Return the training backend with this key, the first for ""; raises `KeyError`."""
+        return _named(self.trainers, key) if key else self.trainers[0]
 
     def generator(self, key: str) -> ImageGenerator:
         """Return the generator with this key; raises `KeyError`."""

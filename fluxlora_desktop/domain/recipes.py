@@ -1,13 +1,15 @@
 """Presets: which values a recipe chooses for so many photos, and why.
 
-The step formulas are the project's own synthesis of what Replicate, Astria, ai-toolkit and others
-train with; at Replicate the learning rate is 4e-4, four times ai-toolkit's own.
+The step formulas are the project's own synthesis of what hosted trainers and ai-toolkit train with
+at a learning rate of 4e-4. How much a trainer at another rate wants is not known, so the steps stay
+and the rate is the trainer's own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fluxlora_desktop.domain.captions import default_caption
 from fluxlora_desktop.domain.training import (
     Choice,
     Parameter,
@@ -23,7 +25,11 @@ _QUALITY_FACTOR = {Quality.QUICK: 0.6, Quality.NORMAL: 1.0, Quality.THOROUGH: 1.
 
 @dataclass(frozen=True, slots=True)
 class PresetFacts:
-    """The numbers behind a preset: steps for each photo, their limits, and what goes with them."""
+    """The numbers behind a preset: steps for each photo, their limits, and what goes with them.
+
+    `caption_form` makes the caption of a photo that has none, with the trigger word for {trigger};
+    `class_word` says what the trigger word is where its second word does not.
+    """
 
     title: str
     says: str
@@ -36,6 +42,8 @@ class PresetFacts:
     lora_type: str
     ideal: str
     caption_advice: str
+    caption_form: str = "a photo of {trigger}"
+    class_word: str = ""
 
 
 PRESETS: dict[Preset, PresetFacts] = {
@@ -51,6 +59,7 @@ PRESETS: dict[Preset, PresetFacts] = {
         lora_type="subject",
         ideal="12 to 20 photos",
         caption_advice="Say what varies: place, clothes, pose, light. Leave the face out.",
+        class_word="person",
     ),
     Preset.OBJECT: PresetFacts(
         title="Object",
@@ -77,6 +86,8 @@ PRESETS: dict[Preset, PresetFacts] = {
         lora_type="style",
         ideal="15 to 20 pictures or more",
         caption_advice="Describe the whole content. Leave words about the style out.",
+        caption_form="a picture in {trigger}",
+        class_word="style",
     ),
     Preset.QUICK: PresetFacts(
         title="Quick test",
@@ -107,24 +118,26 @@ def recommend(
     photo_count: int,
     captions_complete: bool,
     quality: Quality = Quality.NORMAL,
+    trigger_word: str = "",
 ) -> tuple[Choice, ...]:
     """Return a value and its reason for every parameter of the trainer."""
-    by_role = _values_by_role(preset, photo_count, captions_complete, quality)
+    by_role = _values_by_role(preset, photo_count, captions_complete, quality, trigger_word)
     return tuple(_choose(parameter, by_role) for parameter in trainer.parameters)
 
 
 def _choose(parameter: Parameter, by_role: dict[str, tuple[ParameterValue, str]]) -> Choice:
     value, why = by_role.get(parameter.role, (parameter.default, "The trainer's own default."))
     if parameter.kind in {ParameterKind.WHOLE, ParameterKind.NUMBER} and not isinstance(value, str):
-        if parameter.low is not None:
-            value = max(value, parameter.low)
-        if parameter.high is not None:
-            value = min(value, parameter.high)
+        value = parameter.nearest(value)
     return Choice(parameter.name, parameter.checked(value), why)
 
 
 def _values_by_role(
-    preset: Preset, photo_count: int, captions_complete: bool, quality: Quality
+    preset: Preset,
+    photo_count: int,
+    captions_complete: bool,
+    quality: Quality,
+    trigger_word: str,
 ) -> dict[str, tuple[ParameterValue, str]]:
     facts = PRESETS[preset]
     steps = recommended_steps(preset, photo_count)
@@ -146,7 +159,6 @@ def _values_by_role(
     return {
         "steps": (steps, why_steps),
         "rank": (facts.rank, "Rank 16 holds one subject well; more learns noise from few photos."),
-        "learning_rate": (0.0004, "The trainer's own rate, which the steps here go with."),
         "resolution": (
             facts.resolution,
             "Trains at several sizes, so that pictures of any size come out right."
@@ -164,4 +176,20 @@ def _values_by_role(
             own_captions if captions_complete else its_captions,
         ),
         "lora_type": (facts.lora_type, "What the photos have in common: a subject or a style."),
+        "is_style": (
+            preset is Preset.STYLE,
+            "A style has no subject to cut out, and needs your own captions."
+            if preset is Preset.STYLE
+            else "The photos share a subject, not a look.",
+        ),
+        "masks": (
+            preset is not Preset.STYLE,
+            "Of a style all of the picture counts."
+            if preset is Preset.STYLE
+            else "The trainer looks at the subject more than at what is behind it.",
+        ),
+        "default_caption": (
+            default_caption(trigger_word, facts.caption_form, facts.class_word),
+            "For each photo that has no caption of yours: it must name the trigger word.",
+        ),
     }

@@ -22,7 +22,10 @@ from fluxlora_desktop.domain.pictures import (
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One answer to "can this Lora be used there": a generator's model, yes or no, and why."""
+    """One answer to "can this Lora be used there": a generator's model, yes or no, and why.
+
+    `fits` tells whether the model runs the Lora's base today, so that only publishing is missing.
+    """
 
     generator: str
     generator_title: str
@@ -30,6 +33,7 @@ class Route:
     model_title: str
     works: bool
     reason: str
+    fits: bool = True
 
 
 def use_of(lora: Lora, scale: float | None = None) -> LoraUse:
@@ -80,7 +84,8 @@ def routes_for(
             if model.max_loras == 0 and not model.needs_trained_version:
                 continue
             reason = refusal(key, model, use)
-            answers.append(Route(key, title, model.key, model.title, not reason, reason))
+            fits = model.available and model.base == use.base
+            answers.append(Route(key, title, model.key, model.title, not reason, reason, fits))
     return tuple(answers)
 
 

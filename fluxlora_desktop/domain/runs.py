@@ -63,14 +63,15 @@ def may_move(start: RunState, to: RunState) -> bool:
 class RunPlan:
     """Everything a person chose in the wizard; the draft is a plan that is not started.
 
-    `parameters` holds only what was changed by hand in Advanced. `repo` is the name on the hub
-    without an owner. `goal` is the key of the generator where the LoRA shall be used.
+    `backend` is "" for the first that is offered, until the run is started. `parameters` holds only
+    what was changed by hand in Advanced. `repo` is the name on the hub without an owner. `goal` is
+    the key of the generator where the LoRA shall be used.
     """
 
     name: str = ""
     preset: Preset = Preset.OBJECT
     quality: Quality = Quality.NORMAL
-    backend: str = "replicate"
+    backend: str = ""
     trainer: str = ""
     goal: str = ""
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
@@ -184,7 +185,7 @@ class Effect:
 
     `subject` is the run's or picture's id. `nonce` is the mark that the service can be asked for,
     `file_id` the id of the file uploaded for this attempt alone. `reads` counts the complete
-    looks at the service that did not find it.
+    looks at the service that did not find it. `handle` is `RemoteRun.handle`.
     """
 
     id: str
@@ -201,3 +202,4 @@ class Effect:
     price_usd: Decimal | None = None
     reads: int = 0
     note: str = ""
+    handle: str = ""

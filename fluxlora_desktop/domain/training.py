@@ -53,8 +53,9 @@ class Parameter:
     """One input of a trainer: its name there, its role here, limits, default, and words.
 
     `role` is the meaning that recipes use ("steps", "learning_rate", "rank", "resolution",
-    "caption_dropout", "batch_size", "optimizer", "autocaption", "lora_type"); empty when no recipe
-    sets it.
+    "caption_dropout", "batch_size", "optimizer", "autocaption", "lora_type", "is_style", "masks",
+    "default_caption"); empty when no recipe sets it. `multiple` is the number that a whole number
+    must be a multiple of.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     unit: str = ""
     says: str = ""
+    multiple: int = 1
 
     def checked(self, value: ParameterValue) -> ParameterValue:
         """Return the value in this parameter's type; raise `InputError` when it is out of range."""
@@ -85,30 +87,43 @@ class Parameter:
             raise InputError(self.name, f"at least {self.low:g}")
         if self.high is not None and number > self.high:
             raise InputError(self.name, f"at most {self.high:g}")
+        if self.multiple > 1 and number % self.multiple:
+            raise InputError(self.name, f"a multiple of {self.multiple}")
         return number
 
+    def nearest(self, value: float) -> float:
+        """Return the number closest to a wish that keeps the limits and the multiple."""
+        number = round(value / self.multiple) * self.multiple if self.multiple > 1 else value
+        if self.low is not None:
+            number = max(number, self.low)
+        return number if self.high is None else min(number, self.high)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceRule:
-    """How a training's price follows from its steps.
+    """How a training's price follows from its steps: by time on the machine, by steps, or both.
 
-    The service bills `usd_per_second` for `start_seconds` plus steps times `seconds_per_step`;
-    `spread` widens both ends of the range (0.3 means from 0.7 to 1.3 times).
+    The training takes `start_seconds` plus steps times `seconds_per_step`; `spread` widens both
+    ends of that (0.3 means from 0.7 to 1.3 times). `most_usd_per_step` is set where sources differ
+    about the price of a step.
     """
 
-    usd_per_second: Decimal
     start_seconds: float
     seconds_per_step: float
     spread: float
     basis: str
+    usd_per_second: Decimal = Decimal(0)
+    usd_per_step: Decimal = Decimal(0)
+    most_usd_per_step: Decimal | None = None
 
     def estimate(self, steps: int) -> Estimate:
         """Return the price and time range for so many steps."""
         seconds = self.start_seconds + steps * self.seconds_per_step
         low, high = seconds * (1 - self.spread), seconds * (1 + self.spread)
+        most_for_a_step = self.most_usd_per_step or self.usd_per_step
         return Estimate(
-            self.usd_per_second * Decimal(str(round(low, 1))),
-            self.usd_per_second * Decimal(str(round(high, 1))),
+            self.usd_per_second * Decimal(str(round(low, 1))) + self.usd_per_step * steps,
+            self.usd_per_second * Decimal(str(round(high, 1))) + most_for_a_step * steps,
             low,
             high,
             self.basis,
@@ -121,7 +136,8 @@ class Trainer:
 
     `spare_input` is an input that the trainer ignores and the service echoes, which may carry a
     launch's mark. `archive_stem` is how photos are called inside the archive. `trigger_input` is
-    empty when captions must carry the trigger word.
+    empty when captions must carry the trigger word. `writes_captions` tells whether it describes
+    photos that come without a caption.
     """
 
     key: str
@@ -134,6 +150,7 @@ class Trainer:
     spare_input: str = ""
     archive_stem: str = "img_{:03d}"
     fewest_photos: int = 5
+    writes_captions: bool = True
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter with this name; raise `InputError` when the trainer has none."""
@@ -162,7 +179,9 @@ class Trainer:
 class TrainingAbilities:
     """What a training backend can do, as data for the screens.
 
-    `archive_limit_bytes` is the largest archive that the service takes.
+    `archive_limit_bytes` is the largest archive that the service takes. `absence_shows` tells
+    whether a launch that the service does not list surely did not happen: where it is false, only
+    a person can say that nothing started.
     """
 
     trainers: tuple[Trainer, ...]
@@ -172,6 +191,7 @@ class TrainingAbilities:
     archive_limit_bytes: int = 100_000_000
     billing_page: str = ""
     runs_page: str = ""
+    absence_shows: bool = True
 
     def trainer(self, key: str) -> Trainer:
         """Return the trainer with this key; raise `InputError` for an unknown one."""
@@ -228,13 +248,20 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRun:
-    """A training at a service."""
+    """A training at a service.
+
+    `page` is for people. `handle` is what the backend itself noted at the launch to find the run
+    again, such as the addresses that it was given; others keep it and do not read it. `steps` is
+    how many were ordered, where that is known: some services bill by them.
+    """
 
     service: str
     id: str
     trainer: str
     page: str = ""
     trainer_version: str = ""
+    handle: str = ""
+    steps: int | None = None
 
 
 class RemoteState(StrEnum):
@@ -264,7 +291,8 @@ class RunSnapshot:
     """What one poll told.
 
     `log` is the whole log so far, `losses` the (step, loss) pairs found in it, `weights_address`
-    and `version` are set when it succeeded, `billed_seconds` when the service says so.
+    is set when it succeeded, and `version` where the service made a model of it; `billed_seconds`
+    when the service says so. `charge_sure` is false for a charge that may not have been made.
     """
 
     state: RemoteState
@@ -276,6 +304,7 @@ class RunSnapshot:
     version: str = ""
     billed_seconds: float | None = None
     charge_usd: Decimal | None = None
+    charge_sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +319,8 @@ class Mark:
 class FoundRuns:
     """The answer to "did the marked launch happen": all runs that bear the mark.
 
-    `complete` is false when the service could not be read to the end: then nothing is proven.
+    `complete` is false when what was read proves nothing about runs that were not found: the
+    service could not be read to the end, or does not list every run.
     """
 
     runs: tuple[RemoteRun, ...]

@@ -233,6 +233,7 @@ class EffectRow(Table):
     price_usd: Mapped[Decimal | None]
     reads: Mapped[int] = mapped_column(default=0)
     note: Mapped[str] = mapped_column(default="")
+    handle: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class LoraRow(Table):

@@ -62,7 +62,7 @@ def _fetch(run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext) ->
             RemoteState.SUCCEEDED, weights_address=address, version=run.output_version
         )
         try:
-            return backend.fetch_weights(remote_of(run), snapshot, folder, ctx)
+            return backend.fetch_weights(remote_of(run, tools), snapshot, folder, ctx)
         except _WAITED_OUT as error:
             run = tools.stores.runs.update(run.id, attention=_words_for(error, backend.title))
             ctx.report(RunChanged(run))

@@ -7,30 +7,36 @@ from datetime import datetime, timedelta
 
 from fluxlora_desktop.domain.errors import (
     CredentialError,
+    InputError,
     NotFoundAtService,
     ServiceBusy,
     ServiceError,
+    UnexpectedReply,
 )
-from fluxlora_desktop.domain.money import Charge
+from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
-from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunState
+from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.training import Mark, RemoteRun, RemoteState, RunSnapshot
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.launch import adopt_launch
 from fluxlora_desktop.workflows.tools import Tools
 
 _GONE_READS = 3
+_CANCEL_ASKED = "Cancel was asked for."
 
 
-def remote_of(run: Run) -> RemoteRun:
+def remote_of(run: Run, tools: Tools) -> RemoteRun:
     """Return the run as its service knows it."""
     assert run.external_training_id and run.external_training_service
+    effect = tools.stores.runs.live_effect(EffectKind.TRAINING, run.id)
     return RemoteRun(
         run.external_training_service,
         run.external_training_id,
         run.plan.trainer,
         run.page,
         run.trainer_version,
+        handle=effect.handle if effect is not None else "",
+        steps=run.total,
     )
 
 
@@ -59,8 +65,11 @@ class _Follower:
 
     def look(self) -> None:
         try:
-            snapshot = self.backend.poll(remote_of(self.run))
+            snapshot = self.backend.poll(remote_of(self.run, self.tools))
         except NotFoundAtService as error:
+            if self._cancel_was_asked():  # some services forget a cancelled training at once
+                self._end_cancelled()
+                return
             self.gone += 1
             self.gone_since = self.gone_since or self.tools.clock.now()
             if self.gone >= _GONE_READS and self._gone_for_long():
@@ -84,6 +93,10 @@ class _Follower:
             self._apply(snapshot)
             if self.run.state in {RunState.QUEUED, RunState.TRAINING}:
                 self.ctx.pause(self.tools.patience.poll)
+
+    def _cancel_was_asked(self) -> bool:
+        events = self.tools.stores.runs.events(self.run.id)
+        return any(event.text == _CANCEL_ASKED for event in events)
 
     def _gone_for_long(self) -> bool:
         assert self.gone_since is not None
@@ -151,11 +164,15 @@ class _Follower:
                 **common,
             )
         elif snapshot.state is RemoteState.CANCELLED:
-            self.run = runs.advance(
-                self.run.id, RunState.CANCELLED, finished_at=self.tools.clock.now(), **common
-            )
+            self._end_cancelled(**common)
         else:
             self._fail(snapshot.error or "The training failed without a reason.", **common)
+
+    def _end_cancelled(self, **changes: object) -> None:
+        self.run = self.tools.stores.runs.advance(
+            self.run.id, RunState.CANCELLED, finished_at=self.tools.clock.now(), **changes
+        )
+        self.ctx.report(RunChanged(self.run))
 
     def _fail(self, words: str, **changes: object) -> None:
         self.run = self.tools.stores.runs.advance(
@@ -177,6 +194,7 @@ class _Follower:
             kind="training",
             amount_usd=snapshot.charge_usd,
             at=self.tools.clock.now(),
+            certainty=Certainty.CHARGED if snapshot.charge_sure else Certainty.MAYBE,
             run_id=self.run.id,
             note=self.run.plan.name,
         )
@@ -188,9 +206,9 @@ def cancel_training(run_id: str, tools: Tools) -> Run:
     run = tools.stores.runs.get(run_id)
     if run.state in {RunState.QUEUED, RunState.TRAINING}:
         tools.services.trainer(run.external_training_service or run.plan.backend).cancel(
-            remote_of(run)
+            remote_of(run, tools)
         )
-        tools.stores.runs.add_event(run_id, "note", "Cancel was asked for.")
+        tools.stores.runs.add_event(run_id, "note", _CANCEL_ASKED)
         return tools.stores.runs.update(run_id, stage="Cancelling")
     return run
 
@@ -199,7 +217,8 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
     """Ask the service for a launch that got no answer until it is found or surely absent.
 
     Returns the run in QUEUED, or in FAILED with a button when enough complete reads over enough
-    time found nothing. Nothing is ever sent again here.
+    time found nothing. Where the service's list proves no absence, it looks until the launch is
+    found or a person decides. Nothing is ever sent again here.
     """
     runs = tools.stores.runs
     backend = tools.services.trainer(run.plan.backend)
@@ -221,18 +240,11 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
         else:
             if found.runs:
                 first = found.runs[0]
-                runs.move_effect(
-                    effect.id, EffectState.CONFIRMED, remote_id=first.id, note="adopted"
-                )
-                runs.update(run.id, page=first.page)
+                _confirm(run, effect, first, "adopted", tools)
                 return _adopt(run, first.id, backend, tools, ctx)
             if found.complete:
                 effect = runs.update_effect(effect.id, reads=effect.reads + 1)
-            words = (
-                f"We cannot tell whether the training started. Looking at {backend.title}: "
-                f"read {effect.reads} of {tools.patience.settle_reads}. Nothing is sent twice."
-            )
-            run = runs.update(run.id, attention=words)
+            run = runs.update(run.id, attention=_looking_words(backend, effect.reads, tools))
             old_enough = tools.clock.now() >= sent + timedelta(seconds=tools.patience.settle)
             if effect.reads >= tools.patience.settle_reads and old_enough:
                 runs.move_effect(effect.id, EffectState.ABSENT)
@@ -240,6 +252,69 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
         ctx.report(RunChanged(run))
         ctx.pause(wait)
     raise AssertionError("retries never end")
+
+
+def _looking_words(backend: TrainingBackend, reads: int, tools: Tools) -> str:
+    unsure = "We cannot tell whether the training started."
+    if backend.abilities().absence_shows:
+        return (
+            f"{unsure} Looking at {backend.title}: read {reads} of "
+            f"{tools.patience.settle_reads}. Nothing is sent twice."
+        )
+    return (
+        f"{unsure} {backend.title} does not list what still waits in its queue, so we go on "
+        "looking until it shows, or you say that it is not there. Nothing is sent twice."
+    )
+
+
+def _confirm(run: Run, effect: Effect, found: RemoteRun, note: str, tools: Tools) -> None:
+    """Write down that a launch without an answer did happen, before the run says so."""
+    tools.stores.runs.move_effect(
+        effect.id, EffectState.CONFIRMED, remote_id=found.id, handle=found.handle, note=note
+    )
+    tools.stores.runs.update(run.id, page=found.page)
+
+
+def say_absent(run_id: str, tools: Tools) -> Run:
+    """Take a person's word that a launch without an answer did not happen; nothing is sent.
+
+    The run fails with a way to start it again. Any run that is not in doubt is left alone.
+    """
+    runs = tools.stores.runs
+    run = runs.get(run_id)
+    effect = runs.live_effect(EffectKind.TRAINING, run_id)
+    if run.state is not RunState.UNKNOWN or effect is None:
+        return run
+    title = tools.services.trainer(effect.service).title
+    if effect.state is EffectState.UNKNOWN:
+        runs.move_effect(effect.id, EffectState.ABSENT, note="a person looked and found nothing")
+    return _end_absent(
+        run, f"You found no such training at {title}. Nothing was sent again.", tools
+    )
+
+
+def say_found(run_id: str, remote_id: str, tools: Tools) -> Run:
+    """Take on the training that a person found at the service for a launch without an answer.
+
+    Raises `InputError` when the service has no training of that id, or another run has it.
+    """
+    runs = tools.stores.runs
+    run = runs.get(run_id)
+    effect = runs.live_effect(EffectKind.TRAINING, run_id)
+    if run.state is not RunState.UNKNOWN or effect is None:
+        return run
+    backend = tools.services.trainer(effect.service)
+    found = RemoteRun(effect.service, remote_id.strip(), run.plan.trainer, steps=run.total)
+    if any(other.external_training_id == found.id for other in runs.all()):
+        raise InputError("remote_id", f"{found.id} belongs to another training of this library.")
+    try:
+        backend.poll(found)
+    except (NotFoundAtService, UnexpectedReply) as error:
+        raise InputError("remote_id", f"{backend.title} has no training {found.id}.") from error
+    if effect.state is EffectState.UNKNOWN:
+        _confirm(run, effect, found, "a person found it", tools)
+    runs.add_event(run_id, "note", "You found the training. Continuing.")
+    return adopt_launch(runs.get(run_id), found.id, effect.service, tools)
 
 
 def _adopt(
@@ -253,7 +328,13 @@ def _adopt(
 
 
 def _absent(run: Run, words: str, tools: Tools, ctx: JobContext) -> Run:
-    run = tools.stores.runs.advance(
+    run = _end_absent(run, words, tools)
+    ctx.report(RunChanged(run))
+    return run
+
+
+def _end_absent(run: Run, words: str, tools: Tools) -> Run:
+    return tools.stores.runs.advance(
         run.id,
         RunState.FAILED,
         failed_at=RunState.LAUNCHING,
@@ -261,5 +342,3 @@ def _absent(run: Run, words: str, tools: Tools, ctx: JobContext) -> Run:
         attention="",
         finished_at=tools.clock.now(),
     )
-    ctx.report(RunChanged(run))
-    return run

@@ -35,7 +35,7 @@ def start_run(run_id: str, tools: Tools) -> Run:
     check_plan(run, dataset)
     backend = tools.services.trainer(run.plan.backend)
     spec = spec_for(run, backend, dataset)
-    stores.runs.save_plan(run_id, replace(run.plan, trainer=spec.trainer))
+    stores.runs.save_plan(run_id, replace(run.plan, backend=backend.key, trainer=spec.trainer))
     estimate = backend.estimate(spec)
     remarks = [finding_key(finding) for finding in check_dataset(dataset, tools)]
     version = stores.datasets.freeze(dataset.id, [*sorted(dataset.dismissed), *remarks])
@@ -193,7 +193,7 @@ def _submit(
     except AppError as error:
         runs.move_effect(effect.id, EffectState.REFUSED, note=str(error))
         raise
-    runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id=remote.id)
+    runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id=remote.id, handle=remote.handle)
     return adopt_launch(
         replace(run, page=remote.page, trainer_version=remote.trainer_version),
         remote.id,

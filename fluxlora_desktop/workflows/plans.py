@@ -4,15 +4,50 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from fluxlora_desktop.domain.datasets import FEWEST_PHOTOS, Dataset, DatasetVersion
 from fluxlora_desktop.domain.errors import InputError, TooFewPhotos
-from fluxlora_desktop.domain.ports import TrainingBackend
+from fluxlora_desktop.domain.money import Estimate
+from fluxlora_desktop.domain.pictures import LoraUse
+from fluxlora_desktop.domain.ports import Services, TrainingBackend
 from fluxlora_desktop.domain.recipes import recommend
+from fluxlora_desktop.domain.routes import Route, routes_for
 from fluxlora_desktop.domain.runs import Run, RunPlan
-from fluxlora_desktop.domain.training import Choice, ParameterValue, Trainer, TrainingSpec
+from fluxlora_desktop.domain.training import (
+    Choice,
+    ParameterValue,
+    Trainer,
+    TrainingSpec,
+    Visibility,
+)
 
 _NAME_LIMIT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A trainer as it would train a draft: for which price, and where the LoRA could be used then.
+
+    `routes` are the services' answers as planned, `public_routes` those for a LoRA that everybody
+    may read.
+    """
+
+    backend: str
+    backend_title: str
+    trainer: Trainer
+    estimate: Estimate
+    routes: tuple[Route, ...]
+    public_routes: tuple[Route, ...]
+
+    def reaches(self, goal: str) -> bool:
+        """Tell whether the LoRA, as planned, could be used at a service; "" is anywhere."""
+        return any(route.works and goal in {"", route.generator} for route in self.routes)
+
+    def could_reach(self, goal: str) -> bool:
+        """Tell the same for a LoRA that is public; any trainer will do for no goal at all."""
+        return not goal or any(r.works and r.generator == goal for r in self.public_routes)
 
 
 def repo_name(name: str) -> str:
@@ -39,6 +74,7 @@ def choices_for(
         photo_count=len(dataset.photos),
         captions_complete=_complete(dataset),
         quality=plan.quality,
+        trigger_word=dataset.trigger_word.strip(),
     )
     return tuple(
         Choice(choice.name, plan.parameters[choice.name], "Chosen by you.")
@@ -83,3 +119,70 @@ def check_plan(run: Run, dataset: Dataset) -> None:
 
 def _complete(dataset: Dataset | DatasetVersion) -> bool:
     return bool(dataset.photos) and all(item.caption.strip() for item in dataset.photos)
+
+
+def ways_for(run: Run, dataset: Dataset, services: Services) -> tuple[Way, ...]:
+    """Return every trainer on offer as it would train this draft, in the order of the services."""
+    return tuple(
+        _way(run, dataset, backend, trainer, services)
+        for backend in services.trainers
+        for trainer in backend.abilities().trainers
+    )
+
+
+def _way(
+    run: Run, dataset: Dataset, backend: TrainingBackend, trainer: Trainer, services: Services
+) -> Way:
+    plan = run.plan
+    chosen = services.trainer(plan.backend)
+    is_chosen = backend is chosen and trainer.key == trainer_of(plan, chosen).key
+    by_hand = plan.parameters if is_chosen else {}
+    plan = replace(plan, backend=backend.key, trainer=trainer.key, parameters=by_hand)
+    public = replace(plan, publish=True, visibility=Visibility.PUBLIC)
+    return Way(
+        backend.key,
+        backend.title,
+        trainer,
+        _estimate(replace(run, plan=plan), backend, dataset),
+        _routes(plan, trainer, services),
+        _routes(public, trainer, services),
+    )
+
+
+def _estimate(run: Run, backend: TrainingBackend, dataset: Dataset) -> Estimate:
+    """Return the price range; values out of range count as the recipe's own."""
+    try:
+        return backend.estimate(spec_for(run, backend, dataset))
+    except InputError:
+        plain = replace(run, plan=replace(run.plan, parameters={}))
+        return backend.estimate(spec_for(plain, backend, dataset))
+
+
+def _routes(plan: RunPlan, trainer: Trainer, services: Services) -> tuple[Route, ...]:
+    """Say where the finished LoRA could be used, as if it were there already."""
+    use = LoraUse(
+        lora_id="",
+        name=plan.name or "This LoRA",
+        base=trainer.base,
+        scale=1.0,
+        trained_version="planned",
+        trained_at=plan.backend,
+        address="planned" if plan.publish else "",
+        private=plan.visibility is Visibility.PRIVATE,
+    )
+    return routes_for(use, ((g.key, g.title, g.abilities()) for g in services.generators))
+
+
+def goals_of(ways: Sequence[Way]) -> tuple[tuple[str, str], ...]:
+    """Return (key, title) of the services for whose LoRAs there is a trainer, as offered."""
+    routes = [route for way in ways for route in way.public_routes]
+    within_reach = {route.generator for route in routes if route.works}
+    titles = {route.generator: route.generator_title for route in routes}
+    return tuple((key, title) for key, title in titles.items() if key in within_reach)
+
+
+def way_to(goal: str, ways: Sequence[Way], now: Way) -> Way:
+    """Return the way that leads to a goal: the one chosen now where it does, else the first."""
+    if now.could_reach(goal):
+        return now
+    return next((way for way in ways if way.could_reach(goal)), now)

@@ -190,6 +190,29 @@ def test_migration_keeps_a_backup_of_what_was_there(tmp_path: Path) -> None:
     assert upgrade.read_revision(path) == upgrade.HEAD
 
 
+def test_library_of_the_first_revision_keeps_its_paid_requests(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    made = (upgrade.MIGRATIONS / "versions" / "0001_first_library.sql").read_text("utf-8")
+    with closing(sqlite3.connect(path)) as raw:
+        for statement in made.split("\n\n"):
+            raw.execute(statement)
+        raw.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        raw.execute("INSERT INTO alembic_version VALUES ('0001')")
+        raw.execute(f"PRAGMA application_id = {upgrade.APPLICATION_ID}")
+        raw.execute(
+            "INSERT INTO effects VALUES ('e', 'training', 'run', 1, 'n', 'confirmed', 'replicate', "
+            "'2026-11-23T12:00:00.000000Z', 'file', 'remote-1', NULL, NULL, 0, '')"
+        )
+        raw.commit()
+
+    with closing(open_library(tmp_path, clock=SteppingClock())) as library:
+        effect = library.stores.runs.live_effect(EffectKind.TRAINING, "run")
+
+    assert effect is not None
+    assert (effect.remote_id, effect.handle) == ("remote-1", "")
+    assert upgrade.read_revision(path) == upgrade.HEAD
+
+
 def test_known_revisions_are_those_of_the_folder() -> None:
     versions = (upgrade.MIGRATIONS / "versions").glob("0*.py")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -28,7 +29,13 @@ _TRAINER = Trainer(
     base="flux.1-dev",
     says="",
     parameters=(_STEPS, _AUTO, _KIND, _OWN),
-    price=PriceRule(Decimal("0.001"), 60, 0.5, 0.5, "per second"),
+    price=PriceRule(
+        usd_per_second=Decimal("0.001"),
+        start_seconds=60,
+        seconds_per_step=0.5,
+        spread=0.5,
+        basis="per second",
+    ),
 )
 
 
@@ -91,3 +98,70 @@ def test_price_is_a_range_around_the_seconds_that_steps_take() -> None:
     assert (estimate.low_seconds, estimate.high_seconds) == (280.0, 840.0)
     assert (estimate.low_usd, estimate.high_usd) == (Decimal("0.28"), Decimal("0.84"))
     assert estimate.times(2).high_usd == (estimate + estimate).high_usd == Decimal("1.68")
+
+
+_STEPPED = Parameter(
+    "steps", "Steps", ParameterKind.WHOLE, 1000, "steps", low=100, high=10000, multiple=100
+)
+_RATE = Parameter("learning_rate", "Rate", ParameterKind.NUMBER, 0.00005, "learning_rate")
+_CAPTION = Parameter("default_caption", "Caption", ParameterKind.TEXT, "", "default_caption")
+_IS_STYLE = Parameter("is_style", "Style", ParameterKind.FLAG, False, "is_style")
+_MASKS = Parameter("create_masks", "Masks", ParameterKind.FLAG, True, "masks")
+_OTHER = replace(_TRAINER, parameters=(_STEPPED, _RATE, _CAPTION, _IS_STYLE, _MASKS))
+
+
+def _others(preset: Preset, trigger_word: str = "TOK") -> dict[str, ParameterValue]:
+    chosen = recommend(
+        preset, _OTHER, photo_count=12, captions_complete=False, trigger_word=trigger_word
+    )
+    return {choice.name: choice.value for choice in chosen}
+
+
+def test_steps_are_rounded_to_what_the_trainer_takes() -> None:
+    assert _others(Preset.FACE)["steps"] == 1000
+    with pytest.raises(InputError, match="a multiple of 100"):
+        _OTHER.checked({"steps": 960})
+
+
+def test_rate_is_the_trainers_own() -> None:
+    assert _others(Preset.FACE)["learning_rate"] == 0.00005
+
+
+@pytest.mark.parametrize(
+    ("preset", "trigger", "caption"),
+    [
+        (Preset.FACE, "TOK", "a photo of TOK person"),
+        (Preset.FACE, "TOK man", "a photo of TOK man"),
+        (Preset.OBJECT, "TOK", "a photo of TOK"),
+        (Preset.OBJECT, "TOK mug", "a photo of TOK mug"),
+        (Preset.STYLE, "TOK", "a picture in TOK style"),
+        (Preset.QUICK, "TOK {trigger}", "a photo of TOK {trigger}"),
+    ],
+)
+def test_default_caption_is_made_of_trigger_and_class(
+    preset: Preset, trigger: str, caption: str
+) -> None:
+    assert _others(preset, trigger)["default_caption"] == caption
+
+
+def test_style_is_said_to_the_trainer_and_has_nothing_to_mask() -> None:
+    style, thing = _others(Preset.STYLE), _others(Preset.OBJECT)
+
+    assert (style["is_style"], style["create_masks"]) == (True, False)
+    assert (thing["is_style"], thing["create_masks"]) == (False, True)
+
+
+def test_price_by_the_step_is_exact_unless_sources_differ() -> None:
+    rule = PriceRule(
+        start_seconds=100,
+        seconds_per_step=1,
+        spread=0.5,
+        basis="",
+        usd_per_step=Decimal("0.0064"),
+    )
+    sure = rule.estimate(1000)
+    unsure = replace(rule, most_usd_per_step=Decimal("0.0255")).estimate(1000)
+
+    assert (sure.low_usd, sure.high_usd) == (Decimal("6.4"), Decimal("6.4"))
+    assert (sure.low_seconds, sure.high_seconds) == (550, 1650)
+    assert (unsure.low_usd, unsure.high_usd) == (Decimal("6.4"), Decimal("25.5"))

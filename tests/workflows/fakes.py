@@ -49,7 +49,13 @@ TRAINER = Trainer(
         Parameter("steps", "Steps", ParameterKind.WHOLE, 1000, "steps", low=3, high=6000),
         Parameter("lora_rank", "Rank", ParameterKind.WHOLE, 16, "rank", low=1, high=128),
     ),
-    price=PriceRule(Decimal("0.001"), 60, 1, 0.2, "a test"),
+    price=PriceRule(
+        usd_per_second=Decimal("0.001"),
+        start_seconds=60,
+        seconds_per_step=1,
+        spread=0.2,
+        basis="a test",
+    ),
 )
 
 
@@ -105,10 +111,13 @@ class FakeBackend:
     launched: list[str] = field(default_factory=list)
     uploads: list[str] = field(default_factory=list)
     cleaned: list[str] = field(default_factory=list)
+    polled: list[RemoteRun] = field(default_factory=list)
     seen_at_submit: Callable[[str], None] | None = None
+    absence_shows: bool = True
+    handle: str = ""
 
     def abilities(self) -> TrainingAbilities:
-        return TrainingAbilities((TRAINER,))
+        return TrainingAbilities((TRAINER,), absence_shows=self.absence_shows)
 
     def check(self) -> Account:
         return Account(self.key, "tester")
@@ -127,12 +136,14 @@ class FakeBackend:
         if self.seen_at_submit is not None:
             self.seen_at_submit(spec.run_id)
         self.launched.append(nonce)
-        return _answer(self.submits, RemoteRun(self.key, "remote-1", spec.trainer, "http://page"))
+        made = RemoteRun(self.key, "remote-1", spec.trainer, "http://page", handle=self.handle)
+        return _answer(self.submits, made)
 
     def find(self, mark, since, ctx) -> FoundRuns:
         return _answer(self.finds, FoundRuns((), True))
 
     def poll(self, run) -> RunSnapshot:
+        self.polled.append(run)
         done = RunSnapshot(RemoteState.SUCCEEDED, weights_address="w", version="tester/x:1")
         return _answer(self.polls, done)
 
