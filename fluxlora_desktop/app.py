@@ -180,12 +180,7 @@ class Session(QObject):
         process = PracticeProcess(
             state_dir=self.places.practice_services, speed=self.options.practice_speed
         )
-        found = process.start(ctx)
-        connections = {
-            "replicate": found.replicate,
-            "huggingface": found.huggingface,
-            "together": found.together,
-        }
+        connections = process.start(ctx)
         secrets = MemorySecrets(learn=self._redactor.learn)
         for key, connection in connections.items():
             secrets.put(key, connection.token)

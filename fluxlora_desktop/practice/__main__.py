@@ -46,7 +46,7 @@ def _serve(options: argparse.Namespace, state_dir: Path, stop: threading.Event) 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m fluxlora_desktop.practice",
-        description="Replicate, Hugging Face and Together as servers on this computer.",
+        description="Replicate, Hugging Face, Together and fal as servers on this computer.",
     )
     parser.add_argument("--state-dir", type=Path, help="where they keep what they were sent")
     parser.add_argument("--speed", type=_positive, default=1.0, help="of the trainer; 1 is real")

@@ -1,6 +1,7 @@
 """What every practice service is handed when it is built."""
 
 import secrets
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,8 @@ def make_token(service: str) -> str:
         return "r8_" + _letters(37)
     if service == "huggingface":
         return "hf_" + _letters(34)
+    if service == "fal":
+        return f"{uuid.uuid4()}:{secrets.token_hex(16)}"
     return secrets.token_hex(32)
 
 

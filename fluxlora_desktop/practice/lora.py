@@ -1,8 +1,8 @@
 """Small, valid FLUX LoRA files, as the trainers write them, that remember what they were shown.
 
-Layout: safetensors. Names: PEFT, as ai-toolkit and diffusers write them. Shapes: the transformers'
-own (diffusers 0.42.1). Metadata: those of the ai-toolkit commit inside Replicate's trainer, its
-traps included.
+Layout: safetensors. Names: PEFT, as ai-toolkit and diffusers write them, or ComfyUI's. Shapes: the
+transformers' own (diffusers 0.42.1). Metadata: those of the ai-toolkit commit inside Replicate's
+trainer, its traps included, or next to nothing, as diffusers saves a LoRA.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fluxlora_desktop.practice.subject import Subject, parse_subject_note, see, subject_note
 
@@ -23,6 +23,11 @@ _LARGEST_RANK = 4
 _HEADER_LIMIT = 16_000_000
 _SMALL_FLOATS = bytes((b & 0x83) | ((5 + (b >> 2) % 4) << 2) for b in range(256))
 """Turns any byte into the high byte of an F16 of about 0.001 to 0.01: finite and never zero."""
+
+Writer = Literal["ai-toolkit", "diffusers"]
+"""The program whose metadata a file has."""
+Naming = Literal["peft", "comfyui"]
+"""How the tensors of a file are called."""
 
 
 class NotALora(Exception):
@@ -44,13 +49,15 @@ def write_flux1_lora(
     trigger_word: str,
     rank: int,
     steps: int,
+    writer: Writer = "ai-toolkit",
 ) -> None:
     """Write a FLUX.1-dev LoRA of 0.3 to 1.3 MB; the same photos and numbers give the same bytes.
 
     The rank is capped at 4. Its `ss_base_model_version` says sd_1.5, as the real trainer's does.
     """
     subject = see(photos, base=FLUX1, trigger_word=trigger_word, captions=captions)
-    _write(target, subject, _flux1_layers(), "sd_1.5", _seed(photos, rank, steps), rank, steps)
+    metadata = _metadata(subject, writer, "sd_1.5", steps)
+    _write(target, _flux1_layers(), metadata, _seed(photos, rank, steps), rank)
 
 
 def write_flux2_lora(
@@ -61,10 +68,14 @@ def write_flux2_lora(
     trigger_word: str,
     rank: int,
     steps: int,
+    writer: Writer = "ai-toolkit",
+    naming: Naming = "peft",
 ) -> None:
     """Write a FLUX.2-dev LoRA of 0.7 to 2.7 MB, as `write_flux1_lora` does for FLUX.1."""
     subject = see(photos, base=FLUX2, trigger_word=trigger_word, captions=captions)
-    _write(target, subject, _flux2_layers(), "flux2", _seed(photos, rank, steps), rank, steps)
+    layers = _flux2_layers() if naming == "peft" else _flux2_fused_layers()
+    metadata = _metadata(subject, writer, "flux2", steps)
+    _write(target, layers, metadata, _seed(photos, rank, steps), rank)
 
 
 def read_subject(source: Path | bytes) -> Subject:
@@ -98,6 +109,20 @@ def _flux2_layers() -> list[_Layer]:
     return layers
 
 
+def _flux2_fused_layers() -> list[_Layer]:
+    """Return the layers as Black Forest Labs' own model has them, which ComfyUI goes by."""
+    layers = []
+    for block in (0, 3, 7):
+        name = f"diffusion_model.double_blocks.{block}.img_attn"
+        layers.append(_Layer(f"{name}.qkv", 6144, 18432))
+        layers.append(_Layer(f"{name}.proj", 6144, 6144))
+    for block in (0, 47):
+        name = f"diffusion_model.single_blocks.{block}"
+        layers.append(_Layer(f"{name}.linear1", 6144, 55296))
+        layers.append(_Layer(f"{name}.linear2", 24576, 6144))
+    return layers
+
+
 def _seed(photos: list[bytes], rank: int, steps: int) -> bytes:
     seed = hashlib.sha256(f"{rank} {steps}".encode())
     for photo in photos:
@@ -106,13 +131,7 @@ def _seed(photos: list[bytes], rank: int, steps: int) -> bytes:
 
 
 def _write(
-    target: Path,
-    subject: Subject,
-    layers: list[_Layer],
-    version: str,
-    seed: bytes,
-    rank: int,
-    steps: int,
+    target: Path, layers: list[_Layer], metadata: dict[str, str], seed: bytes, rank: int
 ) -> None:
     rank = max(1, min(rank, _LARGEST_RANK))
     shapes: dict[str, list[int]] = {}
@@ -126,10 +145,10 @@ def _write(
         entries[name] = {"dtype": "F16", "shape": shape, "data_offsets": [start, end]}
         start = end
     data = _small_floats(seed, start)
-    metadata = _metadata(subject, version, steps)
     draft = _head(entries, metadata) + data
-    metadata["sshs_model_hash"] = hashlib.sha256(data).hexdigest()
-    metadata["sshs_legacy_hash"] = hashlib.sha256(draft[0x100000:0x110000]).hexdigest()[:8]
+    if "ss_output_name" in metadata:
+        metadata["sshs_model_hash"] = hashlib.sha256(data).hexdigest()
+        metadata["sshs_legacy_hash"] = hashlib.sha256(draft[0x100000:0x110000]).hexdigest()[:8]
     _replace(target, _head(entries, metadata) + data)
 
 
@@ -140,7 +159,9 @@ def _small_floats(seed: bytes, length: int) -> bytes:
     return bytes(numbers)
 
 
-def _metadata(subject: Subject, version: str, steps: int) -> dict[str, str]:
+def _metadata(subject: Subject, writer: Writer, version: str, steps: int) -> dict[str, str]:
+    if writer == "diffusers":
+        return {"format": "pt", _NOTE: subject_note(subject)}
     word = subject.trigger_word
     software = {"name": "ai-toolkit", "repo": "https://github.com/ostris/ai-toolkit"}
     return {

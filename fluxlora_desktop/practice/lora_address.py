@@ -37,7 +37,10 @@ async def fetch_lora(
     may refuse any address, also one redirected to, before it is asked. Raises
     `LoraUnreachable` and `NotALora`.
     """
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise LoraUnreachable(f"{address} is not an address of a LoRA") from error
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise LoraUnreachable(f"{address} is not an address of a LoRA")
     if "/blob/" in parts.path:

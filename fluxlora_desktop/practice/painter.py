@@ -63,6 +63,14 @@ def paint(
     return out.getvalue()
 
 
+def as_jpeg(png: bytes) -> bytes:
+    """Return a painted picture as a JPEG."""
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
+        picture.save(out, "JPEG", quality=92)
+    return out.getvalue()
+
+
 def _spot(place: int, count: int) -> float:
     return 0.5 if count == 1 else 0.3 + 0.4 * place / (count - 1)
 

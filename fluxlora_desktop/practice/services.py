@@ -1,100 +1,52 @@
-"""All practice services together: six loopback ports, one thread, one event loop."""
+"""All practice services together: two loopback ports each, one thread, one event loop."""
 
 import asyncio
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from fluxlora_desktop.practice.context import PracticeContext
+from fluxlora_desktop.practice.fal.service import FalService, serve_fal
 from fluxlora_desktop.practice.faults import FaultScript
 from fluxlora_desktop.practice.front import Activity, Front
-from fluxlora_desktop.practice.huggingface.app import (
-    USERNAME,
-    build_huggingface,
-    build_huggingface_storage,
-)
+from fluxlora_desktop.practice.huggingface.service import serve_huggingface
 from fluxlora_desktop.practice.ledger import Ledger, LedgerView
 from fluxlora_desktop.practice.memory import Memory
-from fluxlora_desktop.practice.replicate.app import build_replicate
-from fluxlora_desktop.practice.replicate.course import count_unfinished
-from fluxlora_desktop.practice.replicate.delivery import build_replicate_delivery
-from fluxlora_desktop.practice.replicate.scripts import TrainingScript
-from fluxlora_desktop.practice.replicate.state import ReplicateState
-from fluxlora_desktop.practice.together.app import build_together
+from fluxlora_desktop.practice.replicate.service import ReplicateService, serve_replicate
+from fluxlora_desktop.practice.service import Builder, Service
+from fluxlora_desktop.practice.together.service import serve_together
+
+__all__ = ["PracticeServices", "Service"]
 
 MAIN, DELIVERY = "main", "delivery"
-_SERVICES = ("replicate", "huggingface", "together")
+_BUILDERS: Mapping[str, Builder] = {
+    "replicate": serve_replicate,
+    "huggingface": serve_huggingface,
+    "together": serve_together,
+    "fal": serve_fal,
+}
 _LOOPBACK = "127.0.0.1"
 _START_S = 20.0
 _STOP_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One running service, as its users and its tests see it."""
-
-    name: str
-    context: PracticeContext
-    faults: FaultScript
-    ledger: LedgerView
-
-    @property
-    def url(self) -> str:
-        """The service's root, without a trailing slash and without /v1."""
-        return self.context.url
-
-    @property
-    def delivery_url(self) -> str:
-        """The root of the second port, where files are served without a token."""
-        return self.context.delivery_url
-
-    @property
-    def token(self) -> str:
-        """The practice account's token."""
-        return self.context.token
-
-    def next(self, **fault: Any) -> None:
-        """Let the next requests meet a fault; the fields are those of `FaultScript.next`."""
-        self.faults.next(**fault)
-
-    def reset(self) -> None:
-        """Forget the faults that no request has met."""
-        self.faults.reset()
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicateService(Service):
-    """Replicate, whose trainings can be scripted too."""
-
-    state: ReplicateState
-
-    def next_training(self, script: TrainingScript) -> None:
-        """Let the next training that is created go as the script says."""
-        self.state.scripts.add(script)
-
-    def reset(self) -> None:
-        """Forget the faults and the scripts that nothing has met."""
-        Service.reset(self)
-        self.state.scripts.reset()
-
-    @property
-    def unfinished(self) -> int:
-        """How many trainings have not ended yet."""
-        return count_unfinished(self.state, self.context.clock())
-
-
 class PracticeServices:
-    """Replicate, Hugging Face and Together on loopback, as a context manager.
+    """Every service of the table on loopback, as a context manager.
 
-    State, tokens and, where they are free, ports are those of the last time in `state_dir`.
+    State, tokens and, where they are free, ports are those of the last time in `state_dir`. Once
+    started, each service is an attribute by its name.
     """
+
+    replicate: ReplicateService
+    huggingface: Service
+    together: Service
+    fal: FalService
 
     def __init__(
         self,
@@ -112,6 +64,7 @@ class PracticeServices:
         self._ledger = Ledger(path=state_dir / "ledger.jsonl")
         self._state_dir = state_dir
         self._speed, self._catalogue, self._clock = speed, catalogue, clock
+        self._services: list[Service] = []
         self._loop_thread: _Loop | None = None
 
     def __enter__(self) -> Self:
@@ -125,40 +78,19 @@ class PracticeServices:
 
     def start(self) -> None:
         """Bind the ports and return when all of them answer."""
-        sockets = {
-            (name, port): self._bind(name, port) for name in _SERVICES for port in (MAIN, DELIVERY)
-        }
-        addresses = {
-            key: f"http://{_LOOPBACK}:{sock.getsockname()[1]}" for key, sock in sockets.items()
-        }
-        contexts = {name: self._context(name, addresses) for name in _SERVICES}
-        faults = {name: FaultScript() for name in _SERVICES}
-        views = {name: LedgerView(self._ledger, name) for name in _SERVICES}
-        replicate = ReplicateState(context=contexts["replicate"])
-        self.replicate = ReplicateService(
-            "replicate",
-            contexts["replicate"],
-            faults["replicate"],
-            views["replicate"],
-            replicate,
-        )
-        self.huggingface, self.together = (
-            Service(name, contexts[name], faults[name], views[name]) for name in _SERVICES[1:]
-        )
-        together = build_together(contexts["together"])
-        apps: dict[tuple[str, str], ASGIApp] = {
-            ("replicate", MAIN): build_replicate(contexts["replicate"], state=replicate),
-            ("replicate", DELIVERY): build_replicate_delivery(contexts["replicate"]),
-            ("huggingface", MAIN): build_huggingface(contexts["huggingface"]),
-            ("huggingface", DELIVERY): build_huggingface_storage(contexts["huggingface"]),
-            ("together", MAIN): together,
-            ("together", DELIVERY): together,
-        }
-        served = [
-            (Front(app, key[0], key[1], faults[key[0]], self._ledger, self._activity), sockets[key])
-            for key, app in apps.items()
-        ]
-        self._loop_thread = _Loop(served)
+        self._services = []
+        fronts: list[tuple[Front, socket.socket]] = []
+        for name, build in _BUILDERS.items():
+            sockets = {port: self._bind(name, port) for port in (MAIN, DELIVERY)}
+            context = self._context(name, sockets)
+            served = build(context, FaultScript(), LedgerView(self._ledger, name))
+            setattr(self, name, served.service)
+            self._services.append(served.service)
+            fronts += [
+                (self._front(served.service, port, app), sockets[port])
+                for port, app in ((MAIN, served.main), (DELIVERY, served.delivery))
+            ]
+        self._loop_thread = _Loop(fronts)
         self._loop_thread.start()
 
     def stop(self) -> None:
@@ -169,19 +101,15 @@ class PracticeServices:
 
     def connections(self) -> dict[str, dict[str, str]]:
         """Return what a client needs to know, as the command prints it."""
-        found = {
-            service.name: {"url": service.url, "token": service.token}
-            for service in (self.replicate, self.huggingface, self.together)
-        }
-        found["huggingface"]["username"] = USERNAME
-        return found
+        return {service.name: service.connection for service in self._services}
 
     @property
     def idle_seconds(self) -> float:
         """Seconds without a request; 0 while a training has not ended."""
-        return 0.0 if self.replicate.unfinished else self._activity.idle_seconds
+        busy = any(service.unfinished for service in self._services)
+        return 0.0 if busy else self._activity.idle_seconds
 
-    def _context(self, name: str, addresses: Mapping[tuple[str, str], str]) -> PracticeContext:
+    def _context(self, name: str, sockets: Mapping[str, socket.socket]) -> PracticeContext:
         return PracticeContext(
             state_dir=self._state_dir,
             ledger=self._ledger,
@@ -189,9 +117,12 @@ class PracticeServices:
             speed=self._speed,
             catalogue=self._catalogue,
             token=self._memory.token(name),
-            url=addresses[name, MAIN],
-            delivery_url=addresses[name, DELIVERY],
+            url=_address(sockets[MAIN]),
+            delivery_url=_address(sockets[DELIVERY]),
         )
+
+    def _front(self, service: Service, port: str, app: ASGIApp) -> Front:
+        return Front(app, service.name, port, service.faults, self._ledger, self._activity)
 
     def _bind(self, name: str, port: str) -> socket.socket:
         """Bind the port wished for, else the one of the last time, else any."""
@@ -255,3 +186,7 @@ def _listen(port: int) -> socket.socket:
         if not port:
             raise
         return socket.create_server((_LOOPBACK, 0))
+
+
+def _address(sock: socket.socket) -> str:
+    return f"http://{_LOOPBACK}:{sock.getsockname()[1]}"

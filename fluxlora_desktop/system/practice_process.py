@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from fluxlora_desktop.domain.errors import ServiceUnreachable
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.services import SERVICES, variable_prefixes
 
 SERVICE = "practice"
 _FILE = "process.json"
@@ -30,7 +31,9 @@ _STOP_S = 15.0
 _LOOK_S = 0.05
 _ANSWER_S = 3.0
 _MAX_JSON = 16 * 1024
-_NOT_FOR_CHILDREN = ("REPLICATE_", "HF_", "HUGGINGFACE_", "TOGETHER_", "RUNPOD_", "FAL_")
+_NOT_FOR_CHILDREN = (*variable_prefixes(), "RUNPOD_")
+_PROOF = "/_practice/ledger"
+_MAX_PROOF = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,8 @@ class Connection:
     username: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Connections:
-    """How the practice services are reached."""
-
-    replicate: Connection
-    huggingface: Connection
-    together: Connection
+Connections = Mapping[str, Connection]
+"""How the practice services are reached, by service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +71,15 @@ class PracticeProcess:
     def start(self, ctx: JobContext) -> Connections:
         """Return the connections of the services, which answer; may take seconds.
 
-        Raises `ServiceUnreachable` with the end of their own error text when they do not start.
+        Those that an older app left running, before a service was added, are ended and begun anew;
+        they know their state again. Raises `ServiceUnreachable` with the end of their own error
+        text when they do not start.
         """
         running = self._running()
-        if running is not None:
+        if running is not None and _knows_all(running.connections):
             return running.connections
+        if running is not None:
+            self.stop()
         self._end_child()
         self._state_dir.mkdir(parents=True, exist_ok=True)
         child = self._launch()
@@ -85,21 +87,23 @@ class PracticeProcess:
         try:
             line = self._wait_for_line(child, ctx)
             connections = _parse_connections(json.loads(line))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             self._end_child()
             raise ServiceUnreachable(SERVICE, "what the services said is not clear") from error
         except BaseException:
             self._end_child()
             raise
+        if not _knows_all(connections):  # the app would go to the real address of the others
+            self._end_child()
+            raise ServiceUnreachable(SERVICE, "not every service has a practice server")
         self._remember(child.pid, line)
         return connections
 
     def stop(self) -> None:
         """End the services and wait until they are gone; silent when none run."""
+        self._end_child()
         running = self._running()
-        if self._child is not None:
-            self._end_child()
-        elif running is not None:
+        if running is not None:
             os.kill(running.pid, signal.SIGTERM)
             deadline = time.monotonic() + _STOP_S
             while self._running() is not None and time.monotonic() < deadline:
@@ -111,9 +115,10 @@ class PracticeProcess:
             with (self._state_dir / _FILE).open("rb") as file:
                 found = json.loads(file.read(_MAX_JSON))
             running = _Running(int(found["pid"]), _parse_connections(found["connections"]))
-        except (OSError, KeyError, TypeError, ValueError):
+            alive = _lives(running.pid) and any(map(_answers, running.connections.values()))
+        except (OSError, AttributeError, KeyError, TypeError, ValueError):
             return None
-        return running if _answers(running.connections.replicate) else None
+        return running if alive else None
 
     def _remember(self, pid: int, line: bytes) -> None:
         """Write the note by which the next start finds the services; the tokens are for play."""
@@ -179,25 +184,42 @@ class PracticeProcess:
 
 
 def _parse_connections(found: Mapping[str, Mapping[str, str]]) -> Connections:
-    def connection(name: str) -> Connection:
-        entry = found[name]
-        return Connection(
+    return {
+        name: Connection(
             str(entry["url"]).rstrip("/"), Secret(entry["token"]), str(entry.get("username", ""))
         )
+        for name, entry in found.items()
+    }
 
-    return Connections(connection("replicate"), connection("huggingface"), connection("together"))
+
+def _knows_all(connections: Connections) -> bool:
+    return all(facts.key in connections for facts in SERVICES)
 
 
-def _answers(replicate: Connection) -> bool:
-    """Say whether this address is a practice service that knows its token; loopback only."""
-    address = urlsplit(replicate.url)
+def _lives(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # signal 0 is Control-C there, so the services' answer alone must do
+    try:
+        os.kill(pid, 0)
+    except (OSError, OverflowError):
+        return False
+    return pid > 0
+
+
+def _answers(connection: Connection) -> bool:
+    """Say whether a practice service has this address; loopback only.
+
+    Its ledger grows with every request, so no more is read than what tells it from other replies.
+    """
+    address = urlsplit(connection.url)
     if address.hostname != "127.0.0.1":
         return False
     link = http.client.HTTPConnection(address.hostname, address.port, timeout=_ANSWER_S)
     try:
-        header = {"Authorization": f"Bearer {replicate.token.reveal()}"}
-        link.request("GET", "/v1/account", headers=header)
-        return link.getresponse().status == 200
+        link.request("GET", _PROOF)
+        reply = link.getresponse()
+        start = reply.read(_MAX_PROOF)
+        return reply.status == 200 and start.startswith(b"{") and b'"entries"' in start
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -69,6 +69,37 @@ def test_flux2_lora_passes_the_check_of_the_app(tmp_path: Path) -> None:
     assert read_subject(target).base == "flux.2-dev"
 
 
+def test_fused_flux2_lora_has_the_shapes_of_the_original_model(tmp_path: Path) -> None:
+    target = tmp_path / "lora.safetensors"
+
+    write_flux2_lora(
+        target,
+        photos=PHOTOS[:2],
+        captions={},
+        trigger_word="TOK",
+        rank=2,
+        steps=10,
+        writer="diffusers",
+        naming="comfyui",
+    )
+
+    with safe_open(target, "np") as file:
+        shapes = {name: file.get_tensor(name).shape for name in file.keys()}  # noqa: SIM118
+        assert set(file.metadata()) == {"format", "practice_subject"}
+    assert inspect_weights(target).base == "flux.2-dev"
+    ends = {name.partition("_blocks.")[2].partition(".")[2]: it for name, it in shapes.items()}
+    assert ends == {
+        "img_attn.qkv.lora_A.weight": (2, 6144),
+        "img_attn.qkv.lora_B.weight": (18432, 2),
+        "img_attn.proj.lora_A.weight": (2, 6144),
+        "img_attn.proj.lora_B.weight": (6144, 2),
+        "linear1.lora_A.weight": (2, 6144),
+        "linear1.lora_B.weight": (55296, 2),
+        "linear2.lora_A.weight": (2, 24576),
+        "linear2.lora_B.weight": (6144, 2),
+    }
+
+
 def test_weights_are_finite_and_never_zero_for_the_real_reader(lora: Path) -> None:
     with safe_open(lora, "np") as file:
         tensors = [file.get_tensor(name) for name in file.keys()]  # noqa: SIM118 - not a dict

@@ -1,7 +1,8 @@
-"""The services' own clients judge the practice services, all three in one story.
+"""The services' own clients judge the practice services, all four in one story.
 
 Each client runs in a process of its own and knows its service by the environment alone, as a
-person's script would: two of them read it when they are imported.
+person's script would: two of them read it when they are imported. fal's has its addresses in
+constants, which are replaced; everything else about it stays as it is.
 """
 
 import io
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from fluxlora_desktop.practice.fal.scripts import FalScript
 from fluxlora_desktop.practice.huggingface.app import USERNAME
 from fluxlora_desktop.practice.lora import write_flux1_lora, write_flux2_lora
 from fluxlora_desktop.practice.services import PracticeServices
@@ -140,6 +142,74 @@ try:
 except BadRequestError as error:
     assert "unused keys" in str(error)
 """
+FAL = """
+import sys, urllib.request
+from pathlib import Path
+from fal_client import Completed, FalClientHTTPError, InProgress, Queued, StorageSettings
+from fal_client import SyncClient, client as places
+
+folder, root, delivery, hub = Path(sys.argv[1]), *sys.argv[2:]
+places.QUEUE_URL_FORMAT, places.REST_URL, places.CDN_URL = root + "/", root, delivery
+client = SyncClient()
+trainer, painter = "fal-ai/flux-2-trainer", "fal-ai/flux-2/lora"
+
+def refused(ask, status):
+    try:
+        ask()
+    except FalClientHTTPError as error:
+        assert error.status_code == status, error
+        return error
+    raise AssertionError("it was not refused")
+
+def read(address):
+    with urllib.request.urlopen(address) as reply:
+        return reply.read()
+
+uploads = {
+    repository: client.upload_file(
+        folder / "photos.zip",
+        repository=repository,
+        fallback_repository=repository,
+        lifecycle=StorageSettings(expires_in="1d"),
+    )
+    for repository in ("fal_v3", "fal")
+}
+assert all(read(it) == (folder / "photos.zip").read_bytes() for it in uploads.values())
+given = {"image_data_url": uploads["fal"], "steps": 100, "default_caption": "TOKFOX, a toy"}
+stopped = client.submit(trainer, given)
+assert stopped.status() == Queued(position=0)
+stopped.cancel()
+ended = stopped.status(with_logs=True)
+assert isinstance(ended, Completed) and ended.error_type == "request_cancelled", ended
+assert refused(stopped.get, 400).error_type == "request_cancelled"
+started = client.submit(trainer, {**given, "image_data_url": uploads["fal_v3"]})
+seen = list(started.iter_events(with_logs=True, interval=0.005))
+assert isinstance(seen[-1], Completed) and seen[-1].error is None, seen[-1]
+assert seen[-1].logs[0]["message"] == "Downloading images" and seen[-1].metrics
+for event in seen[:-1]:
+    assert isinstance(event, Queued) or isinstance(event, InProgress) and event.logs is not None
+refused(started.cancel, 400)
+weights = client.result(trainer, started.request_id)["diffusers_lora_file"]
+assert len(read(weights["url"])) == weights["file_size"]
+refused(lambda: client.status("fal-ai/flux-lora", started.request_id), 404)
+order = {"prompt": "TOKFOX", "seed": 1, "image_size": "square"}
+seen = []
+made = [
+    client.subscribe(
+        painter, {**order, "loras": loras}, with_logs=True, on_queue_update=seen.append
+    )
+    for loras in ([], [{"path": weights["url"]}], [{"path": hub}])
+]
+assert [it.error for it in seen if isinstance(it, Completed)] == [None] * 3, seen
+pictures = [read(one["images"][0]["url"]) for one in made]
+assert pictures[0] not in pictures[1:]
+assert all(picture.startswith(bytes([0x89])) for picture in pictures)
+wrong = {**order, "loras": [{"path": hub.replace("flux2", "flux1")}]}
+error = refused(lambda: client.subscribe(painter, wrong), 422)
+assert "flux.1-dev" in error.message[0]["msg"], error
+refused(lambda: client.submit("fal-ai/flux-9", {}), 404)
+refused(lambda: SyncClient(key="wrong").submit(painter, {}), 401)
+"""
 
 
 @pytest.fixture
@@ -174,6 +244,8 @@ def write_photos(folder: Path) -> list[bytes]:
 
 def test_official_clients_go_the_whole_way(services: PracticeServices, tmp_path: Path) -> None:
     replicate, hub, together = services.replicate, services.huggingface, services.together
+    fal = services.fal
+    fal.next_training(FalScript(queue_seconds=1e9))
     repo = f"{USERNAME}/fox"
     photos = write_photos(tmp_path)
     facts: dict[str, Any] = {"captions": {}, "trigger_word": "TOKFOX", "rank": 4, "steps": 10}
@@ -205,10 +277,21 @@ def test_official_clients_go_the_whole_way(services: PracticeServices, tmp_path:
         f"{hub.url}/{repo}/resolve/main/flux2.safetensors",
         env={"TOGETHER_BASE_URL": together.url, "TOGETHER_API_KEY": together.token},
     )
+    run(
+        FAL,
+        str(tmp_path),
+        fal.url,
+        fal.delivery_url,
+        f"{hub.url}/{repo}/resolve/main/flux2.safetensors",
+        env={"FAL_KEY": fal.token},
+    )
 
     assert (tmp_path / "weights.tar").stat().st_size > 100_000
     assert replicate.ledger.count("training_created") == 2
     assert replicate.ledger.count("training_succeeded") == 1
     assert together.ledger.count("picture") == 2
-    assert all(service.ledger.charged_usd > 0 for service in (replicate, together))
+    assert fal.ledger.count("training_created") == 2
+    assert fal.ledger.count("training_cancelled") == fal.ledger.count("training_succeeded") == 1
+    assert fal.ledger.count("picture") == 3
+    assert all(service.ledger.charged_usd > 0 for service in (replicate, together, fal))
     assert hub.ledger.count("commit") == 2

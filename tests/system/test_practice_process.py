@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from fluxlora_desktop.domain.errors import JobCancelled, ServiceUnreachable
+from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.jobs.context import CancellableContext
 from fluxlora_desktop.system import practice_process
 from fluxlora_desktop.system.practice_process import Connections, PracticeProcess
@@ -22,7 +26,7 @@ from pathlib import Path
 from fluxlora_desktop.jobs.context import CancellableContext
 from fluxlora_desktop.system.practice_process import PracticeProcess
 process = PracticeProcess(state_dir=Path(sys.argv[1]), speed=500.0)
-print(process.start(CancellableContext(print)).replicate.url, flush=True)
+print(process.start(CancellableContext(print))["replicate"].url, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -32,12 +36,31 @@ def context() -> CancellableContext:
 
 
 def account_status(connections: Connections) -> int:
+    replicate = connections["replicate"]
     reply = httpx.get(
-        f"{connections.replicate.url}/v1/account",
-        headers={"Authorization": f"Bearer {connections.replicate.token.reveal()}"},
+        f"{replicate.url}/v1/account",
+        headers={"Authorization": f"Bearer {replicate.token.reveal()}"},
         trust_env=False,
     )
     return reply.status_code
+
+
+def note_of(state: Path) -> dict[str, Any]:
+    return json.loads((state / "process.json").read_text())
+
+
+def ends(pid: int) -> bool:
+    """Wait until a process is gone, or no more than a child that nobody asked about."""
+    wait = threading.Event()
+    for _ in range(200):
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        wait.wait(0.05)
+    return False
 
 
 @pytest.fixture
@@ -50,14 +73,15 @@ def process(tmp_path):
 def test_services_start_answer_and_are_found_again(process, tmp_path):
     connections = process.start(context())
     assert account_status(connections) == 200
-    assert connections.huggingface.username
-    assert connections.together.url
+    assert set(connections) == {facts.key for facts in SERVICES}
+    assert connections["huggingface"].username
 
-    note = json.loads((tmp_path / "services" / "process.json").read_text())
+    note = note_of(tmp_path / "services")
     assert os.getsid(note["pid"]) == note["pid"], "Control-C in a terminal would end them"
 
     again = PracticeProcess(state_dir=tmp_path / "services")
     assert again.start(context()) == connections
+    assert note_of(tmp_path / "services") == note, "it is the same process"
 
 
 def test_services_survive_the_app_being_killed(tmp_path):
@@ -74,7 +98,7 @@ def test_services_survive_the_app_being_killed(tmp_path):
     process = PracticeProcess(state_dir=state)
     try:
         connections = process.start(context())
-        assert connections.replicate.url == killed.stdout.strip()
+        assert connections["replicate"].url == killed.stdout.strip()
         assert account_status(connections) == 200
     finally:
         process.stop()
@@ -84,15 +108,98 @@ def test_services_survive_the_app_being_killed(tmp_path):
 
 def test_services_that_died_are_started_again_with_their_tokens(process, tmp_path):
     first = process.start(context())
-    note = json.loads((tmp_path / "services" / "process.json").read_text())
-    os.kill(note["pid"], signal.SIGKILL)
+    os.kill(note_of(tmp_path / "services")["pid"], signal.SIGKILL)
     second = process.start(context())
 
-    assert second.replicate.token == first.replicate.token
+    assert second["replicate"].token == first["replicate"].token
     assert account_status(second) == 200
 
 
-@pytest.mark.parametrize("note", ["", "{", "[]", '{"pid": 1}', '{"pid": 1, "connections": 5}'])
+def test_services_of_an_app_that_knew_fewer_are_ended_and_begun_anew(process, tmp_path):
+    state = tmp_path / "services"
+    first = process.start(context())
+    older = note_of(state)
+    del older["connections"][SERVICES[-1].key]
+    (state / "process.json").write_text(json.dumps(older))
+
+    updated = PracticeProcess(state_dir=state)
+    try:
+        second = updated.start(context())
+        assert note_of(state)["pid"] != older["pid"]
+        assert ends(older["pid"])
+        assert second == first, "ports and tokens are those of before"
+        assert account_status(second) == 200
+    finally:
+        updated.stop()
+
+
+def test_services_that_lack_one_are_not_used(tmp_path, monkeypatch):
+    fake, mark = tmp_path / "python", tmp_path / "pid"
+    line = json.dumps({"replicate": {"url": "http://127.0.0.1:9", "token": "t"}})
+    fake.write_text(
+        f"#!/bin/sh\necho $$ > '{mark}'\necho '{line}'\nexec cat /dev/zero > /dev/null\n"
+    )
+    fake.chmod(0o755)
+    monkeypatch.setattr(practice_process.sys, "executable", str(fake))
+
+    with pytest.raises(ServiceUnreachable, match="practice server"):
+        PracticeProcess(state_dir=tmp_path / "services").start(context())
+
+    assert ends(int(mark.read_text()))
+
+
+def test_service_that_the_app_does_not_know_is_handed_on(process, tmp_path):
+    state = tmp_path / "services"
+    process.start(context())
+    newer = note_of(state)
+    newer["connections"]["newest"] = {"url": "http://127.0.0.1:9/", "token": "t"}
+    (state / "process.json").write_text(json.dumps(newer))
+
+    found = PracticeProcess(state_dir=state).start(context())
+    assert found["newest"].url == "http://127.0.0.1:9"
+    assert note_of(state) == newer
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+        b'HTTP/1.1 404 Not Found\r\ncontent-length: 15\r\n\r\n{"entries": []}\n',
+        b"not http at all",
+        b"",
+    ],
+)
+def test_port_that_another_program_took_is_no_practice_service(process, tmp_path, reply):
+    state = tmp_path / "services"
+    state.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        note = {"pid": os.getpid(), "connections": {"replicate": {"url": url, "token": "t"}}}
+        (state / "process.json").write_text(json.dumps(note))
+        answering = threading.Thread(target=answer_once, args=(server, reply))
+        answering.start()
+        connections = process.start(context())  # must not end this very process, which it names
+        answering.join(10)
+
+    assert connections["replicate"].url != url
+    assert account_status(connections) == 200
+
+
+def answer_once(server: socket.socket, reply: bytes) -> None:
+    link, _ = server.accept()
+    with link:
+        link.recv(4096)
+        link.sendall(reply)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        *("", "{", "[]", '{"pid": 1}', '{"pid": 1, "connections": 5}'),
+        *('{"pid": 1, "connections": {}}', '{"pid": 1, "connections": {"replicate": "x"}}'),
+        '{"pid": 0, "connections": {"replicate": {"url": "http://127.0.0.1:x", "token": "t"}}}',
+    ],
+)
 def test_damaged_note_is_as_none(process, tmp_path, note):
     (tmp_path / "services").mkdir()
     (tmp_path / "services" / "process.json").write_text(note)
@@ -147,6 +254,7 @@ def wait_for_content(path: Path) -> None:
 def test_services_see_no_ones_tokens(tmp_path, monkeypatch):
     monkeypatch.setenv("REPLICATE_API_TOKEN", "r8_real")
     monkeypatch.setenv("HF_TOKEN", "hf_real")
+    monkeypatch.setenv("FAL_KEY", "id:real")
     fake, seen = tmp_path / "python", tmp_path / "seen"
     fake.write_text(f'#!/bin/sh\nenv > "{seen}"\nexit 1\n')
     fake.chmod(0o755)
@@ -156,4 +264,5 @@ def test_services_see_no_ones_tokens(tmp_path, monkeypatch):
 
     assert "r8_real" not in seen.read_text()
     assert "hf_real" not in seen.read_text()
+    assert "id:real" not in seen.read_text()
     assert "PYTHONPATH=" in seen.read_text()

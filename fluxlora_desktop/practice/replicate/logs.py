@@ -10,13 +10,13 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from fluxlora_desktop.practice.bars import draw_bar, show_rate, show_time
 from fluxlora_desktop.practice.replicate.plans import TrainingPlan
 
 _WEIGHTS = "https://weights.replicate.delivery/default/black-forest-labs/FLUX.1-dev/files.tar"
 _LLAVA = (
     "https://weights.replicate.delivery/default/llava-v1.5-13b/pytorch_model-00001-of-00003.bin"
 )
-_BLOCKS = " ▏▎▍▌▋▊▉█"
 _RULE = "#" * 45
 Line = tuple[float, str]
 """A line of the log and the second of the run in which it appears."""
@@ -79,7 +79,7 @@ def _captions(plan: TrainingPlan) -> Iterator[Line]:
         yield 28, "downloading to:  liuhaotian/llava-v1.5-13b"
         yield 28, f"downloading url:  {_LLAVA}"
         yield 49.5, "downloading took:  21.53"
-        bar = f"{_bar(3, 3)}| 3/3 [00:09<00:00,  3.07s/it]"
+        bar = f"{draw_bar(3, 3)}| 3/3 [00:09<00:00,  3.07s/it]"
         yield 59, f"Loading checkpoint shards: {bar}"
     second = 60.0 if plan.uncaptioned else 27.2
     for name in plan.photos:
@@ -97,18 +97,16 @@ def _datasets(plan: TrainingPlan, second: float) -> Iterator[Line]:
         at = second + 5.0 * place / len(plan.resolutions)
         yield at, "Dataset: input_images"
         yield at, "-  Preprocessing image dimensions"
-        yield at, f"{_bar(count, count)}| {count}/{count} [00:00<00:00, 500.00it/s]"
+        yield at, f"{draw_bar(count, count)}| {count}/{count} [00:00<00:00, 500.00it/s]"
         yield at, f"-  Found {count} images"
         yield at, "Bucket sizes for input_images:"
         yield at, f"{size}x{size}: {count} files"
         yield at, "1 buckets made"
         yield at, "Caching latents for input_images"
         yield at, "- Keeping latents in memory"
-        yield at, f"Caching latents: {_bar(0, count)}| 0/{count} [00:00<?, ?it/s]"
-        yield (
-            at + 1,
-            (f"Caching latents: {_bar(count, count)}| {count}/{count} [00:01<00:00,  7.14it/s]"),
-        )
+        yield at, f"Caching latents: {draw_bar(0, count)}| 0/{count} [00:00<?, ?it/s]"
+        done = f"{draw_bar(count, count)}| {count}/{count} [00:01<00:00,  7.14it/s]"
+        yield at + 1, f"Caching latents: {done}"
 
 
 def _fast_beginning(plan: TrainingPlan) -> Iterator[Line]:
@@ -124,7 +122,7 @@ def _bars(plan: TrainingPlan, since: float, *, speed: float, seed: str) -> list[
     """Return one line for each step done; the bar ends one step before its end."""
     prefix = "" if plan.kind == "fast" else "flux_train_replicate: "
     total, pace = plan.steps, plan.seconds_per_step
-    lines = [f"{prefix}{_bar(0, total)}| 0/{total} [00:00<?, ?it/s]"]
+    lines = [f"{prefix}{draw_bar(0, total)}| 0/{total} [00:00<?, ?it/s]"]
     done = min(total - 1, int(since / pace))
     every = 1 if plan.kind != "fast" else max(1, total // 100)
     noise = random.Random(seed)
@@ -133,12 +131,13 @@ def _bars(plan: TrainingPlan, since: float, *, speed: float, seed: str) -> list[
         if step % every:
             continue
         told = f"lr: {plan.learning_rate:.1e} loss: {loss}"
-        bar = f"{prefix}{_bar(step, total)}| {step}/{total}"
+        bar = f"{prefix}{draw_bar(step, total)}| {step}/{total}"
         if step == 0:
-            lines.append(f"{bar} [{_clock(pace / speed)}<?, ?it/s, {told}]")
+            lines.append(f"{bar} [{show_time(pace / speed)}<?, ?it/s, {told}]")
             continue
         passed, left = step * pace / speed, (total - step) * pace / speed
-        lines.append(f"{bar} [{_clock(passed)}<{_clock(left)}, {_rate(pace / speed)}, {told}]")
+        times = f"{show_time(passed)}<{show_time(left)}, {show_rate(pace / speed)}"
+        lines.append(f"{bar} [{times}, {told}]")
     return lines
 
 
@@ -192,26 +191,6 @@ def _config(plan: TrainingPlan) -> str:
         "model": {"name_or_path": "FLUX.1-dev", "is_flux": True, "quantize": False},
     }
     return json.dumps(told, indent=0)
-
-
-def _bar(done: int, total: int) -> str:
-    """Return percent and bar as tqdm draws them, ten characters wide, without the last border."""
-    eighths = done * 80 // max(1, total)
-    whole, part = divmod(eighths, 8)
-    drawn = "█" * whole + (_BLOCKS[part] + " " * (9 - whole) if whole < 10 else "")
-    return f"{100 * done / max(1, total):3.0f}%|{drawn}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
-
-
-def _rate(seconds_per_step: float) -> str:
-    if seconds_per_step > 1:
-        return f"{seconds_per_step:5.2f}s/it"
-    return f"{1 / seconds_per_step:5.2f}it/s"
 
 
 def _stamp(moment: float) -> str:

@@ -5,10 +5,10 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 
+from fluxlora_desktop.practice.addresses import is_on_this_computer
 from fluxlora_desktop.practice.lora import FLUX1, NotALora, read_subject
 from fluxlora_desktop.practice.lora_address import LoraUnreachable, fetch_lora
 from fluxlora_desktop.practice.painter import PaintLora
@@ -17,7 +17,6 @@ from fluxlora_desktop.practice.replicate.state import ReplicateState, Training
 from fluxlora_desktop.practice.subject import Subject
 
 _MODEL = re.compile(r"(?P<owner>[\w.-]+)/(?P<name>[\w.-]+)(/(?P<version>[0-9a-f]{64}))?")
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _OTHER_BASE = (
     "Error(s) in loading state_dict for Linear: size mismatch for lora_A.default.weight: "
     "the LoRA was trained for {base}, this model is flux.1-dev"
@@ -74,7 +73,7 @@ class LoraShelf:
             return await run_in_threadpool(self._read_model, model)
         if "://" not in address:
             address = f"https://{address}"
-        return await fetch_lora(address, token=token, allowed=_on_this_computer)
+        return await fetch_lora(address, token=token, allowed=is_on_this_computer)
 
     def _read_model(self, model: re.Match[str]) -> Subject:
         found = self.state.models.get(f"{model['owner']}/{model['name']}")
@@ -93,8 +92,3 @@ def _read_archive(archive: Path) -> Subject:
                 assert content is not None, "a regular member has content"
                 return read_subject(content.read())
     raise NotALora("No .safetensors file in the archive")
-
-
-def _on_this_computer(address: str) -> bool:
-    """Practice services ask nothing of the world."""
-    return urlsplit(address).hostname in _LOOPBACK

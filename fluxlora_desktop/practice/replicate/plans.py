@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fluxlora_desktop.practice.photo_zip import PhotoZip
 from fluxlora_desktop.practice.replicate.catalogue import PublicModel
-from fluxlora_desktop.practice.replicate.photos import PhotoZip, ZipTrouble, list_photos
+from fluxlora_desktop.practice.replicate.photos import ZipTrouble, find_photos
 from fluxlora_desktop.practice.replicate.scripts import TrainingScript
 
 _READ_ZIP_S = 27.0
@@ -78,7 +79,7 @@ def make_plan(
         return replace(plan, outcome="failed", queue_s=1.0, run_s=0.3, error=refusal)
     plan = _with_numbers(plan, trainer, given)
     try:
-        photos = list_photos(zip_file)
+        photos = find_photos(zip_file)
     except ZipTrouble as trouble:
         return _failing(plan, _READ_ZIP_S, str(trouble))
     plan = replace(plan, entries=photos.entries, photos=photos.names, captioned=photos.captioned)

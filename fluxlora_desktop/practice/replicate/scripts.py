@@ -1,6 +1,5 @@
 """What a test wants the next trainings to become."""
 
-import threading
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,26 +18,3 @@ class TrainingScript:
     """It succeeds, but its output stays null, which happened at the real service."""
     queue_seconds: float | None = None
     """How long it waits in the queue, in seconds of a real one."""
-
-
-class TrainingScripts:
-    """The scripts that wait for trainings, in order; may be used by any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: list[TrainingScript] = []
-
-    def add(self, script: TrainingScript) -> None:
-        """Let the next training that no other script waits for go like this."""
-        with self._lock:
-            self._waiting.append(script)
-
-    def take(self) -> TrainingScript:
-        """Return and forget the next script; the one of a success when none waits."""
-        with self._lock:
-            return self._waiting.pop(0) if self._waiting else TrainingScript()
-
-    def reset(self) -> None:
-        """Forget the scripts that no training has taken."""
-        with self._lock:
-            self._waiting.clear()

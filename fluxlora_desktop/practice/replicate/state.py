@@ -1,15 +1,14 @@
-"""What the practice Replicate keeps on disk: one JSON file for each thing."""
+"""What the practice Replicate keeps on disk."""
 
-import json
-import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from fluxlora_desktop.practice.context import PracticeContext
 from fluxlora_desktop.practice.replicate.plans import TrainingPlan
-from fluxlora_desktop.practice.replicate.scripts import TrainingScripts
+from fluxlora_desktop.practice.replicate.scripts import TrainingScript
+from fluxlora_desktop.practice.scripts import Scripts
+from fluxlora_desktop.practice.shelf import Shelf, tuples
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,59 +86,17 @@ class Prediction:
     logs: str = ""
 
 
-T = TypeVar("T", StoredFile, Model, Training, Prediction)
-
-
-class Shelf(Generic[T]):
-    """All things of one kind, in memory and on disk; changed from one event loop only."""
-
-    def __init__(self, folder: Path, kind: type[T]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._things: dict[str, T] = {}
-        for path in sorted(folder.glob("*.json")):
-            thing = _read(kind, json.loads(path.read_text("utf-8")))
-            self._things[thing.id] = thing
-
-    def __iter__(self) -> Iterator[T]:
-        """Go through all things, newest first."""
-        return iter(sorted(tuple(self._things.values()), key=lambda thing: -thing.created_at))
-
-    def get(self, thing_id: str) -> T | None:
-        """Return a thing, or None."""
-        return self._things.get(thing_id)
-
-    def put(self, thing: T) -> None:
-        """Keep a thing in the place of the one with its id."""
-        self._things[thing.id] = thing
-        path = self._path(thing.id)
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(asdict(thing), file, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-
-    def delete(self, thing_id: str) -> None:
-        """Forget a thing."""
-        del self._things[thing_id]
-        self._path(thing_id).unlink(missing_ok=True)
-
-    def _path(self, thing_id: str) -> Path:
-        return self._folder / f"{thing_id.replace('/', '__')}.json"
-
-
 class ReplicateState:
     """Everything that the practice Replicate knows."""
 
     def __init__(self, *, context: PracticeContext) -> None:
         folder = context.state_dir / "replicate"
         self.folder = folder
-        self.files: Shelf[StoredFile] = Shelf(folder / "files", StoredFile)
-        self.models: Shelf[Model] = Shelf(folder / "models", Model)
-        self.trainings: Shelf[Training] = Shelf(folder / "trainings", Training)
-        self.predictions: Shelf[Prediction] = Shelf(folder / "predictions", Prediction)
-        self.scripts = TrainingScripts()
+        self.files = Shelf(folder / "files", lambda fields: StoredFile(**fields))
+        self.models = Shelf(folder / "models", _read_model)
+        self.trainings = Shelf(folder / "trainings", _read_training)
+        self.predictions = Shelf(folder / "predictions", _read_prediction)
+        self.scripts = Scripts(TrainingScript())
         for name in ("uploads", "photos", "weights"):
             (folder / name).mkdir(exist_ok=True)
 
@@ -156,16 +113,14 @@ class ReplicateState:
         return self.folder / "weights" / f"{training_id}.safetensors"
 
 
-def _read(kind: type[T], value: dict[str, Any]) -> T:
-    if kind is Training:
-        plan = {key: _tuple(item) for key, item in value["plan"].items()}
-        value["plan"] = TrainingPlan(**plan)
-    if kind is Model:
-        value["versions"] = tuple(Version(**version) for version in value["versions"])
-    if kind is Prediction:
-        value["pictures"] = tuple(value["pictures"])
-    return kind(**value)
+def _read_model(fields: dict[str, Any]) -> Model:
+    versions = tuple(Version(**version) for version in fields["versions"])
+    return Model(**{**fields, "versions": versions})
 
 
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _read_training(fields: dict[str, Any]) -> Training:
+    return Training(**{**fields, "plan": TrainingPlan(**tuples(fields["plan"]))})
+
+
+def _read_prediction(fields: dict[str, Any]) -> Prediction:
+    return Prediction(**{**fields, "pictures": tuple(fields["pictures"])})

@@ -4,22 +4,21 @@ import asyncio
 import hashlib
 import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import httpx
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from fluxlora_desktop.practice.addresses import fetch_file
 from fluxlora_desktop.practice.context import PracticeContext
+from fluxlora_desktop.practice.photo_zip import PhotoZip
 from fluxlora_desktop.practice.replicate.catalogue import PUBLIC_MODELS, PublicModel
 from fluxlora_desktop.practice.replicate.course import Course, course_of
 from fluxlora_desktop.practice.replicate.delivery import WEIGHTS, Deliveries
 from fluxlora_desktop.practice.replicate.errors import Refusal, not_found
 from fluxlora_desktop.practice.replicate.logs import render_log
 from fluxlora_desktop.practice.replicate.pages import page
-from fluxlora_desktop.practice.replicate.photos import PhotoZip
 from fluxlora_desktop.practice.replicate.plans import make_plan
 from fluxlora_desktop.practice.replicate.requests import read_object, without_secrets
 from fluxlora_desktop.practice.replicate.state import ReplicateState, Training, Version
@@ -150,7 +149,8 @@ class Trainings:
                 return None
             await run_in_threadpool(shutil.copyfile, source, target)
             return PhotoZip(target)
-        return PhotoZip(target) if await _fetch(address, target) else None
+        fetched = await fetch_file(address, target, limit=_LARGEST_ZIP)
+        return PhotoZip(target) if fetched else None
 
     def _created(self, training: Training) -> dict[str, Any]:
         """Return the reply to the creation; its addresses are those of a prediction (recorded)."""
@@ -239,24 +239,3 @@ def _log(training: Training, course: Course) -> str | None:
         seed=training.id,
     )
     return log or None
-
-
-async def _fetch(address: str, target: Path) -> bool:
-    """Bring a zip from anywhere; False when it cannot be had."""
-    size = 0
-    try:
-        async with (
-            httpx.AsyncClient(timeout=20.0, trust_env=False, follow_redirects=True) as client,
-            client.stream("GET", address) as reply,
-        ):
-            if reply.status_code != 200:
-                return False
-            with target.open("wb") as out:
-                async for piece in reply.aiter_bytes():
-                    size += len(piece)
-                    if size > _LARGEST_ZIP:
-                        return False
-                    out.write(piece)
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return False
-    return True

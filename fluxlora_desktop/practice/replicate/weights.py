@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 from fluxlora_desktop.practice.lora import write_flux1_lora
-from fluxlora_desktop.practice.replicate.photos import PhotoZip, read_captions, read_photos
+from fluxlora_desktop.practice.photo_zip import PhotoZip, read_captions, read_photos
 from fluxlora_desktop.practice.replicate.state import Training
 
 _OSTRIS_FOLDER = "output/flux_train_replicate"

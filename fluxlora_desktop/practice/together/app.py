@@ -3,24 +3,22 @@
 import asyncio
 import base64
 import hmac
-import io
 import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from PIL import Image
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from fluxlora_desktop.practice.addresses import is_on_this_computer
 from fluxlora_desktop.practice.context import PracticeContext
 from fluxlora_desktop.practice.lora_address import LoraUnreachable, NotALora, fetch_lora
-from fluxlora_desktop.practice.painter import PaintLora, paint
+from fluxlora_desktop.practice.painter import PaintLora, as_jpeg, paint
 from fluxlora_desktop.practice.together.catalogue import Catalogue, PictureModel
 from fluxlora_desktop.practice.together.errors import (
     BotRefused,
@@ -36,7 +34,6 @@ from fluxlora_desktop.practice.together.orders import LoraOrder, Order, read_ord
 
 SERVICE = "together"
 _LIFETIME_S = 3600
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _FILE_NAME = re.compile(r"(?P<made>\d{1,12})-[0-9a-f]{32}\.(?:png|jpg)")
 
 
@@ -135,7 +132,7 @@ class Together:
     async def _lora(self, model: PictureModel, wish: LoraOrder) -> PaintLora:
         """Read the weights under an address, without a token: Together has none of the hub's."""
         try:
-            subject = await fetch_lora(wish.path, token=None, allowed=_is_loopback)
+            subject = await fetch_lora(wish.path, token=None, allowed=is_on_this_computer)
         except (LoraUnreachable, NotALora) as error:
             raise lora_unreachable(wish.path, str(error)) from error
         if subject.base != model.lora_base:
@@ -182,19 +179,9 @@ def _make(order: Order, index: int, loras: list[PaintLora]) -> bytes:
         height=order.height,
         loras=loras,
     )
-    if order.png:
-        return png
-    out = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as picture:
-        picture.save(out, "JPEG", quality=92)
-    return out.getvalue()
+    return png if order.png else as_jpeg(png)
 
 
 def _refuse_bots(request: Request) -> None:
     if not request.headers.get("user-agent", "").strip():
         raise BotRefused
-
-
-def _is_loopback(address: str) -> bool:
-    """Practice stays on this computer: addresses elsewhere count as unreachable."""
-    return urlsplit(address).hostname in _LOOPBACK

@@ -1,0 +1,1 @@
+"""Practice fal: uploads, trainings and pictures over its queue."""

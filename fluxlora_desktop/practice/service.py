@@ -1,0 +1,67 @@
+"""One practice service, as its users and its tests see it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from fluxlora_desktop.practice.context import PracticeContext
+from fluxlora_desktop.practice.faults import FaultScript
+from fluxlora_desktop.practice.ledger import LedgerView
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One running service."""
+
+    name: str
+    context: PracticeContext
+    faults: FaultScript
+    ledger: LedgerView
+
+    @property
+    def url(self) -> str:
+        """The service's root, without a trailing slash and without /v1."""
+        return self.context.url
+
+    @property
+    def delivery_url(self) -> str:
+        """The root of the second port, where files are served without a token."""
+        return self.context.delivery_url
+
+    @property
+    def token(self) -> str:
+        """The practice account's token."""
+        return self.context.token
+
+    @property
+    def connection(self) -> dict[str, str]:
+        """What a client needs to know, as the command prints it."""
+        return {"url": self.url, "token": self.token}
+
+    @property
+    def unfinished(self) -> int:
+        """How many trainings have not ended yet."""
+        return 0
+
+    def next(self, **fault: Any) -> None:
+        """Let the next requests meet a fault; the fields are those of `FaultScript.next`."""
+        self.faults.next(**fault)
+
+    def reset(self) -> None:
+        """Forget the faults that no request has met."""
+        self.faults.reset()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A service and what answers at its two ports."""
+
+    service: Service
+    main: ASGIApp
+    delivery: ASGIApp
+
+
+Builder = Callable[[PracticeContext, FaultScript, LedgerView], Served]
+"""Makes a service once its addresses are known."""
