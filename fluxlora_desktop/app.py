@@ -48,6 +48,7 @@ class Options:
     practice: bool = False
     photos: Path | None = None
     out: Path | None = None
+    route: str | None = None
     exit_after_first_paint: bool = False
     files: tuple[Path, ...] = ()
     practice_speed: float = PRACTICE_SPEED
@@ -152,7 +153,7 @@ class Session(QObject):
 
     def _services(self, ctx: JobContext) -> tuple[Any, Any, str]:
         from fluxlora_desktop.backends.registry import (
-            DEFAULT_MODEL_IDS,
+            MODEL_CHOICES,
             build_services,
             default_addresses,
         )
@@ -168,7 +169,7 @@ class Session(QObject):
             addresses = default_addresses(os.environ)
             given = ((key, self.settings.address(key)) for key in addresses)
             addresses |= {key: address for key, address in given if address}
-        model_ids = {base: self.settings.model_id(base) for base in DEFAULT_MODEL_IDS}
+        model_ids = {base: self.settings.model_id(base) for _key, base, _own in MODEL_CHOICES}
         services = build_services(addresses=addresses, secret_for=secrets.get, model_ids=model_ids)
         return services, secrets, place
 
@@ -222,7 +223,7 @@ class Session(QObject):
             self._failed_desk.retry()
 
     def _surroundings(self, opened: Opened) -> Any:
-        from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES, DEFAULT_MODEL_IDS
+        from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES, MODEL_CHOICES
         from fluxlora_desktop.system.environment import tokens_in, tokens_in_file
         from fluxlora_desktop.ui.pages import Surroundings
         from fluxlora_desktop.ui.settings.preferences import Computer
@@ -239,9 +240,7 @@ class Session(QObject):
         return Surroundings(
             window=self.window,
             jobs=self.jobs,
-            preferences=_Preferences(
-                self.settings, self.theme, DEFAULT_ADDRESSES, DEFAULT_MODEL_IDS
-            ),
+            preferences=_Preferences(self.settings, self.theme, DEFAULT_ADDRESSES, MODEL_CHOICES),
             computer=computer,
             tokens_here=lambda: dict(tokens_in(os.environ).tokens),
             tokens_in_file=lambda path: dict(tokens_in_file(path).tokens),
@@ -296,10 +295,10 @@ class _Preferences:
         settings: Settings,
         theme: Theme,
         defaults: Mapping[str, str],
-        model_ids: Mapping[str, str],
+        models: tuple[tuple[str, str, str], ...],
     ) -> None:
         self._settings, self._theme = settings, theme
-        self._defaults, self._model_ids = defaults, model_ids
+        self._defaults, self._models = defaults, models
 
     def scheme(self) -> Scheme:
         return Scheme(self._settings.theme.value)
@@ -314,9 +313,13 @@ class _Preferences:
     def set_address(self, service: str, address: str) -> None:
         self._settings.set_address(service, address)
 
-    def model_ids(self) -> tuple[tuple[str, str, str], ...]:
-        own = self._model_ids.items()
-        return tuple((base, self._settings.model_id(base), model) for base, model in own)
+    def model_ids(self) -> tuple[Any, ...]:
+        from fluxlora_desktop.ui.settings.preferences import ModelChoice
+
+        return tuple(
+            ModelChoice(service, base, self._settings.model_id(base), own)
+            for service, base, own in self._models
+        )
 
     def set_model_id(self, base: str, model: str) -> None:
         self._settings.set_model_id(base, model)
@@ -326,11 +329,11 @@ class _Preferences:
 
 
 def _any_token(secrets: Any) -> bool:
-    from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES
     from fluxlora_desktop.domain.errors import SecretStoreError
+    from fluxlora_desktop.domain.services import SERVICES
 
     try:
-        return any(secrets.get(key) for key in DEFAULT_ADDRESSES)
+        return any(secrets.get(facts.key) for facts in SERVICES)
     except SecretStoreError:
         _log.info("the password store could not be read at start")
         return False

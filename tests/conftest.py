@@ -17,11 +17,13 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 from PySide6.QtCore import QStandardPaths
 
+from fluxlora_desktop.domain.services import variable_prefixes
+
 _CONNECT, _CONNECT_EX = socket.socket.connect, socket.socket.connect_ex
 _SENDTO, _GETADDRINFO = socket.socket.sendto, socket.getaddrinfo
 # Windows are drawn unseen, also by a plain `pytest`, unless a platform was chosen.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-_FOREIGN_VARIABLES = ("REPLICATE_", "HF_", "HUGGINGFACE_", "HUGGING_FACE_", "TOGETHER_")
+_FOREIGN_VARIABLES = (*variable_prefixes(), "HUGGING_FACE_", "RUNPOD_")
 _HOME_VARIABLES = {
     "HOME": "",
     "USERPROFILE": "",

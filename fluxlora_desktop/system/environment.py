@@ -12,25 +12,23 @@ from pathlib import Path
 
 from fluxlora_desktop.domain.errors import AccessDenied, InputError, StorageError
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.services import SERVICES
 
 MAX_BYTES = 64 * 1024
-_NAMES_OF_SERVICE = {
-    "replicate": ("REPLICATE_API_TOKEN",),
-    "huggingface": ("HUGGINGFACE_API_TOKEN", "HF_TOKEN"),
-    "together": ("TOGETHER_API_KEY",),
-}
-_USERNAME = "HUGGINGFACE_USERNAME"
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 _ESCAPES = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedTokens:
-    """What was found: `names` are the variables, `tokens` one (service, token) per service."""
+    """What was found: `names` are the variables, `tokens` one (service, token) per service.
+
+    `users` are (service, name of the account), where a variable tells it.
+    """
 
     names: tuple[str, ...] = ()
     tokens: tuple[tuple[str, Secret], ...] = ()
-    huggingface_username: str = ""
+    users: tuple[tuple[str, str], ...] = ()
 
     def token(self, service: str) -> Secret | None:
         """Return the token found for a service."""
@@ -44,15 +42,17 @@ def tokens_in(environ: Mapping[str, str]) -> ImportedTokens:
     """Pick out the names the app knows; of two names for one service the first one wins."""
     names: list[str] = []
     tokens: list[tuple[str, Secret]] = []
-    for service, candidates in _NAMES_OF_SERVICE.items():
-        found = [name for name in candidates if environ.get(name, "").strip()]
+    users: list[tuple[str, str]] = []
+    for facts in SERVICES:
+        found = [name for name in facts.token_variables if environ.get(name, "").strip()]
         names += found
         if found:
-            tokens.append((service, Secret(environ[found[0]])))
-    username = environ.get(_USERNAME, "").strip()
-    if username:
-        names.append(_USERNAME)
-    return ImportedTokens(tuple(names), tuple(tokens), username)
+            tokens.append((facts.key, Secret(environ[found[0]])))
+        user = environ.get(facts.user_variable, "").strip()
+        if user:
+            names.append(facts.user_variable)
+            users.append((facts.key, user))
+    return ImportedTokens(tuple(names), tuple(tokens), tuple(users))
 
 
 def tokens_in_file(path: Path) -> ImportedTokens:

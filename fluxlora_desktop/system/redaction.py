@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.services import token_pattern
 
 HIDDEN = "[hidden]"
 _SHORTEST = 8
@@ -19,12 +20,11 @@ _QUERY_NAMES = (
     r"X-Amz-(?:Signature|Credential|Security-Token)|signature|sig|token|api[_-]?key"
     r"|access_token|key-pair-id|policy"
 )
+_TOKEN = re.compile(rf"{token_pattern()}|\brpa_[A-Za-z0-9]{{20,}}")
 _PATTERNS = (
-    re.compile(r"\b(hf_)[A-Za-z0-9]{20,}"),
-    re.compile(r"\b(r8_)[A-Za-z0-9]{30,}"),
-    re.compile(r"\b(rpa_)[A-Za-z0-9]{20,}"),
-    re.compile(r"\b(tgp_v1_)[A-Za-z0-9_-]{20,}"),
     re.compile(r"(\b(?:Bearer|Basic|Token)\s+)(?!\[hidden\])[A-Za-z0-9._~+/=:-]{8,}", re.I),
+    # "Key" begins many a sentence, so what follows must be long and hold a digit.
+    re.compile(r"(\bKey\s+)(?!\[hidden\])(?=\S*\d)[A-Za-z0-9._~+/=:-]{16,}"),
     re.compile(rf"((?:{_QUERY_NAMES})=)[^&\s\"'<>)]+", re.I),
     re.compile(
         r"((?:authorization|x-api-key|set-cookie)['\"]?\s*[:=,]\s*['\"]?)[^\s'\"]{8,}", re.I
@@ -54,6 +54,7 @@ class Redactor:
         """Return the text without tokens, signatures and the home folder's name."""
         for form in sorted(self._forms, key=len, reverse=True):
             text = text.replace(form, HIDDEN)
+        text = _TOKEN.sub(HIDDEN, text)
         for pattern in _PATTERNS:
             text = pattern.sub(rf"\g<1>{HIDDEN}", text)
         for home in self._homes:

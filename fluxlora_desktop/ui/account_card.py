@@ -6,12 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.ui.desks.accounts import (
-    AccountDesk,
-    AccountState,
-    AccountStatus,
-    ServiceFacts,
-)
+from fluxlora_desktop.domain.services import ServiceFacts
+from fluxlora_desktop.ui.desks.accounts import AccountDesk, AccountState, AccountStatus
 from fluxlora_desktop.ui.widgets import Symbol, button, column, label, line, row, set_role
 
 _WORDS = {

@@ -9,6 +9,7 @@ from fluxlora_desktop.ui.widgets import button, column, label, row
 
 WAY = (
     ("Create", "Drop 5 to 20 photos, give captions and a trigger word, choose what they show."),
+    ("Recipe", "Say where the LoRA shall be used: the trainers that lead there show their price."),
     ("Review", "See what is uploaded, to whom, the price and the time. Only Start costs money."),
     ("Runs", "The training goes on when the app is closed, and is found again at the next start."),
     ("Library", "The weights come home, are checked, and are published to a repo of your own."),
@@ -29,6 +30,8 @@ KEYS = (
     ("Ctrl+F", "Search the log of a run"),
 )
 FACTS = (
+    "A LoRA runs only on the base model it was trained for; the app never sends it to another.",
+    "When the answer to a launch is lost, the app asks the service and never sends it twice.",
     "Tokens live in this computer's password store and go only to their own service.",
     "Photos are uploaded without metadata, and only to the service that trains.",
     "Settings says where the library lies and what was spent.",

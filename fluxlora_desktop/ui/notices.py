@@ -11,18 +11,11 @@ from enum import StrEnum
 from typing import Any
 
 from fluxlora_desktop.domain import errors as e
+from fluxlora_desktop.domain.services import SERVICES
+from fluxlora_desktop.domain.services import service_title as service_title  # noqa: PLC0414 - pages ask here too
 from fluxlora_desktop.ui.units import duration, file_size, plural
 
-SERVICE_TITLES = {
-    "replicate": "Replicate",
-    "huggingface": "Hugging Face",
-    "together": "Together",
-}
-BILLING_PAGES = {
-    "replicate": "https://replicate.com/account/billing",
-    "huggingface": "https://huggingface.co/settings/billing",
-    "together": "https://api.together.ai/settings/billing",
-}
+BILLING_PAGES = {facts.key: facts.billing_page for facts in SERVICES}
 
 
 class Tone(StrEnum):
@@ -64,11 +57,6 @@ _CHARGED = {
     e.Charged.MAYBE: "It may have been charged.",
     e.Charged.YES: "The training was charged; nothing more is.",
 }
-
-
-def service_title(key: str) -> str:
-    """Return how a service is called on screen."""
-    return SERVICE_TITLES.get(key, key)
 
 
 def notice_for(error: BaseException) -> Notice:

@@ -137,7 +137,7 @@ def _welcome(desks: Desks, around: Surroundings) -> Page:
 
 def _create(desks: Desks, around: Surroundings) -> Page:
     page = CreatePage(draft=desks.draft, runs=desks.runs, jobs=around.jobs)
-    accounts = AccountsCard(accounts=desks.accounts)
+    accounts = AccountsCard(accounts=desks.accounts, draft=desks.draft)
     accounts.connect_requested.connect(partial(page.go.emit, "settings", None))
     page.destination.right.addWidget(accounts)
     if around.computer.practice and around.samples:
@@ -164,7 +164,8 @@ def _library(desks: Desks, around: Surroundings) -> Page:
 
 
 def _hub_owner(desks: Desks) -> str:
-    return desks.accounts.state("huggingface").name
+    accounts = desks.accounts
+    return accounts.state(accounts.tools.services.hub.key).name
 
 
 def _gallery(desks: Desks, around: Surroundings) -> Page:

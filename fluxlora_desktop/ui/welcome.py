@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QScrollArea, QWidget
+from PySide6.QtWidgets import QWidget
 
+from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.ui.account_card import AccountCard
-from fluxlora_desktop.ui.desks.accounts import SERVICES, AccountDesk
+from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.scrolling import scrolling
 from fluxlora_desktop.ui.widgets import Card, Symbol, button, column, label, row
 
 
@@ -43,7 +45,6 @@ class WelcomePage(Page):
         if picture is not None:
             practise.body.addWidget(picture)
         practise.body.addLayout(row(None, self.practise_button))
-        practise.body.addStretch(1)
         connect = Card(margin=20)
         connect.body.addLayout(
             row(Symbol("key", "accent_text", 28), label("Connect accounts", "section"), None)
@@ -64,20 +65,12 @@ class WelcomePage(Page):
         self.import_button.clicked.connect(self.import_requested)
         self.done_button = button("Begin")
         self.done_button.clicked.connect(self._begin)
-        connect.body.addStretch(1)
         connect.body.addLayout(row(self.import_button, None, self.done_button))
-        inside = QWidget()
         cards = row(practise, connect, spacing=16)
         cards.setStretch(0, 2)
         cards.setStretch(1, 3)
-        inside.setLayout(column(cards, None))
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(inside)
-        area.setAccessibleName("Welcome")
-        self.body.addWidget(area, 1)
+        cards.setAlignment(practise, Qt.AlignmentFlag.AlignTop)
+        self.body.addWidget(scrolling(column(cards, None), "Welcome"), 1)
 
     def _begin(self) -> None:
         self.go.emit("create", None)

@@ -225,7 +225,7 @@ class ProgressLine(QProgressBar):
 
 
 class ChoiceCard(QFrame):
-    """A large choice with a title and one line; by mouse, Space or Enter."""
+    """A large choice with a title and one line; by mouse, Space or Enter. `body` is its layout."""
 
     chosen = Signal()
 
@@ -235,10 +235,9 @@ class ChoiceCard(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAccessibleName(f"{title}. {says}")
-        self.title = label(title, "section")
-        self.setLayout(
-            column(self.title, label(says, "muted", wrap=True), None, spacing=4, margin=14)
-        )
+        self.title = label(title, "section", wrap=True)
+        self.body = column(self.title, label(says, "muted", wrap=True), None, spacing=4, margin=14)
+        self.setLayout(self.body)
 
     def set_chosen(self, chosen: bool) -> None:
         """Mark this choice as the one taken, or not."""

@@ -66,6 +66,8 @@ class Shop:
     """A published Lora of a base that the model does not run."""
     seeds_sent: Callable[[], list[int]]
     """Returns the seeds of the pictures that the service was asked for."""
+    side: int = 256
+    """Of the smallest square that the model makes, in pixels."""
 
     @property
     def generator(self) -> ImageGenerator:
@@ -77,7 +79,14 @@ class Shop:
         """Return a small order; with the Loras that belong to it unless told otherwise."""
         chosen = self.loras if loras is None else loras
         return PictureRequest(
-            self.service.name, self.model, "TOK on a beach", chosen, 256, 256, 4, seed=seed
+            self.service.name,
+            self.model,
+            "TOK on a beach",
+            chosen,
+            self.side,
+            self.side,
+            4,
+            seed=seed,
         )
 
     def posts(self) -> PostCount:

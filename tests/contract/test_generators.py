@@ -6,6 +6,7 @@ import pytest
 from generator_contract import ImageGeneratorContract, Shop
 from shelf import Shelf
 
+from fluxlora_desktop.backends.fal.pictures import FalPictures
 from fluxlora_desktop.backends.replicate.pictures import ReplicatePictures
 from fluxlora_desktop.backends.together.pictures import TogetherPictures
 from fluxlora_desktop.domain.pictures import LoraUse
@@ -50,8 +51,31 @@ def _at_together(
     )
 
 
+def _at_fal(
+    cloud: PracticeServices, model: str, loras: tuple[LoraUse, ...], misfit: LoraUse
+) -> Shop:
+    def seeds() -> list[int]:
+        asked = sorted(cloud.fal.state.requests, key=lambda one: one.created_at)
+        return [one.input["seed"] for one in asked if "seed" in one.input]
+
+    side = 512 if "flux-2" in model else 256
+    return Shop(
+        service=cloud.fal,
+        open=lambda address, token: FalPictures(address=address, token=token),
+        size=(side, side),
+        path=f"/{model}",
+        model=model,
+        loras=loras,
+        misfit=misfit,
+        seeds_sent=seeds,
+        side=side,
+    )
+
+
 class TestGenerators(ImageGeneratorContract):
-    @pytest.fixture(params=["trained-version", "flux-dev-lora", "flux-dev", "together"])
+    @pytest.fixture(
+        params=["trained-version", "flux-dev-lora", "flux-dev", "together", "fal-1", "fal-2"]
+    )
     def shop(self, request: pytest.FixtureRequest, cloud: PracticeServices, shelf: Shelf) -> Shop:
         one, two = shelf.flux1, shelf.flux2
         shops = {
@@ -59,5 +83,7 @@ class TestGenerators(ImageGeneratorContract):
             "flux-dev-lora": lambda: _at_replicate(cloud, "flux-dev-lora", (one,), two),
             "flux-dev": lambda: _at_replicate(cloud, "flux-dev", (), one),
             "together": lambda: _at_together(cloud, _FLUX2, (two,), one),
+            "fal-1": lambda: _at_fal(cloud, "fal-ai/flux-lora", (one, one), two),
+            "fal-2": lambda: _at_fal(cloud, "fal-ai/flux-2/lora", (two,), one),
         }
         return shops[request.param]()

@@ -48,6 +48,7 @@ def test_known_names_become_tokens():
             "HF_TOKEN": "hf_second",
             "HUGGINGFACE_API_TOKEN": "hf_first",
             "HUGGINGFACE_USERNAME": "ada",
+            "FAL_KEY": "id:secret",
             "TOGETHER_API_KEY": "   ",
             "AWS_SECRET": "never",
         }
@@ -55,15 +56,18 @@ def test_known_names_become_tokens():
 
     assert found.names == (
         "REPLICATE_API_TOKEN",
+        "FAL_KEY",
         "HUGGINGFACE_API_TOKEN",
         "HF_TOKEN",
         "HUGGINGFACE_USERNAME",
     )
     assert found.token("replicate") == Secret("r8_x")
+    assert found.token("fal") == Secret("id:secret")
     assert found.token("huggingface") == Secret("hf_first")
     assert found.token("together") is None
-    assert found.huggingface_username == "ada"
+    assert found.users == (("huggingface", "ada"),)
     assert "r8_x" not in repr(found)
+    assert "id:secret" not in repr(found)
     assert not tokens_in({})
 
 

@@ -16,6 +16,7 @@ from fluxlora_desktop.system.logs import FILE_NAME, set_up_logging, take_down_lo
 from fluxlora_desktop.system.redaction import Redactor
 
 CANARY = "canary+token/with=odd~characters0123456789"
+FAL_KEY = "0e6b5d3a-12cd-4e0f-9a7b-0123456789ab:" + "0f" * 16
 
 
 @pytest.fixture
@@ -50,9 +51,15 @@ def test_known_token_is_hidden_in_every_form(before):
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("x hf_" + "a" * 34, "x hf_[hidden]"),
-        ("r8_" + "B" * 37 + ".", "r8_[hidden]."),
+        ("x hf_" + "a" * 34, "x [hidden]"),
+        ("r8_" + "B" * 37 + ".", "[hidden]."),
+        ("rpa_" + "C" * 30, "[hidden]"),
+        (f"refused {FAL_KEY}.", "refused [hidden]."),
+        (f"Authorization: Key {FAL_KEY}", "Authorization: Key [hidden]"),
         ("Authorization: Bearer abcdef123456", "Authorization: Bearer [hidden]"),
+        ("Authorization: Key abcdef-123456:fedcba", "Authorization: Key [hidden]"),
+        ("Key incomprehensibilities are none", "Key incomprehensibilities are none"),
+        ("run 0e6b5d3a-12cd-4e0f-9a7b-0123456789ab", "run 0e6b5d3a-12cd-4e0f-9a7b-0123456789ab"),
         ("'x-api-key': 'abcdef123456'", "'x-api-key': '[hidden]'"),
         ("/f?signature=abc&expiry=9", "/f?signature=[hidden]&expiry=9"),
         ("/f?X-Amz-Signature=abc HTTP", "/f?X-Amz-Signature=[hidden] HTTP"),
@@ -98,6 +105,7 @@ def test_token_never_reaches_the_log_file_at_debug(log_file):
     log = logging.getLogger("app")
     log.debug("sent %s", {"Authorization": CANARY})
     log.info("secret is %r", Secret(CANARY))
+    log.info("the service quotes %s", FAL_KEY)
     try:
         int(CANARY)
     except ValueError:
@@ -106,6 +114,7 @@ def test_token_never_reaches_the_log_file_at_debug(log_file):
     text = log_file.read_text("utf-8")
     assert "invalid literal for int() with base 10: '[hidden]'" in text
     assert "broke at ~/x" in text
+    assert "the service quotes [hidden]" in text
     assert CANARY not in text and quote(CANARY, safe="") not in text
     assert "httpx" not in text and "httpcore" not in text
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zlib import crc32
 
-from fakes import FakeGenerator, FakePhotos, FakeTrainer, WallClock, make_tools
+from fakes import (
+    OTHER_TRAINER,
+    FakeGenerator,
+    FakePhotos,
+    FakeTrainer,
+    WallClock,
+    make_tools,
+)
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -112,7 +119,10 @@ def open_ground(qtbot: QtBot, folder: Path) -> Iterator[Ground]:
         FakeGenerator(models=(near,)),
         FakeGenerator(key="together", title="Together", models=(far,)),
     )
-    tools = make_tools(library.stores, trainer=trainer, generators=generators)
+    other = FakeTrainer(key="fal", title="fal", trainers=(OTHER_TRAINER,))
+    tools = make_tools(
+        library.stores, trainer=trainer, more_trainers=(other,), generators=generators
+    )
     tools = replace(tools, photos=photos)
     jobs = JobRunner()
     draft, runs = DraftDesk(tools, jobs), RunDesk(tools, jobs)

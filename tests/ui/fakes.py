@@ -41,6 +41,7 @@ from fluxlora_desktop.domain.training import (
     RunSnapshot,
     Trainer,
     TrainingAbilities,
+    TrainingSpec,
     Visibility,
 )
 from fluxlora_desktop.workflows.tools import Patience, Tools
@@ -54,7 +55,34 @@ TRAINER = Trainer(
         Parameter("steps", "Steps", ParameterKind.WHOLE, 1000, "steps", low=3, high=6000),
         Parameter("lora_rank", "Rank", ParameterKind.WHOLE, 16, "rank", low=1, high=128),
     ),
-    price=PriceRule(Decimal("0.001525"), 400, 1.4, 0.2, "Replicate's price list"),
+    price=PriceRule(
+        usd_per_second=Decimal("0.001525"),
+        start_seconds=400,
+        seconds_per_step=1.4,
+        spread=0.2,
+        basis="Replicate's price list",
+    ),
+)
+OTHER_TRAINER = Trainer(
+    key="fal-ai/flux-2-trainer",
+    title="FLUX.2 trainer",
+    base="flux.2-dev",
+    says="The newest base.",
+    parameters=(
+        Parameter(
+            "steps", "Steps", ParameterKind.WHOLE, 1000, "steps", low=100, high=9000, multiple=100
+        ),
+        Parameter("default_caption", "Caption", ParameterKind.TEXT, "", "default_caption"),
+    ),
+    price=PriceRule(
+        usd_per_step=Decimal("0.0064"),
+        start_seconds=120,
+        seconds_per_step=1.27,
+        spread=0.2,
+        basis="fal's page",
+    ),
+    trigger_input="",
+    writes_captions=False,
 )
 PATIENT = Patience(poll=60.0, shortest_retry=60.0, longest_retry=60.0)
 
@@ -81,16 +109,23 @@ class FakeTrainer:
     launched: list[str] = field(default_factory=list)
     polled: int = 0
     cancelled: list[str] = field(default_factory=list)
+    trainers: tuple[Trainer, ...] = (TRAINER,)
+    absence_shows: bool = True
 
     def abilities(self) -> TrainingAbilities:
-        page = "https://replicate.com/account/billing"
-        return TrainingAbilities((TRAINER,), self.can_cancel, billing_page=page)
+        return TrainingAbilities(
+            self.trainers,
+            self.can_cancel,
+            billing_page="https://replicate.com/account/billing",
+            runs_page="https://replicate.com/trainings",
+            absence_shows=self.absence_shows,
+        )
 
     def check(self) -> Account:
         return Account(self.key, "tester")
 
-    def estimate(self, spec: object) -> Estimate:
-        return TRAINER.price.estimate(1000)
+    def estimate(self, spec: TrainingSpec) -> Estimate:
+        return self.abilities().trainer(spec.trainer).price.estimate(1000)
 
     def prepare(self, spec: object, ctx: JobContext) -> Destination:
         return Destination("tester/fox")
@@ -255,6 +290,7 @@ def make_tools(
     stores: Stores,
     *,
     trainer: FakeTrainer | None = None,
+    more_trainers: tuple[FakeTrainer, ...] = (),
     hub: FakeHub | None = None,
     generators: tuple[FakeGenerator, ...] | None = None,
     patience: Patience = PATIENT,
@@ -263,7 +299,7 @@ def make_tools(
     return Tools(
         stores=stores,
         services=Services(
-            trainers=(trainer or FakeTrainer(),),
+            trainers=(trainer or FakeTrainer(), *more_trainers),
             generators=(FakeGenerator(),) if generators is None else generators,
             hub=hub or FakeHub(),
         ),

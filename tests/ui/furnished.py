@@ -22,7 +22,7 @@ from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.pages import Desks, Surroundings, make_pages
 from fluxlora_desktop.ui.run_watch import RunWatch
-from fluxlora_desktop.ui.settings.preferences import Computer
+from fluxlora_desktop.ui.settings.preferences import Computer, ModelChoice
 from fluxlora_desktop.ui.theme import Scheme, Theme
 from fluxlora_desktop.ui.window import MainWindow
 from tests.ui.desk_bench import DeskBench
@@ -65,8 +65,8 @@ class Preferences:
     def set_address(self, service: str, address: str) -> None:
         return
 
-    def model_ids(self) -> tuple[tuple[str, str, str], ...]:
-        return (("flux.2-dev", "", "black-forest-labs/FLUX.2-dev"),)
+    def model_ids(self) -> tuple[ModelChoice, ...]:
+        return (ModelChoice("together", "flux.2-dev", "", "black-forest-labs/FLUX.2-dev"),)
 
     def set_model_id(self, base: str, model: str) -> None:
         raise AssertionError("nobody asked for another model")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from create_ground import Ground, drop, files_mime, open_ground
+from fakes import OTHER_TRAINER, TRAINER
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCursor
-from PySide6.QtWidgets import QLabel, QPushButton, QSpinBox, QToolButton
+from PySide6.QtWidgets import QLabel, QPushButton, QSpinBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
@@ -192,19 +193,86 @@ def test_quality_and_visibility_are_chosen_by_mouse(ground: Ground) -> None:
     assert ground.now().plan.visibility is Visibility.PUBLIC
 
 
-def test_goal_says_why_a_service_cannot_use_the_lora(ground: Ground) -> None:
-    ground.page.go_to(Step.RECIPE)
+def choose_goal(ground: Ground, title: str) -> None:
     goal = ground.page.recipe.goal
-    assert [goal.itemText(n) for n in range(goal.count())] == [
-        "Wherever it works",
-        "Replicate",
-        "Together",
-    ]
-    ground.qtbot.keyClicks(goal, "T")
-    goal.activated.emit(goal.currentIndex())
-    assert ground.now().plan.goal == "together"
-    says = [one.text() for one in ground.page.recipe.findChildren(QLabel) if one.isVisible()]
-    assert any("FLUX.2-dev runs FLUX.2-dev" in text for text in says)
+    goal.setFocus()
+    ground.qtbot.keyClick(goal, Qt.Key.Key_Home)
+    while goal.currentText() != title:
+        ground.qtbot.keyClick(goal, Qt.Key.Key_Down)
+
+
+def shown_words(widget: QWidget) -> list[str]:
+    return [one.text() for one in widget.findChildren(QLabel) if one.isVisible()]
+
+
+def test_goal_leads_to_a_trainer_whose_lora_can_go_there(ground: Ground) -> None:
+    ground.page.go_to(Step.RECIPE)
+    recipe = ground.page.recipe
+    offered = [recipe.goal.itemText(n) for n in range(recipe.goal.count())]
+    assert offered == ["Wherever it works", "Replicate", "Together"]
+    assert len(recipe.ways.cards) == 2
+    ground.draft.set_plan(parameters={"lora_rank": 32})
+
+    choose_goal(ground, "Together")
+
+    plan = ground.now().plan
+    assert (plan.goal, plan.backend, plan.trainer) == ("together", "fal", OTHER_TRAINER.key)
+    assert plan.parameters == {}
+    (card,) = recipe.ways.cards.values()
+    assert card.accessibleDescription() == "chosen"
+    assert any("FLUX.2 trainer at fal" in text for text in shown_words(card))
+    choose_goal(ground, "Replicate")
+    assert ground.now().plan.trainer == TRAINER.key
+
+
+def test_goal_that_reads_public_repos_only_offers_to_make_it_public(ground: Ground) -> None:
+    ground.page.go_to(Step.RECIPE)
+    recipe = ground.page.recipe
+    choose_goal(ground, "Together")
+    assert any("can only read public repos" in text for text in shown_words(recipe))
+
+    ground.qtbot.mouseClick(recipe.publish_button, LEFT)
+
+    assert ground.now().plan.visibility is Visibility.PUBLIC
+    assert not recipe.publish_button.isVisible()
+    assert "Works there: FLUX.2-dev." in shown_words(recipe)
+
+
+def test_each_way_says_price_time_and_where_its_lora_can_be_used(ground: Ground) -> None:
+    ground.page.go_to(Step.RECIPE)
+    first, second = ground.page.recipe.ways.cards.values()
+
+    assert "$1.00 to $2.75" not in shown_words(second)
+    assert "about $6.40" in shown_words(second)
+    assert any(text.endswith(" min") for text in shown_words(first))
+    assert "Then usable at Replicate." in shown_words(first)
+    assert "When public, usable at Together." in shown_words(second)
+
+
+def test_way_is_taken_by_keyboard_and_an_old_one_keeps_nothing(ground: Ground) -> None:
+    ground.page.go_to(Step.RECIPE)
+    ground.draft.set_plan(parameters={"steps": 1500})
+    second = list(ground.page.recipe.ways.cards.values())[1]
+
+    ground.qtbot.keyClick(second, Qt.Key.Key_Return)
+
+    plan = ground.now().plan
+    assert (plan.backend, plan.trainer, plan.parameters) == ("fal", OTHER_TRAINER.key, {})
+    ground.qtbot.keyClick(second, Qt.Key.Key_Return)
+    assert ground.now().plan == plan
+
+
+def test_caption_that_stands_in_for_missing_ones_is_said(ground: Ground) -> None:
+    ground.fill(6)
+    ground.draft.set_trigger("TOK mug")
+    ground.draft.choose_goal("together")
+    ground.page.go_to(Step.CAPTIONS)
+
+    words = ground.page.captions.findChild(QLabel, "caption_empty_ones").text()
+    assert words == "Captions you leave empty are set to “a photo of TOK mug”."
+    ground.page.go_to(Step.REVIEW)
+    assert ground.page.review.text("captions") == "All set to “a photo of TOK mug”"
+    assert ground.page.review.text("to") == "fal, with FLUX.2 trainer"
 
 
 def open_advanced(ground: Ground) -> QSpinBox:

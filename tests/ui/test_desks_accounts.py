@@ -130,7 +130,13 @@ def test_services_without_a_token_are_not_asked_at_start(desk: Desk) -> None:
     assert desk.rest() is AccountStatus.CONNECTED
     assert desk.desk.state("huggingface").status is AccountStatus.NONE
     assert desk.desk.state("together").status is AccountStatus.NONE
+    assert desk.desk.state("fal").status is AccountStatus.NONE
     assert len(desk.troubles) == 0
+
+
+def test_token_of_a_service_that_nothing_here_speaks_to_is_not_kept(desk: Desk) -> None:
+    assert desk.connect(Secret("id:secret"), "fal") is AccountStatus.REJECTED
+    assert desk.secrets.get("fal") is None
 
 
 def test_hub_token_that_cannot_write_is_named_as_such(qtbot: QtBot, tmp_path: Path) -> None:

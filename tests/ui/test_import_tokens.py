@@ -101,13 +101,16 @@ def test_nothing_found_is_said_and_there_is_nothing_to_press(qtbot: QtBot) -> No
 def test_chosen_file_takes_the_place_of_what_was_found(desk: Desk, tmp_path: Path) -> None:
     chosen = Heard(desk.dialog.chosen)
     desk.picker.answer = tmp_path / ".env"
-    desk.picker.answer.write_text("TOGETHER_API_KEY='tgp_v1_from_file'\nOTHER=1\n")
+    desk.picker.answer.write_text(
+        "TOGETHER_API_KEY='tgp_v1_from_file'\nOTHER=1\nFAL_KEY=id:secret\n"
+    )
     desk.click(desk.dialog.file_button)
-    assert list(desk.dialog.boxes) == ["together"]
+    assert [box.text() for box in desk.dialog.boxes.values()] == ["fal", "Together"]
     assert "in .env" in desk.says()
     assert "tgp_v1_from_file" not in desk.says()
+    assert "id:secret" not in desk.says()
     desk.click(desk.dialog.import_button)
-    assert chosen.all == [{"together": Secret("tgp_v1_from_file")}]
+    assert chosen.all == [{"fal": Secret("id:secret"), "together": Secret("tgp_v1_from_file")}]
 
 
 def test_closed_question_for_a_file_leaves_what_was_found(desk: Desk) -> None:

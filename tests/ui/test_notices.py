@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain import errors as e
+from fluxlora_desktop.domain.services import SERVICES, ServiceFacts
 from fluxlora_desktop.ui.bars import NoticeBar
 from fluxlora_desktop.ui.notices import BILLING_PAGES, Action, Notice, Tone, notice_for
 
@@ -110,6 +111,15 @@ def test_subclass_without_words_of_its_own_takes_its_parents() -> None:
         pass
 
     assert notice_for(Newest("replicate")).action is Action.BILLING
+
+
+@pytest.mark.parametrize("facts", SERVICES, ids=lambda facts: facts.key)
+def test_every_service_is_called_by_its_title_and_has_its_billing_page(facts: ServiceFacts) -> None:
+    missing, empty = (notice_for(kind(facts.key)) for kind in (e.TokenMissing, e.PaymentRequired))
+    assert missing.title == f"{facts.title} is not connected."
+    assert missing.button == f"Connect {facts.title}"
+    assert empty.title == f"{facts.title} says the account has no credit."
+    assert BILLING_PAGES[empty.target] == facts.billing_page
 
 
 def test_one_missing_photo_is_one_photo() -> None:

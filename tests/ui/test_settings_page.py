@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.settings.page import SettingsPage
-from fluxlora_desktop.ui.settings.preferences import Computer
+from fluxlora_desktop.ui.settings.preferences import Computer, ModelChoice
 from fluxlora_desktop.ui.theme import Scheme
 from tests.ui.desk_bench import DeskBench, Heard
 
@@ -41,9 +41,9 @@ class Kept:
     def set_address(self, service: str, address: str) -> None:
         self.addresses[service] = address
 
-    def model_ids(self) -> tuple[tuple[str, str, str], ...]:
+    def model_ids(self) -> tuple[ModelChoice, ...]:
         given = self.models.get("flux.2-dev", "")
-        return (("flux.2-dev", given, "black-forest-labs/FLUX.2-dev"),)
+        return (ModelChoice("together", "flux.2-dev", given, "black-forest-labs/FLUX.2-dev"),)
 
     def set_model_id(self, base: str, model: str) -> None:
         self.models[base] = model
@@ -217,7 +217,7 @@ def test_missing_password_store_is_said(bench: DeskBench, qtbot: QtBot) -> None:
 def test_named_account_comes_into_view_ready_to_type(room: Room, qtbot: QtBot) -> None:
     room.page.activateWindow()
     room.page.arrive("together")
-    card = room.page.cards[2]
+    card = next(card for card in room.page.cards if card.objectName() == "account_together")
     qtbot.waitUntil(card.field.hasFocus)
     top = card.field.mapTo(room.page.area.viewport(), card.field.rect().topLeft())
     assert room.page.area.viewport().rect().contains(top)
@@ -245,6 +245,8 @@ def test_import_and_practice_are_asked_of_the_window(room: Room, qtbot: QtBot) -
 def test_another_model_at_together_is_kept(room: Room) -> None:
     model = room.page.addresses.models["flux.2-dev"]
     assert model.placeholderText() == "black-forest-labs/FLUX.2-dev"
+    assert model.accessibleName() == "Together's model for LoRAs of FLUX.2-dev"
+    assert "FLUX.2-dev at Together" in room.says()
     model.setFocus()
     room.qtbot.keyClicks(model, "me/own-FLUX.2-dev")
     room.qtbot.keyClick(model, Qt.Key.Key_Return)

@@ -10,9 +10,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.system.secret_store import MemorySecrets
 from fluxlora_desktop.ui.account_card import AccountCard
-from fluxlora_desktop.ui.desks.accounts import SERVICES, AccountDesk, AccountStatus
+from fluxlora_desktop.ui.desks.accounts import AccountDesk, AccountStatus
 from fluxlora_desktop.ui.welcome import WelcomePage
 from tests.ui.desk_bench import BAD, GOOD, OTHER, DeskBench, Doorman, Heard
 from tests.workflows.conftest import write_lora
@@ -162,7 +163,7 @@ def test_token_is_never_shown_in_clear(front: Front) -> None:
 
 def test_field_is_named_for_screen_readers(front: Front) -> None:
     names = [card.field.accessibleName() for card in front.page.cards]
-    assert names == ["Replicate token", "Hugging Face token", "Together token"]
+    assert names == ["Replicate token", "fal token", "Hugging Face token", "Together token"]
 
 
 def test_where_to_get_a_token_opens_the_services_page(front: Front) -> None:

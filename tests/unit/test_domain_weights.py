@@ -219,6 +219,15 @@ _MLP_IN = "lora_unet_double_blocks_0_img_mlp_0__lora_down__weight"
         ({"x__attn__to_qkv_mlp_proj__lora_A__weight": (16, 4096)}, ""),
         ({"x__attn__to_qkv_mlp_proj__lora_A__weight": (16, 6144)}, "flux.2-dev"),
         ({_T.format(0): (16, 6144)}, "flux.2-dev"),
+        # As ai-toolkit, ComfyUI and fal's older trainers call the layers of FLUX.2.
+        ({"diffusion_model__double_blocks__0__img_attn__qkv__lora_A__weight": (16, 6144),
+          "diffusion_model__double_blocks__0__img_attn__qkv__lora_B__weight": (18432, 16)},
+         "flux.2-dev"),
+        ({"base_model__model__single_blocks__0__linear1__lora_A__weight": (16, 6144),
+          "base_model__model__single_blocks__0__linear1__lora_B__weight": (55296, 16)},
+         "flux.2-dev"),
+        ({"base_model__model__double_blocks__7__img_attn__qkv__lora_A__weight": (16, 3072)},
+         "flux.1-dev"),
         ({"lora_unet_down_blocks_0__lora_down__weight": (16, 320)}, ""),
     ],
 )  # fmt: skip

@@ -68,6 +68,7 @@ def test_services_are_listed_by_key_without_asking_for_a_token() -> None:
 
     services = build_services(addresses=default_addresses({}), secret_for=never)
 
-    assert services.trainer("replicate").key == "replicate"
-    assert [generator.key for generator in services.generators] == ["replicate", "together"]
+    assert [trainer.key for trainer in services.trainers] == ["replicate", "fal"]
+    keys = [generator.key for generator in services.generators]
+    assert keys == ["replicate", "together", "fal"]
     assert services.hub.key == "huggingface"

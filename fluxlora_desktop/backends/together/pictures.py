@@ -92,7 +92,7 @@ class TogetherPictures:
     def check(self) -> Account:
         """Ask whether the token is good (GET whoami, docs of 2026-06); its reply names nobody."""
         self._client.get_json("whoami")
-        return Account(SERVICE, "Together")
+        return Account(SERVICE, "")
 
     def generate(self, request: PictureRequest, ctx: JobContext) -> GeneratedImage:
         """Make one picture with `request.seed`: one paid request with a deadline, never repeated.

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
 
-from fluxlora_desktop.ui import theme
-from fluxlora_desktop.ui.desks.accounts import SERVICES, AccountDesk, AccountStatus
+from fluxlora_desktop.domain.ports import Services
+from fluxlora_desktop.domain.runs import RunPlan
+from fluxlora_desktop.domain.services import SERVICES
+from fluxlora_desktop.ui.desks.accounts import AccountDesk, AccountStatus
+from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.widgets import Card, Symbol, button, column, label, row
 
 _WORDS = {
@@ -19,29 +23,43 @@ _WORDS = {
 
 
 class AccountsCard(Card):
-    """A line for each account; `connect_requested()` leads to Settings."""
+    """A line for each account that the draft's plan uses.
+
+    `connect_requested()` leads to Settings.
+    """
 
     connect_requested = Signal()
 
-    def __init__(self, *, accounts: AccountDesk) -> None:
+    def __init__(self, *, accounts: AccountDesk, draft: DraftDesk) -> None:
         super().__init__()
         self.setObjectName("destination_accounts")
-        self.setFixedWidth(theme.INSPECTOR_WIDTH)
-        self._accounts = accounts
+        self._accounts, self._draft = accounts, draft
         self.body.addWidget(label("Accounts", "section"))
-        self._marks: dict[str, Symbol] = {}
+        self._marks = {facts.key: Symbol("key", "muted", 18) for facts in SERVICES}
         self.states = {facts.key: label("", "muted", wrap=True) for facts in SERVICES}
+        self.lines: dict[str, QWidget] = {}
         for facts in SERVICES:
-            self._marks[facts.key] = Symbol("key", "muted", 18)
             words = column(label(facts.title, "strong"), self.states[facts.key], spacing=0)
-            line = row(self._marks[facts.key], words, spacing=8)
-            line.setStretch(1, 1)
-            self.body.addLayout(line)
+            layout = row(self._marks[facts.key], words, spacing=8)
+            layout.setStretch(1, 1)
+            line = QWidget()
+            line.setLayout(layout)
+            self.body.addWidget(line)
+            self.lines[facts.key] = line
         self.connect_button = button("Connect accounts", role="link")
         self.connect_button.clicked.connect(self.connect_requested)
         self.body.addLayout(row(self.connect_button, None))
         accounts.changed.connect(self._show)
+        draft.changed.connect(self._choose)
         self._show()
+        self._choose()
+
+    def _choose(self, _draft: object = None) -> None:
+        if not self._draft.loaded:
+            return
+        used = services_of(self._draft.draft().plan, self._draft.tools.services)
+        for service, line in self.lines.items():
+            line.setVisible(service in used)
 
     def _show(self, _state: object = None) -> None:
         for facts in SERVICES:
@@ -50,3 +68,9 @@ class AccountsCard(Card):
             self._marks[facts.key].show_symbol(symbol, tint)
             connected = state.status is AccountStatus.CONNECTED and state.name
             self.states[facts.key].setText(f"{words} as {state.name}" if connected else words)
+
+
+def services_of(plan: RunPlan, services: Services) -> frozenset[str]:
+    """Return the services that a plan uses: to train, to publish, and where it is to be used."""
+    used = {services.trainer(plan.backend).key, plan.goal}
+    return frozenset(used | {services.hub.key} if plan.publish else used)

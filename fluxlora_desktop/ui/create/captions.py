@@ -117,13 +117,13 @@ class CaptionsStep(StepBody):
         self._name.setBuddy(self.editor)
         self._advice = label("", "muted", wrap=True)
         self._advice.setObjectName("caption_advice")
+        self._empty_ones = label("", "caption", wrap=True)
+        self._empty_ones.setObjectName("caption_empty_ones")
         right.body.addWidget(self.photo, 1)
         right.body.addWidget(self._name)
         right.body.addWidget(self.editor)
         right.body.addWidget(self._advice)
-        right.body.addWidget(
-            label("Captions you leave empty are written by the trainer.", "caption", wrap=True)
-        )
+        right.body.addWidget(self._empty_ones)
         filled = QWidget()
         sides = row(left, right, spacing=12)
         sides.setStretch(1, 1)
@@ -150,6 +150,7 @@ class CaptionsStep(StepBody):
         self._pages.setCurrentIndex(1 if self._photos else 0)
         self.trigger.show_draft(draft)
         self._advice.setText(PRESETS[draft.plan.preset].caption_advice)
+        self._empty_ones.setText(f"Captions you leave empty are {draft.caption_source}.")
         if self._current not in self._photos or not self._visited:
             self._typing.stop()
             self._current = ""

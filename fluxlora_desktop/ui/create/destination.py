@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QLineEdit, QVBoxLayout, QWidget
 
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.create.body import StepBody, Typing, show_text
 from fluxlora_desktop.ui.create.uses import Use, uses_of
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
+from fluxlora_desktop.ui.scrolling import scrolling
 from fluxlora_desktop.ui.widgets import (
     Card,
     ChoiceCard,
@@ -37,7 +38,6 @@ class UsesCard(Card):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("uses")
-        self.setFixedWidth(theme.INSPECTOR_WIDTH)
         self._shown: tuple[Use, ...] | None = None
         self._list = QVBoxLayout()
         self._list.setSpacing(12)
@@ -124,12 +124,13 @@ class DestinationStep(StepBody):
         card.body.addWidget(label("Who may see it", "strong"))
         card.body.addLayout(choices)
         card.body.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(card)
         self.right = column(self.uses, spacing=12)
-        sides = row(scroll, self.right, spacing=12)
+        beside = scrolling(self.right, "Where it can be used, and accounts")
+        beside.setFixedWidth(theme.INSPECTOR_WIDTH)
+        left = scrolling(row(card), "Name and place")
+        for area in (left, beside):
+            area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        sides = row(left, beside, spacing=12)
         sides.setStretch(0, 1)
         self.setLayout(sides)
 

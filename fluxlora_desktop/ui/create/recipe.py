@@ -1,4 +1,4 @@
-"""Step 3: what the photos show, how long to train, and everything behind it."""
+"""Step 3: what the photos show, where the LoRA shall be used, and everything that follows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from fluxlora_desktop.ui.create.body import StepBody
 from fluxlora_desktop.ui.create.choice_box import ChoiceBox
 from fluxlora_desktop.ui.create.parameters import ParameterTable
 from fluxlora_desktop.ui.create.segments import Segments
-from fluxlora_desktop.ui.create.uses import Use, uses_of
+from fluxlora_desktop.ui.create.uses import uses_of
+from fluxlora_desktop.ui.create.ways import WayList
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.icons import icon
 from fluxlora_desktop.ui.widgets import (
@@ -26,6 +27,7 @@ from fluxlora_desktop.ui.widgets import (
     set_role,
 )
 from fluxlora_desktop.ui.wording import plural
+from fluxlora_desktop.workflows.plans import goals_of
 
 _QUALITIES = {
     Quality.QUICK: "Quick",
@@ -41,7 +43,7 @@ _ANYWHERE = "Wherever it works"
 
 
 class RecipeStep(StepBody):
-    """Four large choices, four simple ones, and the table of parameters."""
+    """Four large choices, three simple ones, the trainers that fit them, and every parameter."""
 
     hint = "What do the photos show? Everything else follows from that, and can be changed."
 
@@ -49,15 +51,18 @@ class RecipeStep(StepBody):
         super().__init__()
         self._desk = draft
         self.presets = {p: ChoiceCard(f.title, f"{f.says}. {f.ideal}.") for p, f in PRESETS.items()}
-        self.trainer, self.goal = ChoiceBox(), ChoiceBox()
+        self.goal = ChoiceBox()
+        self.publish_button = button("Make it public", self._on_publish, role="link")
+        self.publish_button.setObjectName("publish_for_goal")
+        self.ways = WayList()
         self.quality = Segments("quality", "Quality", _titles(_QUALITIES))
         self.visibility = Segments("visibility", "Who may see it", _titles(_VISIBILITIES))
-        self._says = {name: label("", "muted", wrap=True) for name in ("trainer", "goal")}
-        self._says |= {name: label("", "muted", wrap=True) for name in ("quality", "visibility")}
+        names = ("goal", "quality", "visibility")
+        self._says = {name: label("", "muted", wrap=True) for name in names}
         self.table = ParameterTable(draft)
         self.table.hide()
         self.advanced = self._make_toggle()
-        self._uses: tuple[Use, ...] = ()
+        self._goals: tuple[tuple[str, str], ...] = ()
         self._lay_out()
         self._connect()
 
@@ -73,7 +78,9 @@ class RecipeStep(StepBody):
             card.setObjectName(f"preset_{preset}")
             cards.addWidget(card, 1)
         inside = QWidget()
-        parts = (cards, self._make_simple(), row(self.advanced, None), self.table, None)
+        title = label("How it is trained", "section")
+        ways = column(title, self.ways, spacing=8)
+        parts = (cards, self._make_simple(), ways, row(self.advanced, None), self.table, None)
         inside.setLayout(column(*parts, spacing=12))
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -88,7 +95,6 @@ class RecipeStep(StepBody):
         grid.setVerticalSpacing(12)
         grid.setColumnStretch(2, 1)
         fields: tuple[tuple[str, str, QWidget], ...] = (
-            ("trainer", "Train &with", self.trainer),
             ("goal", "&Use it at", self.goal),
             ("quality", "Quality", self.quality),
             ("visibility", "Who may see it", self.visibility),
@@ -99,24 +105,21 @@ class RecipeStep(StepBody):
             field.setAccessibleName(title.replace("&", ""))
             grid.addWidget(words, place, 0)
             grid.addWidget(field, place, 1)
-            grid.addWidget(self._says[name], place, 2)
-        for name, box in (("trainer", self.trainer), ("goal", self.goal)):
-            box.setObjectName(name)
-            box.setMinimumWidth(270)
+            beside = row(self._says[name], spacing=8)
+            beside.setStretch(0, 1)
+            if name == "goal":
+                beside.addWidget(self.publish_button)
+            grid.addLayout(beside, place, 2)
+        self.goal.setObjectName("goal")
+        self.goal.setMinimumWidth(270)
         card.body.addLayout(grid)
         return card
 
     def _connect(self) -> None:
         for preset, card in self.presets.items():
             card.chosen.connect(partial(self._desk.set_plan, preset=preset))
-        offered = [
-            ((backend.key, trainer.key), f"{trainer.title} at {backend.title}")
-            for backend in self._desk.tools.services.trainers
-            for trainer in backend.abilities().trainers
-        ]
-        self.trainer.offer(offered)
-        self.trainer.picked.connect(self._on_trainer)
-        self.goal.picked.connect(self._on_goal)
+        self.ways.chosen.connect(self._desk.choose_way)
+        self.goal.picked.connect(self._desk.choose_goal)
         self.quality.chosen.connect(self._on_quality)
         self.visibility.chosen.connect(self._on_visibility)
         self.advanced.toggled.connect(self._on_advanced)
@@ -126,9 +129,9 @@ class RecipeStep(StepBody):
         plan = draft.plan
         for preset, card in self.presets.items():
             card.set_chosen(preset is plan.preset)
-        self.trainer.show_value((plan.backend, draft.trainer.key))
-        self._says["trainer"].setText(draft.trainer.says)
         self._show_goal(draft)
+        leading = [way for way in draft.ways if way.could_reach(plan.goal)]
+        self.ways.show_ways(leading or draft.ways, draft.way)
         self.quality.show_choice(plan.quality)
         self.quality.setEnabled(plan.preset is not Preset.QUICK)
         self._says["quality"].setText(_steps(draft))
@@ -137,12 +140,13 @@ class RecipeStep(StepBody):
         self.table.show_draft(draft)
 
     def _show_goal(self, draft: Draft) -> None:
+        goals, goal = goals_of(draft.ways), draft.plan.goal
+        if goals != self._goals:
+            self._goals = goals
+            self.goal.offer([("", _ANYWHERE), *goals])
+        self.goal.show_value(goal)
         uses = uses_of(draft.routes)
-        if uses != self._uses:
-            self._uses = uses
-            self.goal.offer([("", _ANYWHERE), *((use.key, use.title) for use in uses)])
-        self.goal.show_value(draft.plan.goal)
-        chosen = next((use for use in uses if use.key == draft.plan.goal), None)
+        chosen = next((use for use in uses if use.key == goal), None)
         works = [use.title for use in uses if use.works]
         if chosen is not None:
             says = chosen.says
@@ -151,17 +155,12 @@ class RecipeStep(StepBody):
         else:
             says = "As planned no connected service could use it."
         self._says["goal"].setText(says)
-        fine = chosen.works if chosen is not None else bool(works)
+        fine = draft.way.reaches(goal)
         set_role(self._says["goal"], "muted" if fine else "warn")
+        self.publish_button.setVisible(not fine and draft.way.could_reach(goal) and bool(goal))
 
-    def _on_trainer(self, chosen: tuple[str, str]) -> None:
-        backend, trainer = chosen
-        draft = self._desk.draft()
-        if chosen != (draft.plan.backend, draft.trainer.key):
-            self._desk.set_plan(backend=backend, trainer=trainer, parameters={})
-
-    def _on_goal(self, key: str) -> None:
-        self._desk.set_plan(goal=key)
+    def _on_publish(self) -> None:
+        self._desk.set_plan(publish=True, visibility=Visibility.PUBLIC)
 
     def _on_quality(self, key: str) -> None:
         self._desk.set_plan(quality=Quality(key))

@@ -133,11 +133,10 @@ def _training(draft: Draft) -> str:
 def _captions(draft: Draft) -> str:
     own = sum(bool(item.caption.strip()) for item in draft.dataset.photos)
     rest = len(draft.dataset.photos) - own
-    if not own:
-        return "All written by the trainer"
-    if not rest:
+    if own and not rest:
         return f"All {own} are yours"
-    return f"{own} of yours, the other {rest} written by the trainer"
+    source = draft.caption_source
+    return f"{own} of yours, the other {rest} {source}" if own else f"All {source}"
 
 
 def _result(draft: Draft, hub: str) -> str:

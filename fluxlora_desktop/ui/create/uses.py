@@ -19,7 +19,7 @@ class Use:
 
 
 def uses_of(routes: Sequence[Route]) -> tuple[Use, ...]:
-    """Sum routes up by service: one model that works is enough, else the last reason counts."""
+    """Sum routes up by service: one model that works is enough, else the nearest one's reason."""
     by_service: dict[str, list[Route]] = {}
     for route in routes:
         by_service.setdefault(route.generator, []).append(route)
@@ -31,4 +31,5 @@ def _sum_up(key: str, answers: list[Route]) -> Use:
     models = [route.model_title for route in answers if route.works]
     if models:
         return Use(key, title, True, f"Works there: {' and '.join(models)}.")
-    return Use(key, title, False, answers[-1].reason)
+    nearest = next((route for route in reversed(answers) if route.fits), answers[-1])
+    return Use(key, title, False, nearest.reason)

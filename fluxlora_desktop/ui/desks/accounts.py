@@ -19,6 +19,7 @@ from fluxlora_desktop.domain.errors import (
 from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.domain.ports import JobContext, SecretStore
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.workflows.tools import Tools
@@ -33,47 +34,6 @@ class AccountStatus(StrEnum):
     CONNECTED = "connected"
     REJECTED = "rejected"
     UNREACHABLE = "unreachable"
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceFacts:
-    """What a person needs to know to connect a service."""
-
-    key: str
-    title: str
-    purpose: str
-    rights: str
-    token_page: str
-    placeholder: str
-
-
-SERVICES: tuple[ServiceFacts, ...] = (
-    ServiceFacts(
-        "replicate",
-        "Replicate",
-        "Trains your LoRA and makes pictures with it.",
-        "Any API token of your account. Trainings and pictures are billed there.",
-        "https://replicate.com/account/api-tokens",
-        "r8_…",
-    ),
-    ServiceFacts(
-        "huggingface",
-        "Hugging Face",
-        "Keeps your LoRA in a repo of your own.",
-        "A fine-grained token with write access to repos under your name.",
-        "https://huggingface.co/settings/tokens/new?ownUserPermissions=repo.write"
-        "&tokenType=fineGrained",
-        "hf_…",
-    ),
-    ServiceFacts(
-        "together",
-        "Together",
-        "Makes pictures: FLUX.2 with LoRAs, others without.",
-        "Any API key of your account. Pictures are billed there.",
-        "https://api.together.ai/settings/api-keys",
-        "API key",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,10 @@ from fluxlora_desktop.domain.datasets import (
 )
 from fluxlora_desktop.domain.errors import AppError, DatasetError, InputError, TooFewPhotos
 from fluxlora_desktop.domain.money import Estimate
-from fluxlora_desktop.domain.pictures import LoraUse
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.domain.routes import Route, routes_for
+from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.runs import Run, RunPlan
-from fluxlora_desktop.domain.training import Choice, Trainer, Visibility
+from fluxlora_desktop.domain.training import Choice, Trainer
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.draft_undo import CaptionsCommand, PhotosCommand
@@ -39,7 +38,15 @@ from fluxlora_desktop.workflows.photos import (
     take_in_bytes,
     take_in_photo,
 )
-from fluxlora_desktop.workflows.plans import check_plan, choices_for, spec_for, trainer_of
+from fluxlora_desktop.workflows.plans import (
+    Way,
+    check_plan,
+    choices_for,
+    spec_for,
+    trainer_of,
+    way_to,
+    ways_for,
+)
 from fluxlora_desktop.workflows.tools import Tools
 
 
@@ -47,17 +54,16 @@ from fluxlora_desktop.workflows.tools import Tools
 class Draft:
     """The draft as it stands.
 
-    `problem` says what keeps Start from being pressed ("" when nothing does) and `problem_field`
-    which input it is about; `routes` tells where the finished LoRA could be used.
+    `ways` are the trainers on offer and `way` the one chosen; `problem` says what keeps Start from
+    being pressed ("" when nothing does) and `problem_field` which input it is about.
     """
 
     run: Run
     dataset: Dataset
     findings: tuple[Finding, ...]
-    trainer: Trainer
+    ways: tuple[Way, ...]
+    way: Way
     choices: tuple[Choice, ...]
-    estimate: Estimate
-    routes: tuple[Route, ...]
     problem: str = ""
     problem_field: str = ""
 
@@ -65,6 +71,30 @@ class Draft:
     def plan(self) -> RunPlan:
         """Return what was chosen."""
         return self.run.plan
+
+    @property
+    def trainer(self) -> Trainer:
+        """Return the trainer that was chosen."""
+        return self.way.trainer
+
+    @property
+    def estimate(self) -> Estimate:
+        """Return what the training takes, in money and time."""
+        return self.way.estimate
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Return where the finished LoRA could be used."""
+        return self.way.routes
+
+    @property
+    def caption_source(self) -> str:
+        """Return what becomes of the captions that are left empty: a phrase for "they are ..."."""
+        if self.trainer.writes_captions:
+            return "written by the trainer"
+        parameter = self.trainer.with_role("default_caption")
+        words = next((c.value for c in self.choices if parameter and c.name == parameter.name), "")
+        return f"set to “{words}”" if words else "left empty"
 
     @property
     def readiness(self) -> Readiness:
@@ -153,17 +183,18 @@ class DraftDesk(Desk):
         """Return the draft; call it only after `changed` was seen once."""
         assert self._run_row is not None, "the draft is not loaded yet"
         run, dataset = self._run_row, self._dataset
-        backend = self.tools.services.trainer(run.plan.backend)
-        trainer = trainer_of(run.plan, backend)
+        services = self.tools.services
+        backend = services.trainer(run.plan.backend)
+        chosen = (backend.key, trainer_of(run.plan, backend).key)
+        ways = ways_for(run, dataset, services)
         problem, field = self._problem(run, dataset)
         return Draft(
             run=run,
             dataset=dataset,
             findings=self._findings,
-            trainer=trainer,
+            ways=ways,
+            way=next(way for way in ways if (way.backend, way.trainer.key) == chosen),
             choices=choices_for(run.plan, backend, dataset),
-            estimate=self._estimate(run, dataset),
-            routes=self._routes(run.plan, trainer),
             problem=problem,
             problem_field=field,
         )
@@ -178,29 +209,6 @@ class DraftDesk(Desk):
             return f"Add {plural(error.need - error.have, 'more photo')}.", "photos"
         blocked = [f for f in self._findings if f.severity == "block"]
         return (blocked[0].says, "photos") if blocked else ("", "")
-
-    def _estimate(self, run: Run, dataset: Dataset) -> Estimate:
-        backend = self.tools.services.trainer(run.plan.backend)
-        try:
-            return backend.estimate(spec_for(run, backend, dataset))
-        except InputError:
-            plain = replace(run, plan=replace(run.plan, parameters={}))
-            return backend.estimate(spec_for(plain, backend, dataset))
-
-    def _routes(self, plan: RunPlan, trainer: Trainer) -> tuple[Route, ...]:
-        """Say where the finished LoRA could be used, as if it were there already."""
-        use = LoraUse(
-            lora_id="",
-            name=plan.name or "This LoRA",
-            base=trainer.base,
-            scale=1.0,
-            trained_version="planned",
-            trained_at=plan.backend,
-            address="planned" if plan.publish else "",
-            private=plan.visibility is Visibility.PRIVATE,
-        )
-        offers = ((g.key, g.title, g.abilities()) for g in self.tools.services.generators)
-        return routes_for(use, offers)
 
     def _announce(self, *, check: bool = True) -> None:
         if check:
@@ -347,7 +355,7 @@ class DraftDesk(Desk):
     def add_trigger_to_all(self) -> None:
         """Put the trigger word in front of every caption that lacks it.
 
-        Empty captions stay empty: the trainer writes those, the trigger word in front.
+        Empty captions stay empty: those are made up at the training, the trigger word in them.
         """
         word = self._dataset.trigger_word.strip()
         changed = {
@@ -412,6 +420,21 @@ class DraftDesk(Desk):
         self._save("Dismiss finding", partial(store.dismiss, self._dataset.id, key))
         self._findings = tuple(f for f in self._findings if finding_key(f) != key)
         self._announce()
+
+    def choose_way(self, way: Way) -> None:
+        """Train with another trainer; what was changed by hand for the old one is dropped."""
+        self._choose(way)
+
+    def choose_goal(self, goal: str) -> None:
+        """Say where the LoRA shall be used; a trainer that cannot lead there is exchanged."""
+        draft = self.draft()
+        self._choose(way_to(goal, draft.ways, draft.way), goal=goal)
+
+    def _choose(self, way: Way, **changes: Any) -> None:
+        now = self.draft().way
+        if (way.backend, way.trainer.key) != (now.backend, now.trainer.key):
+            changes["parameters"] = {}
+        self.set_plan(backend=way.backend, trainer=way.trainer.key, **changes)
 
     def set_plan(self, **changes: Any) -> None:
         """Change choices of the plan; the names are those of `RunPlan`."""

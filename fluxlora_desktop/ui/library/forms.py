@@ -120,7 +120,7 @@ class FetchForm(QWidget):
         super().__init__()
         self.repo = QLineEdit()
         self.repo.setPlaceholderText("owner/name, or the page's address")
-        self.repo.setAccessibleName("Repo on Hugging Face to import, owner/name or address")
+        self.repo.setAccessibleName("Repo on the hub to import, owner/name or address")
         self.fetch = button("Import", self._on_fetch, role="primary")
         self.fetch.setEnabled(False)
         self._cancel = button("Cancel", self.closed.emit)

@@ -74,9 +74,8 @@ class LibraryPage(Page):
 
     def _lay_out(self) -> None:
         self.import_file = button("Import a file", self._on_import_file, symbol="folder")
-        self.import_repo = button(
-            "Import from Hugging Face", self._on_import_repo, symbol="download"
-        )
+        hub = self._loras.tools.services.hub.title
+        self.import_repo = button(f"Import from {hub}", self._on_import_repo, symbol="download")
         self.header.addWidget(self.import_file)
         self.header.addWidget(self.import_repo)
         self.fetch_form.hide()

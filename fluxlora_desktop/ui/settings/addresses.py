@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from PySide6.QtWidgets import QGridLayout, QLineEdit
 
 from fluxlora_desktop.domain.bases import title_of
-from fluxlora_desktop.ui.desks.accounts import SERVICES
+from fluxlora_desktop.domain.services import SERVICES, service_title
 from fluxlora_desktop.ui.settings.preferences import Preferences
 from fluxlora_desktop.ui.widgets import Card, label
 
@@ -34,16 +34,17 @@ class AddressesCard(Card):
             grid.addWidget(field, place, 1)
             self.fields[facts.key] = field
         self.models: dict[str, QLineEdit] = {}
-        for base, given, own in preferences.model_ids():
-            name = label(f"{title_of(base)} at Together", "strong")
-            field = QLineEdit(given)
-            field.setPlaceholderText(own)
-            field.setAccessibleName(f"Together's model for LoRAs of {title_of(base)}")
-            field.editingFinished.connect(partial(self._keep_model, base))
+        for choice in preferences.model_ids():
+            service, base = service_title(choice.service), title_of(choice.base)
+            name = label(f"{base} at {service}", "strong")
+            field = QLineEdit(choice.given)
+            field.setPlaceholderText(choice.own)
+            field.setAccessibleName(f"{service}'s model for LoRAs of {base}")
+            field.editingFinished.connect(partial(self._keep_model, choice.base))
             name.setBuddy(field)
             grid.addWidget(name, grid.rowCount(), 0)
             grid.addWidget(field, grid.rowCount() - 1, 1)
-            self.models[base] = field
+            self.models[choice.base] = field
         self.body.addLayout(grid)
         self.remark = label("", "caption", wrap=True)
         self.body.addWidget(self.remark)
@@ -60,7 +61,7 @@ class AddressesCard(Card):
 
     def _keep_model(self, base: str) -> None:
         text = self.models[base].text().strip()
-        kept = {key: given for key, given, _own in self._preferences.model_ids()}
+        kept = {choice.base: choice.given for choice in self._preferences.model_ids()}
         if text != kept[base]:
             self._preferences.set_model_id(base, text)
             self._say("Kept. The new model counts from the next start.", "ok")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QScrollArea, QWidget
+from PySide6.QtWidgets import QButtonGroup
 
+from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.ui.account_card import AccountCard
-from fluxlora_desktop.ui.desks.accounts import SERVICES, AccountDesk, Spending
+from fluxlora_desktop.ui.desks.accounts import AccountDesk, Spending
 from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.scrolling import scrolling
 from fluxlora_desktop.ui.settings.addresses import AddressesCard
 from fluxlora_desktop.ui.settings.preferences import Computer, Preferences
 from fluxlora_desktop.ui.theme import Scheme
@@ -42,29 +44,20 @@ class SettingsPage(Page):
             if computer.practice
             else "Accounts, spending, look and folders."
         )
-        inside = QWidget()
-        inside.setMaximumWidth(_WIDEST)
         self.addresses = AddressesCard(preferences=preferences)
         if computer.practice:
             self.addresses.hide()  # the practice services say themselves where they are
-        inside.setLayout(
-            column(
-                self._make_accounts(),
-                self._make_spending(),
-                self._make_look(),
-                self._make_storage(),
-                self.addresses,
-                self._make_about(),
-                None,
-                spacing=16,
-            )
+        inside = column(
+            self._make_accounts(),
+            self._make_spending(),
+            self._make_look(),
+            self._make_storage(),
+            self.addresses,
+            self._make_about(),
+            None,
+            spacing=16,
         )
-        self.area = QScrollArea()
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setWidget(inside)
-        self.area.setAccessibleName("Settings")
+        self.area = scrolling(inside, "Settings", widest=_WIDEST)
         self.body.addWidget(self.area, 1)
         accounts.spending_ready.connect(self._show_spending)
 

@@ -9,6 +9,16 @@ from typing import Protocol
 from fluxlora_desktop.ui.theme import Scheme
 
 
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A service's model for LoRAs of a base: the id that a person gave or "", and the app's own."""
+
+    service: str
+    base: str
+    given: str
+    own: str
+
+
 class Preferences(Protocol):
     """The choices that outlive the app; never secrets."""
 
@@ -24,11 +34,11 @@ class Preferences(Protocol):
     def set_address(self, service: str, address: str) -> None:
         """Keep an address; "" goes back to the service's own."""
 
-    def model_ids(self) -> tuple[tuple[str, str, str], ...]:
-        """Return (base, id that a person gave or "", the app's own id) for each base."""
+    def model_ids(self) -> tuple[ModelChoice, ...]:
+        """Return the models that may be named anew, one for each base."""
 
     def set_model_id(self, base: str, model: str) -> None:
-        """Keep the id of Together's model for a base; "" goes back to the app's own."""
+        """Keep the id of the model for a base; "" goes back to the app's own."""
 
     def default_address(self, service: str) -> str:
         """Return the service's own address."""

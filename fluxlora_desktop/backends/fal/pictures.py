@@ -1,0 +1,167 @@
+"""Pictures at fal: FLUX.1-dev or FLUX.2-dev, with published LoRAs or without."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from fluxlora_desktop.backends.fal.client import FalClient
+from fluxlora_desktop.backends.fal.trainers import FLUX2
+from fluxlora_desktop.backends.fal.wire import SERVICE, Addresses, Drawn, Status, read
+from fluxlora_desktop.backends.http.errors import scrub
+from fluxlora_desktop.domain.errors import (
+    AppError,
+    JobCancelled,
+    ModelWithdrawn,
+    NotFoundAtService,
+    OutcomeUnknown,
+    ServiceBusy,
+    ServiceInterrupted,
+    ServiceRefused,
+)
+from fluxlora_desktop.domain.pictures import (
+    GeneratedImage,
+    GeneratorAbilities,
+    GeneratorModel,
+    PictureRequest,
+    SizeRule,
+)
+from fluxlora_desktop.domain.ports import Account, JobContext
+from fluxlora_desktop.domain.routes import check_request
+from fluxlora_desktop.domain.secrets import Secret
+
+_MODELS = (
+    GeneratorModel(
+        key="fal-ai/flux-2/lora",
+        title="FLUX.2-dev at fal",
+        base="flux.2-dev",
+        max_loras=3,
+        size=SizeRule(low=512, high=2048, multiple=16),
+        steps=(4, 50),
+        guidance=(0.0, 20.0),
+        default_guidance=2.5,
+        scale=(0.0, 4.0),
+        usd_per_megapixel=Decimal("0.021"),
+        price_basis="$0.021 a megapixel, by its page.",
+    ),
+    GeneratorModel(
+        key="fal-ai/flux-lora",
+        title="FLUX.1-dev at fal",
+        base="flux.1-dev",
+        max_loras=2,
+        size=SizeRule(low=256, high=1536, multiple=16),
+        guidance=(0.0, 20.0),
+        default_guidance=3.5,
+        scale=(0.0, 4.0),
+        usd_per_megapixel=Decimal("0.035"),
+        price_basis="$0.035 a megapixel, as others paid.",
+    ),
+)
+_POLL_SECONDS = 1.0
+_MOST_POLLS = 900
+_BLACK = (
+    "fal's safety check blackened the picture. Change the prompt. The picture was made, "
+    "so it was probably charged."
+)
+
+
+class FalPictures:
+    """Makes pictures through the queue, one request for each."""
+
+    key = SERVICE
+    title = "fal"
+
+    def __init__(self, *, address: str, token: Callable[[], Secret | None]) -> None:
+        self._client = FalClient(address=address, token=token)
+
+    def abilities(self) -> GeneratorAbilities:
+        """Return the two models."""
+        return GeneratorAbilities(
+            _MODELS, checked=True, billing_page="https://fal.ai/dashboard/billing"
+        )
+
+    def refresh(self) -> GeneratorAbilities:
+        """Return the same: a model that is gone says so before anything is charged."""
+        return self.abilities()
+
+    def check(self) -> Account:
+        """Ask for one line of the account's history, which needs a good key; it names nobody."""
+        self._client.history([FLUX2.key], since=datetime.now(UTC), length=1)
+        return Account(SERVICE, "")
+
+    def generate(self, request: PictureRequest, ctx: JobContext) -> GeneratedImage:
+        """Make one picture and bring it home; a cancel while it is made stops it there too."""
+        model = check_request(request, self.abilities())
+        started = time.monotonic()
+        try:
+            taken = self._client.submit(model.key, _inputs(request))
+        except NotFoundAtService as error:
+            raise ModelWithdrawn(SERVICE, model.key) from error
+        where = self._client.addresses(taken.addresses, model.key, taken.request_id)
+        data, media_type = self._bring(where, taken.request_id, ctx)
+        seconds = time.monotonic() - started
+        return GeneratedImage(data, media_type, request.seed, taken.request_id, seconds)
+
+    def _bring(self, where: Addresses, request_id: str, ctx: JobContext) -> tuple[bytes, str]:
+        """Wait for what is paid for: trouble on the way is never "nothing was sent"."""
+        try:
+            made = self._result(where, self._wait(where, ctx), ctx)
+            if isinstance(made, Drawn) and made.address and not made.blackened:
+                blob = self._client.picture(made.address, ctx)
+                kind = blob.media_type if blob.media_type.startswith("image/") else "image/png"
+                return blob.data, kind
+        except JobCancelled:
+            with suppress(AppError):
+                self._client.cancel(where)
+            raise
+        except AppError as error:
+            words = f"The picture {request_id} could not be fetched: {error.detail}"
+            raise OutcomeUnknown(SERVICE, words) from error
+        if isinstance(made, ServiceRefused):
+            raise made
+        words = _BLACK if made.blackened else f"fal says it is made and names no file: {request_id}"
+        raise OutcomeUnknown(SERVICE, words)
+
+    def _wait(self, where: Addresses, ctx: JobContext) -> Status:
+        for _ in range(_MOST_POLLS):
+            status = self._client.status(where, ctx)
+            if status.status not in {"IN_QUEUE", "IN_PROGRESS"}:
+                return status
+            ctx.pause(_POLL_SECONDS)
+        raise OutcomeUnknown(SERVICE, "The picture is not made after 15 minutes.")
+
+    def _result(self, where: Addresses, status: Status, ctx: JobContext) -> Drawn | ServiceRefused:
+        """Return what was made, or the model's own words for nothing.
+
+        fal does not bill a request that ended with an error of the server or of the input (docs,
+        reliability); only a result that cannot be had is in doubt.
+        """
+        try:
+            return read(Drawn, self._client.result(where, ctx))
+        except NotFoundAtService:
+            raise
+        except ServiceRefused as error:
+            return error
+        except (ServiceInterrupted, ServiceBusy):
+            if not status.error:
+                raise
+            return ServiceRefused(SERVICE, scrub(status.error))
+
+
+def _inputs(request: PictureRequest) -> dict[str, Any]:
+    inputs: dict[str, Any] = {
+        "prompt": request.prompt,
+        "image_size": {"width": request.width, "height": request.height},
+        "num_inference_steps": request.steps,
+        "guidance_scale": request.guidance,
+        "num_images": 1,
+        "seed": request.seed,
+        "output_format": "png",
+    }
+    if request.loras:
+        inputs["loras"] = [{"path": use.address, "scale": use.scale} for use in request.loras]
+    return inputs

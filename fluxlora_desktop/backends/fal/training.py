@@ -1,0 +1,299 @@
+"""Trainings at fal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from fluxlora_desktop.backends.fal.client import FalClient
+from fluxlora_desktop.backends.fal.logs import read_losses, read_progress
+from fluxlora_desktop.backends.fal.trainers import ARCHIVE_INPUTS, FLUX2, TRAINERS
+from fluxlora_desktop.backends.fal.wire import (
+    SERVICE,
+    Addresses,
+    PastRequest,
+    Status,
+    Trained,
+    read,
+)
+from fluxlora_desktop.backends.http.downloads import bring_from, forget_part
+from fluxlora_desktop.backends.http.errors import scrub
+from fluxlora_desktop.backends.http.logs import clean_log
+from fluxlora_desktop.domain.datasets import Archive
+from fluxlora_desktop.domain.errors import (
+    InputError,
+    NotFoundAtService,
+    ServiceBusy,
+    ServiceInterrupted,
+    ServiceRefused,
+)
+from fluxlora_desktop.domain.money import Estimate
+from fluxlora_desktop.domain.ports import Account, FetchedWeights, JobContext
+from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.training import (
+    Destination,
+    FoundRuns,
+    Mark,
+    ParameterValue,
+    RemoteFile,
+    RemoteRun,
+    RemoteState,
+    RunSnapshot,
+    Trainer,
+    TrainingAbilities,
+    TrainingProgress,
+    TrainingSpec,
+)
+
+_ARCHIVE_LIMIT = 100_000_000  # fal-client sends larger files in parts
+_CLOCK_SLACK = timedelta(minutes=15)
+_HISTORY = timedelta(days=89)  # the docs let a look at one request go back 90 days
+_MOST_PAGES = 50
+_RUNS_PAGE = "https://fal.ai/dashboard/requests"
+_GONE = (
+    "fal has finished the training and no longer tells where its weights lie. "
+    "Look for them among your requests at fal."
+)
+
+
+class FalTraining:
+    """Trains with the trainers listed in `trainers.py`, through the queue.
+
+    fal's history tells which requests have begun and what they were given, so a launch whose answer
+    was lost is found by the address of its photos once it runs; one that waits in the queue is in
+    no list, so its absence proves nothing.
+    """
+
+    key = SERVICE
+    title = "fal"
+
+    def __init__(self, *, address: str, token: Callable[[], Secret | None]) -> None:
+        self._client = FalClient(address=address, token=token)
+
+    def abilities(self) -> TrainingAbilities:
+        """Return the trainers and what fal can do."""
+        return TrainingAbilities(
+            trainers=TRAINERS,
+            archive_limit_bytes=_ARCHIVE_LIMIT - 1,
+            billing_page="https://fal.ai/dashboard/billing",
+            runs_page=_RUNS_PAGE,
+            absence_shows=False,
+        )
+
+    def check(self) -> Account:
+        """Ask for one line of the account's history, which needs a good key; it names nobody."""
+        self._client.history([FLUX2.key], since=datetime.now(UTC) - _CLOCK_SLACK, length=1)
+        return Account(SERVICE, "")
+
+    def estimate(self, spec: TrainingSpec) -> Estimate:
+        """Return the price and time range of a training."""
+        trainer = self._trainer(spec.trainer)
+        return trainer.price.estimate(trainer.steps_of(spec.parameters))
+
+    def prepare(self, _spec: TrainingSpec, _ctx: JobContext) -> Destination:
+        """Return no place: fal keeps results as files, not in models of their own."""
+        return Destination("")
+
+    def upload(self, archive: Archive, nonce: str, ctx: JobContext) -> RemoteFile:
+        """Send the archive for one attempt, under a name that bears its mark."""
+        if archive.size_bytes >= _ARCHIVE_LIMIT:
+            raise InputError("photos", "fal takes less than 100 MB of photos at once")
+        ctx.check()
+        ticket = self._client.upload(archive.path, f"photos-{nonce}.zip", ctx)
+        return RemoteFile(ticket.file_id, ticket.file_url, archive.sha256)
+
+    def submit(
+        self, spec: TrainingSpec, _destination: Destination, data: RemoteFile, _nonce: str
+    ) -> RemoteRun:
+        """Put the training into the queue: one paid request, never repeated.
+
+        The mark is the address of the photos, which were uploaded for this attempt alone.
+        """
+        trainer = self._trainer(spec.trainer)
+        taken = self._client.submit(trainer.key, _inputs(trainer, spec, data))
+        return RemoteRun(
+            SERVICE,
+            taken.request_id,
+            trainer.key,
+            page=_page_of(trainer.key),
+            handle=taken.addresses.as_text(),
+            steps=trainer.steps_of(spec.parameters),
+        )
+
+    def find(self, mark: Mark, since: datetime, ctx: JobContext) -> FoundRuns:
+        """Return the requests that bear the mark and have begun, the one that still runs first."""
+        hits, cursor = list[PastRequest](), ""
+        for _ in range(_MOST_PAGES):
+            ctx.check()
+            page = self._client.history(
+                ARCHIVE_INPUTS, since=since - _CLOCK_SLACK, cursor=cursor, ctx=ctx
+            )
+            hits += [item for item in page.items if item.bears(mark.nonce, mark.file_id)]
+            cursor = page.next_cursor if page.has_more else ""
+            if not cursor:
+                break
+        return FoundRuns(tuple(_remote(item) for item in sorted(hits, key=_rank)), complete=False)
+
+    def poll(self, run: RemoteRun) -> RunSnapshot:
+        """Return how a training stands, with everything that its log tells."""
+        where = self._addresses(run)
+        try:
+            status = self._client.status(where)
+        except NotFoundAtService:
+            past = self._from_history(run)
+            if past is None or past.ended_at is None:
+                raise
+            return self._ended(run, past)
+        log = clean_log("\n".join(status.lines))
+        seen = RunSnapshot(
+            RemoteState.TRAINING,
+            progress=read_progress(log, run.steps),
+            log=log,
+            losses=read_losses(log, run.steps),
+        )
+        if status.status == "IN_QUEUE":
+            return RunSnapshot(RemoteState.QUEUED, progress=TrainingProgress(_place(status)))
+        if status.status not in {"COMPLETED", "FAILED", "CANCELED", "CANCELLED"}:
+            return seen
+        return self._finished(run, status, where, seen)
+
+    def cancel(self, run: RemoteRun) -> None:
+        """Ask fal to stop; silent for a training that has ended or was removed."""
+        try:
+            self._client.cancel(self._addresses(run))
+        except NotFoundAtService:
+            return
+        except ServiceRefused:
+            if self.poll(run).state in {RemoteState.QUEUED, RemoteState.TRAINING}:
+                raise
+
+    def fetch_weights(
+        self, run: RemoteRun, snapshot: RunSnapshot, folder: Path, ctx: JobContext
+    ) -> FetchedWeights:
+        """Bring the weights file into `folder`, resuming what an earlier try left there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        part, target = folder / "lora.safetensors.part", folder / "lora.safetensors"
+        bring_from(
+            snapshot.weights_address,
+            service=SERVICE,
+            ask=lambda: self.poll(run).weights_address,
+            bring=lambda address: self._client.weights(address, part, ctx),
+        )
+        part.replace(target)
+        forget_part(part)
+        return FetchedWeights(target)
+
+    def clean_up(self, data: RemoteFile) -> None:
+        """Leave the photos to fal, which deletes them a day after the upload; it takes no order."""
+
+    def _trainer(self, key: str) -> Trainer:
+        return self.abilities().trainer(key)
+
+    def _addresses(self, run: RemoteRun) -> Addresses:
+        return self._client.addresses(Addresses.from_text(run.handle), run.trainer, run.id)
+
+    def _finished(
+        self, run: RemoteRun, status: Status, where: Addresses, seen: RunSnapshot
+    ) -> RunSnapshot:
+        told = f"{status.status} {status.error} {status.error_type}".upper()
+        if "CANCEL" in told:
+            return self._without_weights(run, RemoteState.CANCELLED, "", seen)
+        try:
+            weights = read(Trained, self._client.result(where)).weights_address
+        except NotFoundAtService:
+            past = self._from_history(run)
+            weights = past.weights_address if past is not None else ""
+            if not weights:
+                return self._without_weights(run, RemoteState.FAILED, status.error or _GONE, seen)
+        except ServiceRefused as error:
+            words = scrub(error.detail) or status.error
+            free = error.status == 422  # the model refused its input before it began
+            return self._without_weights(run, RemoteState.FAILED, words, seen, free=free)
+        except (ServiceInterrupted, ServiceBusy):
+            if not status.error:
+                raise
+            words = scrub(status.error)  # docs, reliability: an error of the server is not billed
+            return self._without_weights(run, RemoteState.FAILED, words, seen, free=True)
+        if not weights:
+            words = status.error or "The training left no weights."
+            return self._without_weights(run, RemoteState.FAILED, words, seen)
+        return self._with_weights(run, weights, seen)
+
+    def _ended(self, run: RemoteRun, past: PastRequest) -> RunSnapshot:
+        """Return how a training ended that the queue has forgotten and the history has not."""
+        seen = RunSnapshot(RemoteState.SUCCEEDED)
+        if past.weights_address:
+            return self._with_weights(run, past.weights_address, seen)
+        failed = past.status_code is not None and past.status_code >= 400
+        words = f"The training ended with the status {past.status_code}." if failed else _GONE
+        return self._without_weights(run, RemoteState.FAILED, words, seen)
+
+    def _from_history(self, run: RemoteRun) -> PastRequest | None:
+        since = datetime.now(UTC) - _HISTORY
+        page = self._client.history([run.trainer], since=since, request_id=run.id, length=1)
+        return next((item for item in page.items if item.request_id == run.id), None)
+
+    def _with_weights(self, run: RemoteRun, address: str, seen: RunSnapshot) -> RunSnapshot:
+        return RunSnapshot(
+            RemoteState.SUCCEEDED,
+            progress=seen.progress,
+            log=seen.log,
+            losses=seen.losses,
+            weights_address=address,
+            charge_usd=self._price(run),
+        )
+
+    def _without_weights(
+        self,
+        run: RemoteRun,
+        state: RemoteState,
+        words: str,
+        seen: RunSnapshot,
+        *,
+        free: bool = False,
+    ) -> RunSnapshot:
+        """Return an end without a result; whether fal bills what had run is not documented."""
+        begun = bool(seen.log) and not free
+        return RunSnapshot(
+            state,
+            progress=seen.progress,
+            log=seen.log,
+            losses=seen.losses,
+            error=words,
+            charge_usd=self._price(run) if begun else None,
+            charge_sure=False,
+        )
+
+    def _price(self, run: RemoteRun) -> Decimal | None:
+        known = next((item for item in TRAINERS if item.key == run.trainer), None)
+        return known.price.estimate(run.steps).high_usd if known and run.steps else None
+
+
+def _inputs(trainer: Trainer, spec: TrainingSpec, data: RemoteFile) -> dict[str, ParameterValue]:
+    """Return the trainer's inputs; a text left empty is left out, as the trainer's default."""
+    chosen = trainer.checked(spec.parameters)
+    inputs = {name: value for name, value in chosen.items() if value != ""}
+    inputs[ARCHIVE_INPUTS[trainer.key]] = data.address
+    if trainer.trigger_input:
+        inputs[trainer.trigger_input] = spec.trigger_word
+    return inputs
+
+
+def _place(status: Status) -> str:
+    if not status.place:
+        return "Next in the queue" if status.place == 0 else "In the queue"
+    return f"In the queue, {status.place} before it"
+
+
+def _rank(item: PastRequest) -> tuple[bool, float]:
+    return item.ended_at is not None, item.sent_at.timestamp() if item.sent_at else float("inf")
+
+
+def _remote(item: PastRequest) -> RemoteRun:
+    return RemoteRun(SERVICE, item.request_id, item.endpoint_id, _page_of(item.endpoint_id))
+
+
+def _page_of(model: str) -> str:
+    return f"https://fal.ai/models/{model}/requests" if model else _RUNS_PAGE

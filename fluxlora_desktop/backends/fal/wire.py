@@ -1,0 +1,157 @@
+"""fal's JSON, parsed at the border: the only place that knows its keys.
+
+Shapes: docs of 2026 (queue, storage, platform) and what fal-client 1.0.3 reads and sends.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field
+
+from fluxlora_desktop.backends.http.replies import (
+    Id,
+    Moment,
+    Reply,
+    Table,
+    Words,
+    read_paid_reply,
+    read_reply,
+    table,
+    words,
+)
+
+SERVICE = "fal"
+_ARCHIVES = ("image_data_url", "images_data_url")
+
+read = partial(read_reply, SERVICE)
+read_paid = partial(read_paid_reply, SERVICE)
+
+
+def _lines(value: Any) -> tuple[str, ...]:
+    entries = value if isinstance(value, list) else []
+    return tuple(words(table(entry).get("message")) for entry in entries)
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the queue tells how a request stands, gives its result, and takes its cancel."""
+
+    status: str
+    response: str
+    cancel: str
+
+    def as_text(self) -> str:
+        """Return them as a run's handle."""
+        return json.dumps([self.status, self.response, self.cancel])
+
+    @classmethod
+    def from_text(cls, text: str) -> Addresses | None:
+        """Return the addresses that a handle holds, or None."""
+        try:
+            status, response, cancel = json.loads(text)
+        except (ValueError, TypeError):
+            return None
+        return cls(words(status), words(response), words(cancel))
+
+
+class Submitted(Reply):
+    """A request that the queue has taken."""
+
+    request_id: Id
+    status_url: Words = ""
+    response_url: Words = ""
+    cancel_url: Words = ""
+
+    @property
+    def addresses(self) -> Addresses:
+        """Return where it is to be asked for; any of them may be missing."""
+        return Addresses(self.status_url, self.response_url, self.cancel_url)
+
+
+class Status(Reply):
+    """How a request stands; `error` and `error_type` are set when it ended without a result."""
+
+    status: str
+    place: Annotated[int | None, BeforeValidator(_whole)] = Field(None, alias="queue_position")
+    lines: Annotated[tuple[str, ...], BeforeValidator(_lines)] = Field((), alias="logs")
+    error: Words = ""
+    error_type: Words = ""
+
+
+class Trained(Reply):
+    """What a trainer leaves."""
+
+    weights: Table = Field(default_factory=dict, alias="diffusers_lora_file")
+
+    @property
+    def weights_address(self) -> str:
+        """Return the address of the weights file, or nothing."""
+        return words(self.weights.get("url"))
+
+
+class Drawn(Reply):
+    """What a model for pictures leaves."""
+
+    images: tuple[Table, ...] = ()
+    unsafe: Any = Field(None, alias="has_nsfw_concepts")
+
+    @property
+    def address(self) -> str:
+        """Return the address of the first picture, or nothing."""
+        return words(self.images[0].get("url")) if self.images else ""
+
+    @property
+    def blackened(self) -> bool:
+        """Tell whether the safety checker blackened the first picture."""
+        return isinstance(self.unsafe, list) and bool(self.unsafe) and self.unsafe[0] is True
+
+
+class Ticket(Reply):
+    """Where a file may be put, and the address under which a job then reads it."""
+
+    upload_url: str
+    file_url: str
+
+    @property
+    def file_id(self) -> str:
+        """Return what stays of the address wherever the file is served from."""
+        return urlsplit(self.file_url).path
+
+
+class PastRequest(Reply):
+    """One line of the account's history; it is there once the request has begun."""
+
+    request_id: Id
+    endpoint_id: Words = ""
+    sent_at: Moment = None
+    ended_at: Moment = None
+    status_code: Annotated[int | None, BeforeValidator(_whole)] = None
+    given: Table = Field(default_factory=dict, alias="json_input")
+    made: Table = Field(default_factory=dict, alias="json_output")
+
+    @property
+    def weights_address(self) -> str:
+        """Return the address of the weights that a training made, or nothing."""
+        return words(table(self.made.get("diffusers_lora_file")).get("url"))
+
+    def bears(self, nonce: str, file_id: str) -> bool:
+        """Tell whether this is the launch with that nonce or that file."""
+        archive = next((words(self.given[name]) for name in _ARCHIVES if name in self.given), "")
+        return any(mark and mark in archive for mark in (nonce, file_id))
+
+
+class HistoryPage(Reply):
+    """One page of the account's history."""
+
+    items: tuple[PastRequest, ...]
+    next_cursor: Words = ""
+    has_more: bool = False
