@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.ports import Stores
-from fluxlora_desktop.domain.runs import RunState
+from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
 from fluxlora_desktop.domain.training import RemoteState, RunSnapshot, TrainingProgress
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
@@ -170,7 +170,7 @@ def test_cancel_asks_first_and_says_that_it_is_billed(bench: Bench, qtbot: QtBot
     page = bench.show()
     click(qtbot, ask(page, "cancel"))
 
-    assert page.detail.asks._question.text().endswith("What ran so far is billed.")
+    assert page.detail.asks._question.text().endswith("What ran so far may be billed.")
     assert page.focusWidget() is page.detail.asks.keep
     click(qtbot, page.detail.asks.keep)
     assert bench.trainer.cancelled == []
@@ -181,6 +181,48 @@ def test_cancel_asks_first_and_says_that_it_is_billed(bench: Bench, qtbot: QtBot
     bench.runs.look_now(run.id)
     bench.until_state(run.id, RunState.CANCELLED)
     qtbot.waitUntil(lambda: page.detail._facts_shown[0] == ("Cost", "$0.31"))
+
+
+def test_launch_in_doubt_is_given_up_only_by_a_person_who_looked(
+    bench: Bench, qtbot: QtBot
+) -> None:
+    run = add_run(bench.stores, "Fox", RunState.UNKNOWN)
+    page = bench.show()
+    with qtbot.waitSignal(page.open_requested) as opened:
+        click(qtbot, ask(page, "open_runs_page"))
+    assert opened.args == ["https://replicate.com/trainings"]
+    click(qtbot, ask(page, "say_absent"))
+    assert "is paid again" in page.detail.asks._question.text()
+    click(qtbot, page.detail.asks.keep)
+    assert bench.runs.run(run.id).state is RunState.UNKNOWN
+
+    click(qtbot, ask(page, "say_absent"))
+    click(qtbot, page.detail.asks.confirm_button)
+
+    bench.until_state(run.id, RunState.FAILED)
+    assert bench.trainer.launched == []
+    effect = bench.stores.runs.live_effect(EffectKind.TRAINING, run.id)
+    assert (effect.state, effect.note) == (
+        EffectState.ABSENT,
+        "a person looked and found nothing",
+    )
+    assert ask(page, "try_again").text().startswith("Try again")
+
+
+def test_launch_in_doubt_goes_on_with_the_training_that_a_person_found(
+    bench: Bench, qtbot: QtBot
+) -> None:
+    run = add_run(bench.stores, "Fox", RunState.UNKNOWN)
+    page = bench.show()
+    click(qtbot, ask(page, "say_found"))
+    assert not page.detail.asks.confirm_button.isEnabled()
+    qtbot.keyClicks(page.detail.asks.field, " 764f-aa ")
+
+    qtbot.keyClick(page.detail.asks.field, Qt.Key.Key_Return)
+
+    bench.until_state(run.id, RunState.QUEUED)
+    assert bench.runs.run(run.id).external_training_id == "764f-aa"
+    assert bench.trainer.launched == []
 
 
 def test_cancel_before_the_launch_charges_nothing(bench: Bench, qtbot: QtBot) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +20,7 @@ from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.workflows.carry import carry_run, set_aside
 from fluxlora_desktop.workflows.events import RunChanged
-from fluxlora_desktop.workflows.follow import cancel_training
+from fluxlora_desktop.workflows.follow import cancel_training, say_absent, say_found
 from fluxlora_desktop.workflows.launch import abandon_run, start_run, try_again
 from fluxlora_desktop.workflows.tools import Tools
 
@@ -61,6 +62,7 @@ class RunDesk(Desk):
         self._runs: dict[str, Run] = {}
         self._carrying: dict[str, Job] = {}
         self._abandoned: set[str] = set()
+        self._told: dict[str, Callable[[JobContext], Run]] = {}
         self._unwanted: set[str] = set()
         self.loaded = False
 
@@ -142,6 +144,19 @@ class RunDesk(Desk):
                 lane="library",
                 done=self._on_abandoned,
             )
+        told = self._told.pop(run_id, None)
+        if told is not None:
+            self._run(
+                "Settle run",
+                told,
+                lane="network",
+                done=self._on_started,
+                failed=partial(self._on_not_settled, run_id),
+            )
+
+    def _on_not_settled(self, run_id: str, error: object) -> None:
+        self._tell_only(error)
+        self._carry_if_open(run_id)
 
     def _abandon(self, run_id: str, _ctx: JobContext) -> Run:
         return abandon_run(run_id, self.tools)
@@ -221,6 +236,23 @@ class RunDesk(Desk):
             return
         job.finished.connect(partial(self._carry_if_open, run_id))
         job.cancel()
+
+    def say_absent(self, run_id: str) -> None:
+        """Take a person's word that a launch without an answer did not happen."""
+        self._settle(run_id, lambda _ctx: say_absent(run_id, self.tools))
+
+    def say_found(self, run_id: str, remote_id: str) -> None:
+        """Take on the training that a person found for a launch without an answer."""
+        self._settle(run_id, lambda _ctx: say_found(run_id, remote_id, self.tools))
+
+    def _settle(self, run_id: str, work: Callable[[JobContext], Run]) -> None:
+        """Stop looking for a launch before a person's word counts."""
+        self._told[run_id] = work
+        job = self._carrying.get(run_id)
+        if job is not None:
+            job.cancel()
+        else:
+            self._on_carried(run_id)
 
     def _carry_if_open(self, run_id: str) -> None:
         run = self._runs.get(run_id)

@@ -17,6 +17,9 @@ class Ask(StrEnum):
     CANCEL = "cancel"
     TRY_AGAIN = "try_again"
     LOOK_NOW = "look_now"
+    SAY_FOUND = "say_found"
+    SAY_ABSENT = "say_absent"
+    OPEN_RUNS_PAGE = "open_runs_page"
     BILLING = "billing"
     SETTINGS = "settings"
     MAKE_PICTURES = "make_pictures"
@@ -28,6 +31,16 @@ class Ask(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked before something that cannot be taken back; `asks_for` names a text to type."""
+
+    says: str
+    no: str
+    yes: str
+    asks_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """An ask with its words; `main` ones are buttons below, the first of them the primary one."""
 
@@ -36,6 +49,7 @@ class Offer:
     main: bool = False
 
 
+_BILLED = "What ran so far may be billed."
 _TOKEN_TROUBLE = frozenset({"CredentialError", "TokenMissing", "TokenRejected", "ScopeMissing"})
 _NEXT_STEP = {
     RunState.PACKAGING: "Nothing was sent and nothing was charged so far.",
@@ -63,14 +77,17 @@ def offers_for(
     *,
     can_cancel: bool = True,
     billing: bool = False,
+    runs_page: bool = False,
     work_under_way: bool = False,
 ) -> tuple[Offer, ...]:
     """Return what can be asked for a run as it stands.
 
-    `billing` tells whether the service has a billing page, `work_under_way` whether the Lora is
-    being published right now.
+    `billing` and `runs_page` tell whether the service has such pages, `work_under_way` whether the
+    Lora is being published right now.
     """
     offers = [*_while_open(run, can_cancel)]
+    if run.state is RunState.UNKNOWN and runs_page:
+        offers.append(Offer(Ask.OPEN_RUNS_PAGE, "Look at the service yourself"))
     if run.state in {RunState.FAILED, RunState.CANCELLED}:
         offers += _after_trouble(run, billing)
     if run.state is RunState.READY and lora is not None:
@@ -89,6 +106,9 @@ def _while_open(run: Run, can_cancel: bool) -> list[Offer]:
     waits = bool(run.attention) and run.state in AT_SERVICE | {RunState.COLLECTING}
     if waits or run.state is RunState.UNKNOWN:
         offers.append(Offer(Ask.LOOK_NOW, "Look now", main=True))
+    if run.state is RunState.UNKNOWN:
+        offers.append(Offer(Ask.SAY_FOUND, "I found it there", main=True))
+        offers.append(Offer(Ask.SAY_ABSENT, "It is not there", main=True))
     if run.state in BEFORE_LAUNCH or (run.state in AT_SERVICE and can_cancel):
         offers.append(Offer(Ask.CANCEL, "Cancel", main=True))
     return offers
@@ -121,8 +141,18 @@ def try_again_words(run: Run) -> str:
     return f"Try again for {price_range(Estimate(run.price_low, run.price_high))}"
 
 
-def cancel_question(run: Run) -> str:
-    """Return what is asked before a run is cancelled, with what it costs."""
-    if run.state in BEFORE_LAUNCH:
-        return "Cancel the training? Nothing was charged so far."
-    return "Cancel the training? What ran so far is billed."
+def question_for(ask: Ask, run: Run, service: str) -> Question | None:
+    """Return what is asked before something that costs money or cannot be taken back, or None."""
+    if ask is Ask.CANCEL:
+        cost = "Nothing was charged so far." if run.state in BEFORE_LAUNCH else _BILLED
+        return Question(f"Cancel the training? {cost}", "Keep training", "Cancel the training")
+    if ask is Ask.SAY_ABSENT:
+        says = (
+            f"Did you look at {service}, and is there no such training? "
+            "One that did start would run on unseen, and a second one is paid again."
+        )
+        return Question(says, "Go on looking", "It is not there")
+    if ask is Ask.SAY_FOUND:
+        says = f"Which id has the training at {service}?"
+        return Question(says, "Go on looking", "Take it on", asks_for="Id of the training")
+    return None

@@ -6,14 +6,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
 
-from fluxlora_desktop.ui.runs.actions import Ask, Offer
+from fluxlora_desktop.ui.runs.actions import Ask, Offer, Question
 from fluxlora_desktop.ui.widgets import button, clear, column, label, row
 
 _SYMBOLS = {
     Ask.OPEN_AT_SERVICE: "link",
     Ask.OPEN_ON_HUB: "link",
+    Ask.OPEN_RUNS_PAGE: "link",
     Ask.SHOW_IN_LIBRARY: "library",
     Ask.REMOVE: "close",
 }
@@ -47,7 +48,8 @@ class AskLinks(QWidget):
 class AskBar(QWidget):
     """The main buttons at the lower right; a question takes their place.
 
-    `asked(Ask)` when a button is pressed, `confirmed(Ask)` when a question was answered with yes.
+    `asked(Ask)` when a button is pressed, `confirmed(Ask)` when a question was answered with yes;
+    `answer` is then what was typed for it.
     """
 
     asked = Signal(object)
@@ -60,9 +62,14 @@ class AskBar(QWidget):
         self._confirming: Ask | None = None
         self._buttons = row()
         self._question = label("", wrap=True)
-        self.keep = button("Keep training", self._on_keep)
-        self.confirm_button = button("Cancel the training", self._on_confirmed, role="danger")
-        asking = row(self._question, self.keep, self.confirm_button)
+        self.field = QLineEdit()
+        self.field.setMaxLength(128)
+        self.field.textChanged.connect(self._on_typed)
+        self.field.returnPressed.connect(self._on_entered)
+        self.answer = ""
+        self.keep = button("", self._on_keep)
+        self.confirm_button = button("", self._on_confirmed, role="danger")
+        asking = row(self._question, self.field, self.keep, self.confirm_button)
         asking.setStretch(0, 1)
         self._asking = QWidget()
         self._asking.setLayout(asking)
@@ -90,14 +97,28 @@ class AskBar(QWidget):
             made.show()
         self.setVisible(bool(offers))
 
-    def confirm(self, ask: Ask, question: str) -> None:
+    def confirm(self, ask: Ask, question: Question) -> None:
         """Ask before something that cannot be taken back."""
         self._confirming = ask
-        self._question.setText(question)
-        self._asking.setAccessibleName(question)
+        self._question.setText(question.says)
+        self._asking.setAccessibleName(question.says)
+        self.keep.setText(question.no)
+        self.confirm_button.setText(question.yes)
+        self.field.clear()
+        self.field.setVisible(bool(question.asks_for))
+        self.field.setPlaceholderText(question.asks_for)
+        self.field.setAccessibleName(question.asks_for)
+        self.confirm_button.setEnabled(not question.asks_for)
         self._offered.hide()
         self._asking.show()
-        self.keep.setFocus()
+        (self.field if question.asks_for else self.keep).setFocus()
+
+    def _on_typed(self, text: str) -> None:
+        self.confirm_button.setEnabled(bool(text.strip()))
+
+    def _on_entered(self) -> None:
+        if self.confirm_button.isEnabled():
+            self._on_confirmed()
 
     def _on_keep(self) -> None:
         self._confirming = None
@@ -105,7 +126,7 @@ class AskBar(QWidget):
         self._offered.show()
 
     def _on_confirmed(self) -> None:
-        ask = self._confirming
+        ask, self.answer = self._confirming, self.field.text().strip()
         self._on_keep()
         if ask is not None:
             self.confirmed.emit(ask)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QScrollArea, QWid
 
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.runs import LossPoint, Run, RunState
-from fluxlora_desktop.ui.runs.actions import Ask, Offer, cancel_question, next_step
+from fluxlora_desktop.ui.runs.actions import Ask, Offer, next_step, question_for
 from fluxlora_desktop.ui.runs.asks import AskBar, AskLinks
 from fluxlora_desktop.ui.runs.curve import LossCurve
 from fluxlora_desktop.ui.runs.facts import facts_of, transfer_words, trouble_words
@@ -52,7 +52,7 @@ class RunView:
 
 
 class RunDetail(Card):
-    """Shows one run; `asked(Ask)` when a person asks for something (cancel only after a yes)."""
+    """Shows one run; `asked(Ask)` when a person asks for something, some of it after a yes."""
 
     asked = Signal(object)
 
@@ -186,7 +186,9 @@ class RunDetail(Card):
         self.curve.show_losses(points)
 
     def _on_asked(self, ask: Ask) -> None:
-        if ask is Ask.CANCEL and self._view is not None:
-            self.asks.confirm(Ask.CANCEL, cancel_question(self._view.run))
+        view = self._view
+        question = question_for(ask, view.run, view.trained_at) if view is not None else None
+        if question is not None:
+            self.asks.confirm(ask, question)
         else:
             self.asked.emit(ask)

@@ -45,6 +45,9 @@ class RunsPage(Page):
             Ask.CANCEL: self._cancel,
             Ask.TRY_AGAIN: self._try_again,
             Ask.LOOK_NOW: self._look_now,
+            Ask.SAY_FOUND: self._say_found,
+            Ask.SAY_ABSENT: self._say_absent,
+            Ask.OPEN_RUNS_PAGE: self._open_runs_page,
             Ask.BILLING: self._open_billing,
             Ask.SETTINGS: self._open_settings,
             Ask.MAKE_PICTURES: self._make_pictures,
@@ -216,6 +219,7 @@ class RunsPage(Page):
                 lora,
                 can_cancel=abilities is None or abilities.can_cancel,
                 billing=bool(abilities and abilities.billing_page),
+                runs_page=bool(abilities and abilities.runs_page),
                 work_under_way=lora is not None and self._loras.busy(lora.id),
             ),
             attention="" if published and run.state in FINAL else run.attention,
@@ -226,9 +230,12 @@ class RunsPage(Page):
         return self._loras.lora(run.lora_id) if run.lora_id else None
 
     def _backend(self, run: Run) -> TrainingBackend | None:
-        key = run.external_training_service or run.plan.backend
-        trainers = self._runs.tools.services.trainers
-        return next((trainer for trainer in trainers if trainer.key == key), None)
+        try:
+            return self._runs.tools.services.trainer(
+                run.external_training_service or run.plan.backend
+            )
+        except KeyError:  # a service that this app does not know any more
+            return None
 
     @Slot(object)
     def _on_asked(self, ask: Ask) -> None:
@@ -254,6 +261,17 @@ class RunsPage(Page):
 
     def _look_now(self, run: Run) -> None:
         self._runs.look_now(run.id)
+
+    def _say_found(self, run: Run) -> None:
+        self._runs.say_found(run.id, self.detail.asks.answer)
+
+    def _say_absent(self, run: Run) -> None:
+        self._runs.say_absent(run.id)
+
+    def _open_runs_page(self, run: Run) -> None:
+        backend = self._backend(run)
+        if backend is not None:
+            self.open_requested.emit(backend.abilities().runs_page)
 
     def _open_billing(self, run: Run) -> None:
         backend = self._backend(run)
