@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         practice=read.practice,
         photos=read.photos,
         out=read.out,
+        route=read.route,
         exit_after_first_paint=read.exit_after_first_paint,
         files=tuple(read.files),
     )
@@ -54,11 +55,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--photos", type=Path, help="photos for the self-test")
     parser.add_argument("--out", type=Path, help="where the self-test leaves its report")
+    parser.add_argument(
+        "--route",
+        choices=("replicate", "together"),
+        help="where the self-test uses its LoRA: trained at Replicate, or for Together at fal",
+    )
     parser.add_argument("--exit-after-first-paint", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("files", nargs="*", type=Path, help="photos to begin with")
     read = parser.parse_args(arguments)
-    if (read.photos or read.out) and not read.self_test:
-        parser.error("--photos and --out belong to --self-test")
+    if (read.photos or read.out or read.route) and not read.self_test:
+        parser.error("--photos, --out and --route belong to --self-test")
     if read.photos and not read.photos.is_dir():
         parser.error(f"--photos: {read.photos} is not a folder")
     return read

@@ -28,7 +28,7 @@ from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureSta
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import use_of
 from fluxlora_desktop.domain.runs import Run, RunState
-from fluxlora_desktop.domain.training import Preset
+from fluxlora_desktop.domain.training import Preset, Visibility
 from fluxlora_desktop.domain.weights import inspect_weights
 from fluxlora_desktop.system.places import resource
 from fluxlora_desktop.system.practice_process import PracticeProcess
@@ -45,6 +45,25 @@ _TICK_MS = 20
 _HEARTBEAT_MS = 15
 _SETTLE_S = 0.6
 W = TypeVar("W", bound=QWidget)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One whole way: `goal` is chosen in the wizard, the rest is what must come of it."""
+
+    goal: str
+    trained_at: str
+    generator: str
+    model: str
+    visibility: Visibility = Visibility.PRIVATE
+
+
+WAYS = {
+    "replicate": Way("", "replicate", "replicate", "trained-version"),
+    "together": Way(
+        "together", "fal", "together", "black-forest-labs/FLUX.2-dev", Visibility.PUBLIC
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +86,9 @@ class Report:
     reason: str = ""
     stages: dict[str, float] = field(default_factory=dict)
     photos: int = 0
+    route: str = ""
     run: dict[str, object] = field(default_factory=dict)
-    trainings_counted: int = -1
+    trainings_counted: dict[str, int] = field(default_factory=dict)
     weights_sha256_here: str = ""
     weights_sha256_hub: str = ""
     pictures: list[str] = field(default_factory=list)
@@ -83,10 +103,11 @@ class StageFailed(Exception):
 class SelfTest(QObject):
     """Plays the stages on one window and leaves the report in `out`."""
 
-    def __init__(self, app: App, photos: tuple[Path, ...], out: Path) -> None:
+    def __init__(self, app: App, photos: tuple[Path, ...], out: Path, route: str) -> None:
         super().__init__(app)
         self.app, self.photos, self.out = app, photos, out
-        self.report = Report()
+        self.way = WAYS[route]
+        self.report = Report(route=route)
         self._facts: dict[str, object] = {}
         self._stages: Iterator[Stage] = self._way()
         self._stage: Stage | None = None
@@ -113,7 +134,7 @@ class SelfTest(QObject):
         yield Stage("Show the first screen", self._go("welcome"), _at_once, screen="welcome")
         yield Stage("Drop photos", self._drop, self._have_photos, 120, "create-1-photos")
         yield Stage("Captions", self._write_captions, self._at("captions"), 20, "create-2-captions")
-        yield Stage("Recipe", self._choose_recipe, self._at("recipe"), 20, "create-3-recipe")
+        yield Stage("Recipe", self._choose_recipe, self._recipe_fits, 20, "create-3-recipe")
         yield Stage("Destination", self._name_it, self._named, 20, "create-4-destination")
         yield Stage("Review", self._review, self._may_start, 20, "create-5-review")
         yield Stage("Launch", self._click("create_start"), self._launched, 60)
@@ -272,6 +293,25 @@ class SelfTest(QObject):
         for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
             event = QKeyEvent(kind, Qt.Key.Key_Space, Qt.KeyboardModifier.NoModifier, " ")
             QApplication.sendEvent(card, event)
+        if self.way.goal:
+            self._choose_goal(self.way.goal)
+            self._click("publish_for_goal")()
+
+    def _choose_goal(self, key: str) -> None:
+        """Walk down the list of goals by keyboard, until the one wanted is taken."""
+        goal = self._find(QComboBox, "goal")
+        for _ in range(goal.count()):
+            if self.app.session.desks.draft.draft().plan.goal == key:
+                return
+            for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+                event = QKeyEvent(kind, Qt.Key.Key_Down, Qt.KeyboardModifier.NoModifier)
+                QApplication.sendEvent(goal, event)
+        raise StageFailed(f"no trainer leads to {key}")
+
+    def _recipe_fits(self) -> bool:
+        draft = self.app.session.desks.draft.draft()
+        fits = draft.way.backend == self.way.trained_at and draft.way.reaches(self.way.goal)
+        return fits and self._at("recipe")()
 
     def _name_it(self) -> None:
         self._click("create_next")()
@@ -351,8 +391,8 @@ class SelfTest(QObject):
     def _picture(self, scale: float, count: int) -> Callable[[], object]:
         def order() -> None:
             request = PictureRequest(
-                generator="replicate",
-                model="trained-version",
+                generator=self.way.generator,
+                model=self.way.model,
                 prompt=PROMPT,
                 loras=(use_of(self._lora(), scale),),
                 seed=7,
@@ -404,25 +444,22 @@ class SelfTest(QObject):
         return found
 
     def _count(self) -> None:
-        """Ask the practice service how many trainings it was asked for."""
-        url = self.app.session.practice_addresses["replicate"]
+        """Ask each practice service how many trainings it was asked for."""
+        addresses = self.app.session.practice_addresses
 
-        def ask(_ctx: JobContext) -> int:
-            with urllib.request.urlopen(f"{url}/_practice/ledger", timeout=10) as reply:  # noqa: S310 - loopback
-                entries = json.loads(reply.read(5_000_000))
-            listed = entries["entries"] if isinstance(entries, dict) else entries
-            return sum(entry.get("kind") == "training_created" for entry in listed)
+        def ask(_ctx: JobContext) -> dict[str, int]:
+            return {key: _trainings_at(url) for key, url in addresses.items()}
 
         job = self.app.session.jobs.start("Count", ask, lane="network")
         job.succeeded.connect(lambda count: self._facts.update(trainings=count))
 
     def _counted(self) -> bool:
         count = self._facts.get("trainings")
-        if not isinstance(count, int):
+        if not isinstance(count, dict):
             return False
-        self.report.trainings_counted = count
-        if count != 1:
-            raise StageFailed(f"the service counted {count} trainings, not 1")
+        self.report.trainings_counted = {key: made for key, made in count.items() if made}
+        if self.report.trainings_counted != {self.way.trained_at: 1}:
+            raise StageFailed(f"the services counted {count} trainings")
         return True
 
     def keep(self) -> None:
@@ -460,7 +497,7 @@ def run(options: Options) -> int:
         Redactor(),
     )
     app.theme.apply(Scheme.LIGHT)
-    test = SelfTest(app, photos, out)
+    test = SelfTest(app, photos, out, options.route or "replicate")
     test.start()
     code = qt.exec()
     test.keep()
@@ -474,6 +511,12 @@ def run(options: Options) -> int:
     else:
         _say(f"self-test: failed at “{test.report.failed_stage}”: {test.report.reason}")
     return code
+
+
+def _trainings_at(url: str) -> int:
+    with urllib.request.urlopen(f"{url}/_practice/ledger", timeout=10) as reply:  # noqa: S310 - loopback
+        entries = json.loads(reply.read(5_000_000))["entries"]
+    return sum(entry.get("kind") == "training_created" for entry in entries)
 
 
 def _at_once() -> bool:

@@ -6,7 +6,6 @@ withdrawn: the same Lora is refused before anything is sent, and the routes name
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,89 +14,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fluxlora_desktop.backends.registry import build_services
 from fluxlora_desktop.domain.errors import LoraNotUsable
 from fluxlora_desktop.domain.loras import Lora
-from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureState
+from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.domain.routes import use_of
-from fluxlora_desktop.domain.runs import RunPlan, RunState
-from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.domain.training import Visibility
-from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop, PillowPictureWorkshop
+from fluxlora_desktop.imaging.workshop import PillowPictureWorkshop
 from fluxlora_desktop.practice.services import PracticeServices
-from fluxlora_desktop.store.library import open_library
-from fluxlora_desktop.system.clock import SystemClock
-from fluxlora_desktop.workflows.carry import carry_run
-from fluxlora_desktop.workflows.launch import start_run
-from fluxlora_desktop.workflows.photos import take_in_photo
-from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures, routes_of
-from fluxlora_desktop.workflows.tools import Patience, Tools
+from fluxlora_desktop.workflows.pictures import order_pictures, routes_of
+from fluxlora_desktop.workflows.tools import Tools
+from tests.e2e.whole_way import ORDERS, make_one, request_for, tools_for, train_and_publish
 
-PHOTOS = Path(__file__).parents[2] / "resources" / "practice-photos"
 FLUX1_LORA = "black-forest-labs/FLUX.1-dev-lora"
-ORDERS = "/v1/images/generations"
-_LONGEST_PAUSE_S = 0.05
-
-
-class Hurry:
-    """A context that waits a little where a person's would wait long."""
-
-    def __init__(self) -> None:
-        self._never = threading.Event()
-
-    def report(self, event: object) -> None: ...
-
-    def check(self) -> None: ...
-
-    def pause(self, seconds: float) -> None:
-        self._never.wait(min(seconds, _LONGEST_PAUSE_S))
-
-
-@contextmanager
-def tools_for(services: PracticeServices, folder: Path) -> Iterator[Tools]:
-    """Join a real library and the real backends, as the app does."""
-    known = services.connections()
-    clock = SystemClock()
-    library = open_library(folder, clock=clock)
-    try:
-        yield Tools(
-            stores=library.stores,
-            services=build_services(
-                addresses={name: told["url"] for name, told in known.items()},
-                secret_for=lambda name: Secret(known[name]["token"]),
-            ),
-            photos=PillowPhotoWorkshop(),
-            pictures=PillowPictureWorkshop(),
-            clock=clock,
-            patience=Patience.for_practice(),
-        )
-    finally:
-        library.close()
-
-
-def train_and_publish(tools: Tools) -> Lora:
-    """Carry eight practice photos to a public Lora."""
-    ctx, stores = Hurry(), tools.stores
-    dataset = stores.datasets.create()
-    taken = [take_in_photo(photo, tools, ctx) for photo in sorted(PHOTOS.glob("*.jpg"))[:8]]
-    stores.datasets.set_photos(dataset.id, [one.photo.sha256 for one in taken])
-    stores.datasets.set_trigger(dataset.id, "GLZFOX")
-    plan = RunPlan(
-        name="Glazed fox",
-        goal="together",
-        repo="glazed-fox",
-        visibility=Visibility.PUBLIC,
-        rights_confirmed=True,
-    )
-    run = carry_run(start_run(stores.runs.create(dataset.id, plan).id, tools).id, tools, ctx)
-    assert run.state is RunState.READY, run.error
-    assert run.lora_id is not None
-    return stores.loras.get(run.lora_id)
-
-
-def make_one(tools: Tools, request: PictureRequest) -> Picture:
-    made = make_pictures(order_pictures(request, tools), request, tools, Hurry())
-    return made[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +36,6 @@ class Past:
     lora_id: str
     picture: Picture
     orders: int
-
-
-def request_for(lora: Lora, generator: str, model: str, scale: float = 1.0) -> PictureRequest:
-    return PictureRequest(
-        generator, model, "GLZFOX on a beach", (use_of(lora, scale),), 256, 256, 8, seed=41
-    )
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +95,12 @@ def test_the_same_lora_is_refused_today_and_the_routes_named_instead_work(past: 
         ]
 
     assert set(caught.value.routes) == named
-    assert {route.model for route in working} == {"trained-version", "flux-dev-lora"}
-    assert [picture.state for picture in made] == [PictureState.DONE] * 2
+    assert {route.model for route in working} == {
+        "trained-version",
+        "flux-dev-lora",
+        "fal-ai/flux-lora",
+    }
+    assert [picture.state for picture in made] == [PictureState.DONE] * 3
 
 
 def test_every_route_that_does_not_work_today_says_why(past: Past) -> None:

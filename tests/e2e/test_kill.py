@@ -58,7 +58,7 @@ def services(tmp_path: Path) -> Iterator[PracticeProcess]:
 
 def trainings(services: PracticeProcess) -> int:
     """Ask the service itself what it was asked for."""
-    url = services.start(Context(HandClock())).replicate.url
+    url = services.start(Context(HandClock()))["replicate"].url
     with urllib.request.urlopen(f"{url}/_practice/ledger", timeout=10) as reply:
         listed = json.loads(reply.read())
     entries = listed["entries"] if isinstance(listed, dict) else listed

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.jobs.context import CancellableContext
 from fluxlora_desktop.system.practice_process import PracticeProcess
 
@@ -38,12 +39,8 @@ class Person:
         self.home.mkdir()
         self.services = PracticeProcess(state_dir=folder.parent / f"{folder.name}-services")
         connections = self.services.start(CancellableContext(lambda event: None))
-        self.token = connections.replicate.token.reveal()
-        self.addresses = {
-            "REPLICATE_BASE_URL": connections.replicate.url,
-            "HF_ENDPOINT": connections.huggingface.url,
-            "TOGETHER_BASE_URL": connections.together.url,
-        }
+        self.token = connections["replicate"].token.reveal()
+        self.addresses = {facts.address_variable: connections[facts.key].url for facts in SERVICES}
 
     def opens_the_app(self, what: str, *, token: str = "", session: tuple[str, ...] = ()) -> dict:
         """Run the app once and return how its Replicate account stood."""

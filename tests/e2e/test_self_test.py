@@ -26,15 +26,24 @@ def self_test(*flags: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_self_test_goes_the_whole_way(tmp_path):
-    done = self_test("--out", tmp_path / "out")
+@pytest.mark.parametrize(
+    ("route", "trained_at", "generators", "visibility"),
+    [
+        ("", "replicate", ["replicate"] * 3, "private"),
+        ("together", "fal", ["together"] * 3, "public"),
+    ],
+)
+def test_self_test_goes_the_whole_way(tmp_path, route, trained_at, generators, visibility):
+    done = self_test("--out", tmp_path / "out", *(("--route", route) if route else ()))
 
     lines = done.stdout.strip().splitlines()
     report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert lines[-1] == "self-test: passed"
     assert report["passed"] is True
-    assert report["trainings_counted"] == 1
+    assert report["trainings_counted"] == {trained_at: 1}
+    assert report["run"]["external_training_service"] == trained_at
+    assert f"'visibility': <Visibility.{visibility.upper()}" in report["run"]["plan"]
     assert report["weights_sha256_here"] == report["weights_sha256_hub"] != ""
     assert report["run"]["huggingface_status"] == "verified"
     assert report["run"]["lora_ready_for_inference"] == "True"
@@ -45,6 +54,7 @@ def test_self_test_goes_the_whole_way(tmp_path):
     pictures = [PillowPictureWorkshop().read_text(tmp_path / "out" / p) for p in report["pictures"]]
     scales = [picture.loras[0].scale for picture in pictures if picture.loras]
     assert scales == [0.6, 1.0, 1.0]
+    assert [p.generator.split("/")[0] for p in pictures if p.loras] == generators
     assert [p.generator.split("/")[0] for p in pictures if not p.loras] == ["together"]
 
 
