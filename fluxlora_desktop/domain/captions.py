@@ -7,6 +7,7 @@ ai-toolkit, which Replicate's trainer runs, puts the trigger word in front of a 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 from fluxlora_desktop.domain.datasets import Dataset, Finding, Mend, Severity
@@ -49,6 +50,12 @@ _COMMON_WORDS = frozenset(
         "and",
         "with",
     }
+)
+
+_LEADING_ON = frozenset(
+    {"and", "as", "at", "by", "during", "for", "from", "holding", "in", "inside", "is", "looking"}
+    | {"lying", "near", "next", "of", "on", "outside", "over", "sitting", "smiling", "standing"}
+    | {"to", "under", "walking", "wearing", "with", "without"}
 )
 
 
@@ -108,6 +115,18 @@ def replace_trigger(caption: str, old: str, new: str) -> str:
     if not old or old == new:
         return caption
     return re.sub(rf"(?<!\w){re.escape(old)}(?!\w)", new.replace("\\", "\\\\"), caption)
+
+
+def class_in(captions: Iterable[str], trigger: str) -> str:
+    """Return what the captions call the subject: the word that most write after the trigger word.
+
+    It is "" where fewer than two agree, or where that word only leads on ("TOK on a shelf").
+    """
+    after = re.compile(rf"(?<!\w){re.escape(trigger)} ([A-Za-z]+)")
+    named = [hit[1].lower() for text in captions if trigger and (hit := after.search(text))]
+    word, times = Counter(named).most_common(1)[0] if named else ("", 0)
+    agreed = times > 1 and times * 2 > len(named)
+    return word if agreed and word not in _LEADING_ON else ""
 
 
 def default_caption(trigger: str, form: str, class_word: str) -> str:

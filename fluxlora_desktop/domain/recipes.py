@@ -119,9 +119,15 @@ def recommend(
     captions_complete: bool,
     quality: Quality = Quality.NORMAL,
     trigger_word: str = "",
+    class_word: str = "",
 ) -> tuple[Choice, ...]:
-    """Return a value and its reason for every parameter of the trainer."""
-    by_role = _values_by_role(preset, photo_count, captions_complete, quality, trigger_word)
+    """Return a value and its reason for every parameter of the trainer.
+
+    `class_word` is what the person's own captions call the subject; the preset's where it is "".
+    """
+    facts = PRESETS[preset]
+    caption = default_caption(trigger_word, facts.caption_form, class_word or facts.class_word)
+    by_role = _values_by_role(preset, photo_count, captions_complete, quality, caption)
     return tuple(_choose(parameter, by_role) for parameter in trainer.parameters)
 
 
@@ -137,7 +143,7 @@ def _values_by_role(
     photo_count: int,
     captions_complete: bool,
     quality: Quality,
-    trigger_word: str,
+    caption: str,
 ) -> dict[str, tuple[ParameterValue, str]]:
     facts = PRESETS[preset]
     steps = recommended_steps(preset, photo_count)
@@ -189,7 +195,7 @@ def _values_by_role(
             else "The trainer looks at the subject more than at what is behind it.",
         ),
         "default_caption": (
-            default_caption(trigger_word, facts.caption_form, facts.class_word),
+            caption,
             "For each photo that has no caption of yours: it must name the trigger word.",
         ),
     }

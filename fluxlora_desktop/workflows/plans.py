@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from fluxlora_desktop.domain.captions import class_in
 from fluxlora_desktop.domain.datasets import FEWEST_PHOTOS, Dataset, DatasetVersion
 from fluxlora_desktop.domain.errors import InputError, TooFewPhotos
 from fluxlora_desktop.domain.money import Estimate
@@ -68,13 +69,15 @@ def choices_for(
     plan: RunPlan, backend: TrainingBackend, dataset: Dataset | DatasetVersion
 ) -> tuple[Choice, ...]:
     """Return the recipe's value and reason for every parameter, hand-made changes on top."""
+    trigger = dataset.trigger_word.strip()
     chosen = recommend(
         plan.preset,
         trainer_of(plan, backend),
         photo_count=len(dataset.photos),
         captions_complete=_complete(dataset),
         quality=plan.quality,
-        trigger_word=dataset.trigger_word.strip(),
+        trigger_word=trigger,
+        class_word=class_in((photo.caption for photo in dataset.photos), trigger),
     )
     return tuple(
         Choice(choice.name, plan.parameters[choice.name], "Chosen by you.")

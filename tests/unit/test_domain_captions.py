@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from fluxlora_desktop.domain.captions import (
     caption_findings,
     check_trigger,
+    class_in,
     has_trigger,
     one_line,
     replace_trigger,
@@ -99,6 +100,23 @@ def test_caption_becomes_one_line_and_stays_so(caption: str) -> None:
 
 def test_lines_and_parts_of_a_caption_are_joined_by_commas() -> None:
     assert one_line("a fox ,, red\r\n\n in snow,") == "a fox, red, in snow"
+
+
+@pytest.mark.parametrize(
+    ("captions", "word"),
+    [
+        (["TOK fox on a shelf", "close-up of TOK Fox", ""], "fox"),
+        (["TOK fox", "TOK mug", "TOK fox", "TOK cup"], ""),
+        (["TOK fox"], ""),
+        (["TOK on a shelf", "TOK on a table"], ""),
+        (["TOK, a fox", "TOK, asleep"], ""),
+        (["TOKYO tower", "TOKYO tower"], ""),
+        ([], ""),
+    ],
+)
+def test_class_is_what_most_captions_call_the_subject(captions: list[str], word: str) -> None:
+    assert class_in(captions, "TOK") == word
+    assert class_in(captions, "") == ""
 
 
 def test_captions_get_remarks_that_fit() -> None:

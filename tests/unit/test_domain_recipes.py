@@ -144,6 +144,15 @@ def test_default_caption_is_made_of_trigger_and_class(
     assert _others(preset, trigger)["default_caption"] == caption
 
 
+def test_class_of_the_captions_comes_before_that_of_the_preset() -> None:
+    chosen = recommend(
+        Preset.FACE, _OTHER, photo_count=12, captions_complete=False,
+        trigger_word="TOK", class_word="woman",
+    )  # fmt: skip
+
+    assert "a photo of TOK woman" in [choice.value for choice in chosen]
+
+
 def test_style_is_said_to_the_trainer_and_has_nothing_to_mask() -> None:
     style, thing = _others(Preset.STYLE), _others(Preset.OBJECT)
 
