@@ -83,7 +83,6 @@ class GeneratorAbilities:
 
     models: tuple[GeneratorModel, ...]
     checked: bool = False
-    billing_page: str = ""
 
     def model(self, key: str) -> GeneratorModel | None:
         """Return the model with this key, or None when it is not offered."""

@@ -189,7 +189,6 @@ class TrainingAbilities:
     makes_samples: bool = False
     can_resume: bool = False
     archive_limit_bytes: int = 100_000_000
-    billing_page: str = ""
     runs_page: str = ""
     absence_shows: bool = True
 

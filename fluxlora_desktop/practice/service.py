@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from starlette.types import ASGIApp
 
 from fluxlora_desktop.practice.context import PracticeContext
 from fluxlora_desktop.practice.faults import FaultScript
 from fluxlora_desktop.practice.ledger import LedgerView
+from fluxlora_desktop.practice.scripts import Scripts
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,29 @@ class Service:
     def reset(self) -> None:
         """Forget the faults that no request has met."""
         self.faults.reset()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingService(Service, Generic[T]):
+    """A service that trains: what becomes of a training can be scripted."""
+
+    scripts: Scripts[T]
+    open_trainings: Callable[[float], int]
+    """Counts those that run or wait at a moment of the server's clock."""
+
+    @property
+    def unfinished(self) -> int:
+        """How many trainings have not ended yet."""
+        return self.open_trainings(self.context.clock())
+
+    def next_training(self, script: T) -> None:
+        """Let the next training that is taken go as the script says."""
+        self.scripts.add(script)
+
+    def reset(self) -> None:
+        """Forget the faults and the scripts that nothing has met."""
+        Service.reset(self)
+        self.scripts.reset()
 
 
 @dataclass(frozen=True, slots=True)

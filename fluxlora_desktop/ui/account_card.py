@@ -81,7 +81,7 @@ class AccountCard(QWidget):
         self._mark.show_symbol(symbol, role)
         note = state.note
         if state.status is AccountStatus.CONNECTED and not state.lasting:
-            note = f"{note} Kept in memory until the app closes.".strip()
+            note = " · ".join(filter(None, (note, "Kept in memory until the app closes.")))
         self.note.setText(note)
         self.note.setVisible(bool(note))
         connected = state.status is AccountStatus.CONNECTED

@@ -116,7 +116,6 @@ class FakeTrainer:
         return TrainingAbilities(
             self.trainers,
             self.can_cancel,
-            billing_page="https://replicate.com/account/billing",
             runs_page="https://replicate.com/trainings",
             absence_shows=self.absence_shows,
         )

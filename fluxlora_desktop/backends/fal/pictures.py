@@ -80,9 +80,7 @@ class FalPictures:
 
     def abilities(self) -> GeneratorAbilities:
         """Return the two models."""
-        return GeneratorAbilities(
-            _MODELS, checked=True, billing_page="https://fal.ai/dashboard/billing"
-        )
+        return GeneratorAbilities(_MODELS, checked=True)
 
     def refresh(self) -> GeneratorAbilities:
         """Return the same: a model that is gone says so before anything is charged."""

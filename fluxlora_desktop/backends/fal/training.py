@@ -77,7 +77,6 @@ class FalTraining:
         return TrainingAbilities(
             trainers=TRAINERS,
             archive_limit_bytes=_ARCHIVE_LIMIT - 1,
-            billing_page="https://fal.ai/dashboard/billing",
             runs_page=_RUNS_PAGE,
             absence_shows=False,
         )

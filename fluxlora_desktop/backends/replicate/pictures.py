@@ -92,9 +92,7 @@ class ReplicatePictures:
 
     def abilities(self) -> GeneratorAbilities:
         """Return the three ways to make a picture here."""
-        return GeneratorAbilities(
-            _MODELS, checked=True, billing_page="https://replicate.com/account/billing"
-        )
+        return GeneratorAbilities(_MODELS, checked=True)
 
     def refresh(self) -> GeneratorAbilities:
         """Return the same: official models do not come and go with the day."""

@@ -71,7 +71,6 @@ class ReplicateTraining:
         return TrainingAbilities(
             trainers=TRAINERS,
             archive_limit_bytes=_ARCHIVE_LIMIT - 1,
-            billing_page="https://replicate.com/account/billing",
             runs_page="https://replicate.com/trainings",
         )
 

@@ -35,7 +35,6 @@ from fluxlora_desktop.domain.ports import Account, JobContext
 from fluxlora_desktop.domain.routes import check_request
 from fluxlora_desktop.domain.secrets import Secret
 
-_BILLING_PAGE = "https://api.together.ai/settings/billing"
 _DELIVERY_HOSTS = frozenset({"api.together.ai", "api.together.xyz"})
 _PICTURE_SECONDS = 180.0
 _PICTURE_LIMIT = 30_000_000
@@ -75,7 +74,7 @@ class TogetherPictures:
         )
         self._seconds = picture_seconds
         self._models = with_ids(model_ids)
-        self._abilities = GeneratorAbilities(self._models, billing_page=_BILLING_PAGE)
+        self._abilities = GeneratorAbilities(self._models)
 
     def abilities(self) -> GeneratorAbilities:
         """Return the app's own table, or what the catalogue said when it was asked last."""
@@ -84,9 +83,7 @@ class TogetherPictures:
     def refresh(self) -> GeneratorAbilities:
         """Ask the catalogue which models run now; one that a LoRA needs stays in, marked."""
         listed = parse_catalogue(self._client.get_json("models"))
-        self._abilities = GeneratorAbilities(
-            models_listed(listed, self._models), checked=True, billing_page=_BILLING_PAGE
-        )
+        self._abilities = GeneratorAbilities(models_listed(listed, self._models), checked=True)
         return self._abilities
 
     def check(self) -> Account:

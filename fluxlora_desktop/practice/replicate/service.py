@@ -1,6 +1,7 @@
 """The practice Replicate as one of the practice services."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from fluxlora_desktop.practice.context import PracticeContext
 from fluxlora_desktop.practice.faults import FaultScript
@@ -10,35 +11,29 @@ from fluxlora_desktop.practice.replicate.course import count_unfinished
 from fluxlora_desktop.practice.replicate.delivery import build_replicate_delivery
 from fluxlora_desktop.practice.replicate.scripts import TrainingScript
 from fluxlora_desktop.practice.replicate.state import ReplicateState
-from fluxlora_desktop.practice.service import Served, Service
+from fluxlora_desktop.practice.service import Served, TrainingService
 
 
 @dataclass(frozen=True, slots=True)
-class ReplicateService(Service):
-    """Replicate, whose trainings can be scripted too."""
+class ReplicateService(TrainingService[TrainingScript]):
+    """Replicate, with what it keeps on disk."""
 
     state: ReplicateState
-
-    def next_training(self, script: TrainingScript) -> None:
-        """Let the next training that is created go as the script says."""
-        self.state.scripts.add(script)
-
-    def reset(self) -> None:
-        """Forget the faults and the scripts that nothing has met."""
-        Service.reset(self)
-        self.state.scripts.reset()
-
-    @property
-    def unfinished(self) -> int:
-        """How many trainings have not ended yet."""
-        return count_unfinished(self.state, self.context.clock())
 
 
 def serve_replicate(context: PracticeContext, faults: FaultScript, ledger: LedgerView) -> Served:
     """Make Replicate with the state of the last time."""
     state = ReplicateState(context=context)
     return Served(
-        ReplicateService("replicate", context, faults, ledger, state),
+        ReplicateService(
+            "replicate",
+            context,
+            faults,
+            ledger,
+            scripts=state.scripts,
+            open_trainings=partial(count_unfinished, state),
+            state=state,
+        ),
         build_replicate(context, state=state),
         build_replicate_delivery(context),
     )

@@ -14,6 +14,7 @@ from fluxlora_desktop.domain.runs import FINAL, Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraWork
 from fluxlora_desktop.ui.desks.runs import RunDesk, RunDetails, RunTransfer
+from fluxlora_desktop.ui.notices import BILLING_PAGES
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.runs.actions import Ask, offers_for
 from fluxlora_desktop.ui.runs.covers import RunCovers
@@ -218,7 +219,7 @@ class RunsPage(Page):
                 run,
                 lora,
                 can_cancel=abilities is None or abilities.can_cancel,
-                billing=bool(abilities and abilities.billing_page),
+                billing=run.plan.backend in BILLING_PAGES,
                 runs_page=bool(abilities and abilities.runs_page),
                 work_under_way=lora is not None and self._loras.busy(lora.id),
             ),
@@ -274,9 +275,7 @@ class RunsPage(Page):
             self.open_requested.emit(backend.abilities().runs_page)
 
     def _open_billing(self, run: Run) -> None:
-        backend = self._backend(run)
-        if backend is not None:
-            self.open_requested.emit(backend.abilities().billing_page)
+        self.open_requested.emit(BILLING_PAGES[run.plan.backend])
 
     def _open_settings(self, run: Run) -> None:
         self.go.emit("settings", run.plan.backend)
