@@ -157,6 +157,10 @@ class UnexpectedReply(ServiceError):
         self.got = got
 
 
+class ReplyTooLong(UnexpectedReply):
+    """A reply to a read is larger than the app takes in; a smaller question may be answered."""
+
+
 class OutcomeUnknown(ServiceError):
     """A request that may cost money was sent and no clear answer came; never sent again."""
 

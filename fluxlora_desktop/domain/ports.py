@@ -118,8 +118,11 @@ class TrainingBackend(Protocol):
     def poll(self, run: RemoteRun) -> RunSnapshot:
         """Return how the run stands."""
 
-    def cancel(self, run: RemoteRun) -> None:
-        """Ask the service to stop the run; repeatable."""
+    def cancel(self, run: RemoteRun) -> bool:
+        """Ask the service to stop the run; repeatable. False when it does not find the run."""
+
+    def page_of(self, remote_id: str, trainer: str) -> str:
+        """Return the service's page about a run, for people; no network."""
 
     def fetch_weights(
         self, run: RemoteRun, snapshot: RunSnapshot, folder: Path, ctx: JobContext

@@ -45,7 +45,8 @@ MOVES: Mapping[RunState, frozenset[RunState]] = {
     _S.READY: frozenset(),
     # Try again: the same photos and recipe, a new attempt, only by a person's click.
     # COLLECTING: the training succeeded and only the weights' way home failed.
-    _S.FAILED: frozenset({_S.PACKAGING, _S.COLLECTING}),
+    # QUEUED: look again, since a service may have told the wrong end.
+    _S.FAILED: frozenset({_S.PACKAGING, _S.COLLECTING, _S.QUEUED}),
     _S.CANCELLED: frozenset({_S.PACKAGING}),
 }
 
@@ -129,6 +130,12 @@ class Run:
     def open(self) -> bool:
         """Tell whether the run goes on by itself."""
         return self.state not in FINAL and self.state is not RunState.DRAFT
+
+    @property
+    def may_be_looked_for(self) -> bool:
+        """Tell whether it ended at its service without weights, which may be asked once more."""
+        at_service = self.state is RunState.FAILED and self.failed_at in AT_SERVICE
+        return at_service and bool(self.external_training_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -103,12 +104,16 @@ class Front:
         return noting
 
     def _note(self, scope: Scope, status: int) -> None:
+        """Write a request down; what signs the addresses of deliveries is nobody's business."""
         names = {name for name, _ in scope["headers"]}
         self.ledger.record(
             self.service,
             REQUEST,
             method=scope["method"],
             path=scope["path"],
+            query={}
+            if self.port == "delivery"
+            else dict(parse_qsl(scope["query_string"].decode())),
             status=status,
             authorization=b"authorization" in names,
             port=self.port,

@@ -142,9 +142,12 @@ def test_model_that_makes_nothing_says_why_and_charges_nothing(
         {"status": 502, "body": "<html>", "times": 2},
         {"json": {"images": []}},
         {"json": {"images": [{"url": "https://example.com/p.png"}]}},
+        {"json": {"images": [{"url": "https://[p.png"}]}},
         {"body": "no json"},
+        {"status": 403, "json": {"detail": "User is locked. Reason: Exhausted balance."}},
+        {"status": 400, "json": {"detail": "Request is still in progress"}},
     ],
-    ids=["404", "502", "no-picture", "other-host", "no-json"],
+    ids=["404", "502", "no-picture", "other-host", "malformed", "no-json", "locked", "early"],
 )
 def test_picture_that_was_made_and_cannot_be_had_may_have_been_charged(
     generator: FalPictures,
@@ -171,6 +174,19 @@ def test_status_that_is_refused_is_no_refusal_of_the_picture(
 
     with pytest.raises(OutcomeUnknown):
         generator.generate(ask(FLUX2), ctx)
+
+
+def test_word_that_nobody_knows_means_that_the_picture_is_still_made(
+    generator: FalPictures, cloud: PracticeServices, ctx: PatientContext
+) -> None:
+    answer(cloud)
+    look(cloud, "/status", json={**DONE, "status": "PONDERING"})
+    look(cloud, "/status", json=DONE)
+    look(cloud, "", json={"images": [{"url": f"{cloud.fal.delivery_url}/files/b/code/out.png"}]})
+    cloud.fal.next(path="/files/b/code/out.png", body=b"\x89PNG", content_type="image/png")
+
+    assert generator.generate(ask(FLUX2), ctx).data == b"\x89PNG"
+    assert len(ctx.pauses) == 1
 
 
 def test_model_that_is_gone_is_withdrawn(

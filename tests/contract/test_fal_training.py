@@ -22,7 +22,7 @@ from training_contract import (
     until_ended,
 )
 
-from fluxlora_desktop.backends.fal.trainers import FAST, FLUX2, FLUX2_V2, PORTRAIT
+from fluxlora_desktop.backends.fal.trainers import ARCHIVE_INPUTS, FAST, FLUX2, FLUX2_V2, PORTRAIT
 from fluxlora_desktop.backends.fal.training import FalTraining
 from fluxlora_desktop.domain.bases import FLUX1_DEV, FLUX2_DEV
 from fluxlora_desktop.domain.errors import (
@@ -38,6 +38,7 @@ from fluxlora_desktop.domain.errors import (
 )
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import (
+    Destination,
     Mark,
     RemoteRun,
     RemoteState,
@@ -51,6 +52,7 @@ from fluxlora_desktop.practice.services import PracticeServices
 
 _LAUNCH = r"/fal-ai/[^/]+(-trainer(-v2)?|-training)"
 _WEIGHTS = r"/files/.*\.safetensors"
+_HISTORY = "/v1/models/requests/by-endpoint"
 _FOREVER_S = 1e9
 
 
@@ -86,6 +88,11 @@ class FalService:
         """Let the next look at a run find these fields."""
         told = {"status": "COMPLETED", "logs": None, **fields}
         self.cloud.fal.next(method="GET", path=f".*/requests/{run.id}/status", json=told)
+
+    def tell_history(self, *lines: object, next_cursor: str = "", **more: object) -> None:
+        """Let the next look at the history find these lines, and a next page by its cursor."""
+        page = {"items": lines, "next_cursor": next_cursor or None, "has_more": bool(next_cursor)}
+        self.cloud.fal.next(method="GET", path=_HISTORY, json={**page, **more})
 
     def tell_result(self, run: RemoteRun, **fault: Any) -> None:
         """Let the next question for the result meet a fault."""
@@ -339,6 +346,112 @@ class TestFlux2(TrainingBackendContract):
         assert (late.state, late.weights_address) == (RemoteState.SUCCEEDED, address)
         assert late.charge_usd == Decimal("6.4")
 
+    @pytest.mark.parametrize(
+        ("answer", "raised"),
+        [
+            (
+                {"status": 403, "json": {"detail": "User is locked: Exhausted balance."}},
+                PaymentRequired,
+            ),
+            ({"status": 400, "json": {"detail": "Request is still in progress"}}, ServiceRefused),
+            ({"status": 413, "json": {"detail": "too large"}}, ServiceRefused),
+            ({"status": 404, "json": {"detail": "Request not found"}}, NotFoundAtService),
+            ({"status": 202, "json": {"status": "IN_PROGRESS"}}, NotFoundAtService),
+            ({"json": {}}, NotFoundAtService),
+        ],
+        ids=["locked", "in progress", "413", "404", "202", "no weights"],
+    )
+    def test_result_that_is_disturbed_once_ends_nothing(
+        self,
+        service: FalService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        answer: dict[str, Any],
+        raised: type[Exception],
+    ) -> None:
+        run = service.backend.submit(spec, *ready, nonce)
+        until_ended(service.backend, run)
+        service.tell_result(run, **answer)
+        service.tell_history()
+
+        with pytest.raises(raised):
+            service.backend.poll(run)
+
+        service.cloud.fal.faults.reset()
+        assert service.backend.poll(run).state is RemoteState.SUCCEEDED
+
+    @pytest.mark.parametrize(
+        ("status_code", "state", "charge"),
+        [
+            (499, RemoteState.CANCELLED, Decimal("6.4")),
+            (400, RemoteState.FAILED, Decimal("6.4")),
+            (500, RemoteState.FAILED, None),
+            (422, RemoteState.FAILED, None),
+        ],
+    )
+    def test_end_is_told_by_the_history_where_the_queue_forgot_it(
+        self,
+        service: FalService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        status_code: int,
+        state: RemoteState,
+        charge: Decimal | None,
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
+        gone = {"status": 404, "json": {"detail": "Request not found"}}
+        service.cloud.fal.next(method="GET", path=f".*/requests/{run.id}/status", **gone)
+        ended = {"ended_at": "2026-11-26T12:00:00Z", "status_code": status_code}
+        service.tell_history({"request_id": run.id, "endpoint_id": run.trainer, **ended})
+
+        last = service.backend.poll(run)
+
+        assert (last.state, last.charge_usd) == (state, charge)
+        assert charge is None or not last.charge_sure
+
+    def test_error_that_speaks_of_cancelling_is_no_cancel(
+        self, service: FalService, spec: TrainingSpec, ready: Ready, nonce: str
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
+        words = "Worker lost: asyncio.CancelledError"
+        service.tell_status(run, error=words, error_type="runner_connection_error")
+        service.tell_result(run, status=500, json={"detail": words}, times=2)
+
+        last = service.backend.poll(run)
+
+        assert (last.state, last.error) == (RemoteState.FAILED, words)
+
+    def test_addresses_keep_what_they_say_themselves(
+        self, service: FalService, spec: TrainingSpec, ready: Ready, nonce: str
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
+        told = json.loads(run.handle)
+
+        service.backend.poll(replace(run, handle=json.dumps([told[0] + "?token=1", *told[1:]])))
+
+        path = f"/fal-ai/flux-2-trainer/requests/{run.id}/status"
+        asked = service.cloud.fal.ledger.requests("GET", path)[-1]
+        assert asked.facts["query"] == {"token": "1", "logs": "1"}
+
+    @pytest.mark.parametrize("address", ["https://[x/", "https://q:abc/", "https://q:99999/"])
+    def test_malformed_addresses_are_as_none(
+        self, service: FalService, spec: TrainingSpec, ready: Ready, nonce: str, address: str
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
+
+        told = service.backend.poll(replace(run, handle=json.dumps([address] * 3)))
+
+        assert told.state is RemoteState.TRAINING
+
+    def test_cancel_says_when_there_is_nothing_to_cancel(self, service: FalService) -> None:
+        assert not service.backend.cancel(RemoteRun("fal", "no-such-request", FLUX2.key))
+
     def test_training_that_nobody_knows_is_not_found(self, service: FalService) -> None:
         with pytest.raises(NotFoundAtService):
             service.backend.poll(RemoteRun("fal", "no-such-request", FLUX2.key))
@@ -517,25 +630,100 @@ def test_launch_finds_nobody_home_without_a_doubt(
         nobody.submit(spec, service.backend.prepare(spec, ctx), data, "n")
 
 
+SENT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+MINE = {
+    "request_id": "mine",
+    "endpoint_id": FLUX2.key,
+    "sent_at": SENT.isoformat(),
+    "json_input": {"image_data_url": "https://v3.fal.media/files/b/x/photos-the-mark.zip"},
+}
+
+
 def test_history_is_read_page_by_page_from_before_the_launch(
     service: FalService, ctx: PatientContext
 ) -> None:
-    sent = datetime(2026, 11, 1, 12, tzinfo=UTC)
-    other = {"request_id": "other", "endpoint_id": FLUX2.key, "json_input": {}}
-    mine = {
-        "request_id": "mine",
-        "endpoint_id": FLUX2.key,
-        "sent_at": sent.isoformat(),
-        "json_input": {"image_data_url": "https://v3.fal.media/files/b/x/photos-the-mark.zip"},
-    }
-    first = {"items": [other], "has_more": True, "next_cursor": "Mg=="}
-    last = {"items": [mine], "has_more": False, "next_cursor": None}
-    for page in (first, last):
-        service.cloud.fal.next(path="/v1/models/requests/by-endpoint", json=page)
+    service.tell_history({**MINE, "request_id": "other", "json_input": {}}, next_cursor="Mg==")
+    service.tell_history(MINE)
 
-    found = service.backend.find(Mark("the-mark"), sent, ctx)
+    found = service.backend.find(Mark("the-mark"), SENT, ctx)
 
     assert [run.id for run in found.runs] == ["mine"]
+    first, second = (
+        entry.facts["query"] for entry in service.cloud.fal.ledger.requests("GET", _HISTORY)[-2:]
+    )
+    assert "cursor" not in first and second["cursor"] == "Mg=="
+    for asked in (first, second):
+        assert datetime.fromisoformat(asked["start"]) < SENT
+        assert set(asked["endpoint_id"].split(",")) == set(ARCHIVE_INPUTS)
+
+
+def test_launch_is_found_behind_more_requests_than_a_page_holds(
+    service: FalService, tmp_path: Path, ctx: PatientContext
+) -> None:
+    spec = specification(FLUX2)
+    data = service.backend.upload(make_archive(tmp_path), "n1", ctx)
+    service.keep_waiting()
+    run = service.backend.submit(spec, service.backend.prepare(spec, ctx), data, "n1")
+    requests = service.cloud.fal.state.requests
+    ours = requests.get(run.id)
+    assert ours is not None
+    for number in range(120):
+        other = replace(ours, id=f"other-{number}", created_at=ours.created_at + 1 + number / 100)
+        requests.put(replace(other, input={"image_data_url": f"http://127.0.0.1/{number}.zip"}))
+    while service.backend.poll(run).state is RemoteState.QUEUED:
+        ctx.pause(0.05)
+
+    try:
+        found = service.backend.find(Mark("n1", data.id), datetime.now(UTC), ctx)
+    finally:
+        for number in range(120):
+            requests.put(replace(ours, id=f"other-{number}", input={}, settled=True))
+
+    assert [one.id for one in found.runs] == [run.id]
+
+
+@pytest.mark.parametrize(
+    "line", [{"request_id": "a/b"}, {}, None, "text", {"request_id": None}], ids=repr
+)
+def test_line_of_the_history_that_cannot_be_read_hides_no_other(
+    service: FalService, ctx: PatientContext, line: object
+) -> None:
+    service.tell_history(line, MINE, has_more=None)
+
+    assert [run.id for run in service.backend.find(Mark("the-mark"), SENT, ctx).runs] == ["mine"]
+
+
+def test_history_that_is_too_long_is_read_in_smaller_pieces(
+    service: FalService, ctx: PatientContext
+) -> None:
+    large = {**MINE, "request_id": "large", "json_input": {"image_data_url": "x" * 21_000_000}}
+    service.tell_history(large)
+    service.tell_history(MINE)
+
+    assert [run.id for run in service.backend.find(Mark("the-mark"), SENT, ctx).runs] == ["mine"]
+    asked = [entry.facts["query"] for entry in service.cloud.fal.ledger.requests("GET", _HISTORY)]
+    assert [query["limit"] for query in asked[-2:]] == ["100", "10"]
+
+
+@pytest.mark.parametrize("mark", [Mark("other", "/"), Mark("other", ""), Mark("", "/files/b/x/")])
+def test_mark_that_fits_everything_fits_nothing(
+    service: FalService, ctx: PatientContext, mark: Mark
+) -> None:
+    service.tell_history(MINE)
+
+    assert service.backend.find(mark, SENT, ctx).runs == ()
+
+
+def test_charge_is_not_sure_where_sources_differ_about_the_price(
+    cloud: PracticeServices, tmp_path: Path, ctx: PatientContext
+) -> None:
+    service, theirs = FalService(cloud, FLUX2_V2), specification(FLUX2_V2)
+    data = service.backend.upload(make_archive(tmp_path), "n2", ctx)
+
+    last = until_ended(service.backend, service.backend.submit(theirs, Destination(""), data, "n2"))
+
+    assert last.charge_usd == service.backend.estimate(theirs).high_usd
+    assert not last.charge_sure
 
 
 @pytest.mark.parametrize("end", ["", "/"])
@@ -571,5 +759,10 @@ def test_key_goes_to_fals_own_hosts_alone_at_its_real_address() -> None:
         assert not part.endpoint.owns("https://v3.fal.media/files/b/x/weights.safetensors")
         assert not part.endpoint.owns("https://queue.fal.run.example.com/x")
     client._queue.endpoint.check_readable("https://v3b.fal.media/files/b/x/weights.safetensors")
+    bucket = "https://storage.googleapis.com/fal-flux-lora"
+    client._queue.endpoint.check_readable(f"{bucket}/0c_pytorch_lora_weights.safetensors")
+    for other in (bucket + "-other/x", bucket + "/../other/x", "https://storage.googleapis.com/x"):
+        with pytest.raises(UnexpectedReply):
+            client._queue.endpoint.check_readable(other)
     with pytest.raises(UnexpectedReply):
         client._queue.endpoint.check_readable("https://fal.media.example.com/x")

@@ -231,8 +231,8 @@ class TrainingBackendContract:
         service.keep_waiting()
         run = service.backend.submit(spec, *ready, nonce)
 
-        service.backend.cancel(run)
-        service.backend.cancel(run)
+        assert service.backend.cancel(run)
+        assert service.backend.cancel(run)
 
         assert service.backend.poll(run).state is RemoteState.CANCELLED
 

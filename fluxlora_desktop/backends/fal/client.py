@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,29 +19,32 @@ from fluxlora_desktop.backends.fal.wire import (
     SERVICE,
     Addresses,
     HistoryPage,
+    PastRequest,
     Status,
     Submitted,
     Ticket,
     read,
     read_paid,
 )
-from fluxlora_desktop.backends.http.client import Blob, ServiceClient
+from fluxlora_desktop.backends.http.client import Blob, Params, ServiceClient
 from fluxlora_desktop.backends.http.endpoint import Endpoint
 from fluxlora_desktop.backends.http.uploads import Bare
-from fluxlora_desktop.domain.errors import PaymentRequired, ServiceRefused
-from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.errors import PaymentRequired, ReplyTooLong, ServiceRefused
+from fluxlora_desktop.domain.ports import Account, JobContext
 from fluxlora_desktop.domain.secrets import Secret
 
 QUEUE = "https://queue.fal.run"
 _STORAGE, _PLATFORM = "https://rest.fal.ai", "https://api.fal.ai"
-_DELIVERY_HOSTS = frozenset({"fal.media", ".fal.media"})
+_BUCKET = "storage.googleapis.com/fal-flux-lora/"  # where FLUX.1 trainers left weights, as others
+_DELIVERY_HOSTS = frozenset({"fal.media", ".fal.media", _BUCKET})
 _UPLOAD_HOSTS = _DELIVERY_HOSTS | {"storage.googleapis.com"}  # fal-client asks for type "gcs"
 _LIFETIME = "x-fal-object-lifecycle-preference"
 _PHOTOS_LIVE_S = 24 * 3600
 _WEIGHTS_LIMIT = 4_000_000_000
 _STATUS_LIMIT = 20_000_000  # the whole log of a long training comes with it
 _PICTURE_LIMIT = 40_000_000
-_PAGE_LENGTH = 100
+_HISTORY_LIMIT = 20_000_000
+_PAGE_LENGTHS = (100, 10, 1)  # what others sent with their requests may be large
 _NO_CREDIT = re.compile(r"balance|locked|billing|credit", re.IGNORECASE)
 
 
@@ -83,14 +86,16 @@ class FalClient:
 
     def status(self, where: Addresses, ctx: JobContext | None = None) -> Status:
         """Return how a request stands, with its whole log."""
-        reply = self._queue.get_json(
-            where.status, params={"logs": 1}, attempts=2, limit=_STATUS_LIMIT, ctx=ctx
-        )
+        with _credit_trouble():
+            reply = self._queue.get_json(
+                where.status, params={"logs": 1}, attempts=2, limit=_STATUS_LIMIT, ctx=ctx
+            )
         return read(Status, reply)
 
     def result(self, where: Addresses, ctx: JobContext | None = None) -> Any:
         """Return what a request made; raises what the model answered when it made nothing."""
-        return self._queue.get_json(where.response, attempts=2, ctx=ctx)
+        with _credit_trouble():
+            return self._queue.get_json(where.response, attempts=2, ctx=ctx)
 
     def cancel(self, where: Addresses) -> None:
         """Ask for the end of a request; raises `ServiceRefused` when it has ended."""
@@ -109,26 +114,48 @@ class FalClient:
         self._storage.put_file(ticket.upload_url, Bare(file, "application/zip"), ctx=ctx)
         return ticket
 
+    def check(self, model: str) -> Account:
+        """Ask for one line of the account's history, which needs a good key; it names nobody."""
+        self._history({"endpoint_id": model, "limit": 1})
+        return Account(SERVICE, "")
+
     def history(
-        self,
-        models: Iterable[str],
-        *,
-        since: datetime,
-        cursor: str = "",
-        request_id: str = "",
-        length: int = _PAGE_LENGTH,
-        ctx: JobContext | None = None,
+        self, models: Iterable[str], *, since: datetime, cursor: str = "", ctx: JobContext
     ) -> HistoryPage:
-        """Return a page of the account's requests that have begun, with what they were given."""
-        params: dict[str, str | int] = {
+        """Return a page of the account's requests that have begun, with what they were given.
+
+        Raises `ReplyTooLong` when not even one line of it can be taken in.
+        """
+        asked: dict[str, str | int] = {
             "endpoint_id": ",".join(models),
             "start": since.isoformat(),
             "expand": "payloads",
-            "limit": length,
         }
-        params |= {"cursor": cursor} if cursor else {}
-        params |= {"request_id": request_id} if request_id else {}
-        reply = self._platform.get_json("v1/models/requests/by-endpoint", params=params, ctx=ctx)
+        asked |= {"cursor": cursor} if cursor else {}
+        *longer, shortest = _PAGE_LENGTHS
+        for length in longer:
+            with suppress(ReplyTooLong):
+                return self._history({**asked, "limit": length}, ctx)
+        return self._history({**asked, "limit": shortest}, ctx)
+
+    def past(self, model: str, request_id: str, *, since: datetime) -> PastRequest | None:
+        """Return what the account's history tells of one request, or None."""
+        page = self._history(
+            {
+                "endpoint_id": model,
+                "start": since.isoformat(),
+                "expand": "payloads",
+                "request_id": request_id,
+                "limit": 1,
+            }
+        )
+        return next((item for item in page.items if item.request_id == request_id), None)
+
+    def _history(self, asked: Params, ctx: JobContext | None = None) -> HistoryPage:
+        with _credit_trouble():
+            reply = self._platform.get_json(
+                "v1/models/requests/by-endpoint", params=asked, limit=_HISTORY_LIMIT, ctx=ctx
+            )
         return read(HistoryPage, reply)
 
     def picture(self, url: str, ctx: JobContext) -> Blob:

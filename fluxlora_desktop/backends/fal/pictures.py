@@ -5,22 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from fluxlora_desktop.backends.fal.client import FalClient
-from fluxlora_desktop.backends.fal.trainers import FLUX2
+from fluxlora_desktop.backends.fal.ends import end_of
 from fluxlora_desktop.backends.fal.wire import SERVICE, Addresses, Drawn, Status, read
-from fluxlora_desktop.backends.http.errors import scrub
 from fluxlora_desktop.domain.errors import (
     AppError,
     JobCancelled,
     ModelWithdrawn,
     NotFoundAtService,
     OutcomeUnknown,
-    ServiceBusy,
-    ServiceInterrupted,
     ServiceRefused,
 )
 from fluxlora_desktop.domain.pictures import (
@@ -88,8 +84,7 @@ class FalPictures:
 
     def check(self) -> Account:
         """Ask for one line of the account's history, which needs a good key; it names nobody."""
-        self._client.history([FLUX2.key], since=datetime.now(UTC), length=1)
-        return Account(SERVICE, "")
+        return self._client.check(_MODELS[0].key)
 
     def generate(self, request: PictureRequest, ctx: JobContext) -> GeneratedImage:
         """Make one picture and bring it home; a cancel while it is made stops it there too."""
@@ -107,9 +102,10 @@ class FalPictures:
     def _bring(self, where: Addresses, request_id: str, ctx: JobContext) -> tuple[bytes, str]:
         """Wait for what is paid for: trouble on the way is never "nothing was sent"."""
         try:
-            made = self._result(where, self._wait(where, ctx), ctx)
-            if isinstance(made, Drawn) and made.address and not made.blackened:
-                blob = self._client.picture(made.address, ctx)
+            end = end_of(self._client, where, self._wait(where, ctx), ctx)
+            drawn = read(Drawn, end.made) if end.made is not None else None
+            if drawn is not None and drawn.address and not drawn.blackened:
+                blob = self._client.picture(drawn.address, ctx)
                 kind = blob.media_type if blob.media_type.startswith("image/") else "image/png"
                 return blob.data, kind
         except JobCancelled:
@@ -119,35 +115,22 @@ class FalPictures:
         except AppError as error:
             words = f"The picture {request_id} could not be fetched: {error.detail}"
             raise OutcomeUnknown(SERVICE, words) from error
-        if isinstance(made, ServiceRefused):
-            raise made
-        words = _BLACK if made.blackened else f"fal says it is made and names no file: {request_id}"
+        if drawn is None:
+            if end.free:
+                raise ServiceRefused(SERVICE, end.reason)
+            raise OutcomeUnknown(SERVICE, end.reason)
+        words = (
+            _BLACK if drawn.blackened else f"fal says it is made and names no file: {request_id}"
+        )
         raise OutcomeUnknown(SERVICE, words)
 
     def _wait(self, where: Addresses, ctx: JobContext) -> Status:
         for _ in range(_MOST_POLLS):
             status = self._client.status(where, ctx)
-            if status.status not in {"IN_QUEUE", "IN_PROGRESS"}:
+            if status.ended:
                 return status
             ctx.pause(_POLL_SECONDS)
         raise OutcomeUnknown(SERVICE, "The picture is not made after 15 minutes.")
-
-    def _result(self, where: Addresses, status: Status, ctx: JobContext) -> Drawn | ServiceRefused:
-        """Return what was made, or the model's own words for nothing.
-
-        fal does not bill a request that ended with an error of the server or of the input (docs,
-        reliability); only a result that cannot be had is in doubt.
-        """
-        try:
-            return read(Drawn, self._client.result(where, ctx))
-        except NotFoundAtService:
-            raise
-        except ServiceRefused as error:
-            return error
-        except (ServiceInterrupted, ServiceBusy):
-            if not status.error:
-                raise
-            return ServiceRefused(SERVICE, scrub(status.error))
 
 
 def _inputs(request: PictureRequest) -> dict[str, Any]:

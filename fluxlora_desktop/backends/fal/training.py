@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from fluxlora_desktop.backends.fal.client import FalClient
+from fluxlora_desktop.backends.fal.ends import end_of
 from fluxlora_desktop.backends.fal.logs import read_losses, read_progress
 from fluxlora_desktop.backends.fal.trainers import ARCHIVE_INPUTS, FLUX2, TRAINERS
 from fluxlora_desktop.backends.fal.wire import (
@@ -19,14 +21,11 @@ from fluxlora_desktop.backends.fal.wire import (
     read,
 )
 from fluxlora_desktop.backends.http.downloads import bring_from, forget_part
-from fluxlora_desktop.backends.http.errors import scrub
 from fluxlora_desktop.backends.http.logs import clean_log
 from fluxlora_desktop.domain.datasets import Archive
 from fluxlora_desktop.domain.errors import (
     InputError,
     NotFoundAtService,
-    ServiceBusy,
-    ServiceInterrupted,
     ServiceRefused,
 )
 from fluxlora_desktop.domain.money import Estimate
@@ -51,6 +50,7 @@ _ARCHIVE_LIMIT = 100_000_000  # fal-client sends larger files in parts
 _CLOCK_SLACK = timedelta(minutes=15)
 _HISTORY = timedelta(days=89)  # the docs let a look at one request go back 90 days
 _MOST_PAGES = 50
+_CANCELLED_STATUS = 499
 _RUNS_PAGE = "https://fal.ai/dashboard/requests"
 _GONE = (
     "fal has finished the training and no longer tells where its weights lie. "
@@ -83,8 +83,7 @@ class FalTraining:
 
     def check(self) -> Account:
         """Ask for one line of the account's history, which needs a good key; it names nobody."""
-        self._client.history([FLUX2.key], since=datetime.now(UTC) - _CLOCK_SLACK, length=1)
-        return Account(SERVICE, "")
+        return self._client.check(FLUX2.key)
 
     def estimate(self, spec: TrainingSpec) -> Estimate:
         """Return the price and time range of a training."""
@@ -116,7 +115,7 @@ class FalTraining:
             SERVICE,
             taken.request_id,
             trainer.key,
-            page=_page_of(trainer.key),
+            page=self.page_of("", trainer.key),
             handle=taken.addresses.as_text(),
             steps=trainer.steps_of(spec.parameters),
         )
@@ -133,7 +132,16 @@ class FalTraining:
             cursor = page.next_cursor if page.has_more else ""
             if not cursor:
                 break
-        return FoundRuns(tuple(_remote(item) for item in sorted(hits, key=_rank)), complete=False)
+        runs = (
+            RemoteRun(
+                SERVICE,
+                item.request_id,
+                item.endpoint_id,
+                self.page_of(item.request_id, item.endpoint_id),
+            )
+            for item in sorted(hits, key=_rank)
+        )
+        return FoundRuns(tuple(runs), complete=False)
 
     def poll(self, run: RemoteRun) -> RunSnapshot:
         """Return how a training stands, with everything that its log tells."""
@@ -154,19 +162,22 @@ class FalTraining:
         )
         if status.status == "IN_QUEUE":
             return RunSnapshot(RemoteState.QUEUED, progress=TrainingProgress(_place(status)))
-        if status.status not in {"COMPLETED", "FAILED", "CANCELED", "CANCELLED"}:
-            return seen
-        return self._finished(run, status, where, seen)
+        return self._finished(run, status, where, seen) if status.ended else seen
 
-    def cancel(self, run: RemoteRun) -> None:
-        """Ask fal to stop; silent for a training that has ended or was removed."""
+    def cancel(self, run: RemoteRun) -> bool:
+        """Ask fal to stop; silent for a training that has ended, false for one it does not find."""
         try:
             self._client.cancel(self._addresses(run))
         except NotFoundAtService:
-            return
+            return False
         except ServiceRefused:
             if self.poll(run).state in {RemoteState.QUEUED, RemoteState.TRAINING}:
                 raise
+        return True
+
+    def page_of(self, _remote_id: str, trainer: str) -> str:
+        """Return the list of a trainer's requests: fal has no page for a single one."""
+        return f"https://fal.ai/models/{trainer}/requests" if trainer else _RUNS_PAGE
 
     def fetch_weights(
         self, run: RemoteRun, snapshot: RunSnapshot, folder: Path, ctx: JobContext
@@ -185,7 +196,10 @@ class FalTraining:
         return FetchedWeights(target)
 
     def clean_up(self, data: RemoteFile) -> None:
-        """Leave the photos to fal, which deletes them a day after the upload; it takes no order."""
+        """Leave the photos to fal, which deletes them a day after the upload.
+
+        Its order to delete a request's files deletes the weights with them.
+        """
 
     def _trainer(self, key: str) -> Trainer:
         return self.abilities().trainer(key)
@@ -196,52 +210,50 @@ class FalTraining:
     def _finished(
         self, run: RemoteRun, status: Status, where: Addresses, seen: RunSnapshot
     ) -> RunSnapshot:
-        told = f"{status.status} {status.error} {status.error_type}".upper()
-        if "CANCEL" in told:
-            return self._without_weights(run, RemoteState.CANCELLED, "", seen)
+        if status.cancelled:
+            begun = bool(seen.log)
+            return self._without_weights(run, RemoteState.CANCELLED, "", seen, begun=begun)
         try:
-            weights = read(Trained, self._client.result(where)).weights_address
+            end = end_of(self._client, where, status)
         except NotFoundAtService:
-            past = self._from_history(run)
-            weights = past.weights_address if past is not None else ""
-            if not weights:
-                return self._without_weights(run, RemoteState.FAILED, status.error or _GONE, seen)
-        except ServiceRefused as error:
-            words = scrub(error.detail) or status.error
-            free = error.status == 422  # the model refused its input before it began
-            return self._without_weights(run, RemoteState.FAILED, words, seen, free=free)
-        except (ServiceInterrupted, ServiceBusy):
-            if not status.error:
-                raise
-            words = scrub(status.error)  # docs, reliability: an error of the server is not billed
-            return self._without_weights(run, RemoteState.FAILED, words, seen, free=True)
+            return self._ended(run, self._from_history(run), seen)
+        if end.made is None:
+            begun = bool(seen.log) and not end.free
+            return self._without_weights(run, RemoteState.FAILED, end.reason, seen, begun=begun)
+        weights = read(Trained, end.made).weights_address
         if not weights:
-            words = status.error or "The training left no weights."
-            return self._without_weights(run, RemoteState.FAILED, words, seen)
+            return self._ended(run, self._from_history(run), seen)
         return self._with_weights(run, weights, seen)
 
-    def _ended(self, run: RemoteRun, past: PastRequest) -> RunSnapshot:
-        """Return how a training ended that the queue has forgotten and the history has not."""
-        seen = RunSnapshot(RemoteState.SUCCEEDED)
-        if past.weights_address:
+    def _ended(
+        self, run: RemoteRun, past: PastRequest | None, seen: RunSnapshot | None = None
+    ) -> RunSnapshot:
+        """Return how a training ended that the queue has forgotten and the history has not.
+
+        Raises `NotFoundAtService` where neither tells of weights or of trouble.
+        """
+        seen = seen or RunSnapshot(RemoteState.SUCCEEDED)
+        if past is not None and past.weights_address:
             return self._with_weights(run, past.weights_address, seen)
-        failed = past.status_code is not None and past.status_code >= 400
-        words = f"The training ended with the status {past.status_code}." if failed else _GONE
-        return self._without_weights(run, RemoteState.FAILED, words, seen)
+        if past is None or past.status_code is None or past.status_code < 400:
+            raise NotFoundAtService(SERVICE, _GONE, status=404)
+        if past.status_code == _CANCELLED_STATUS:
+            return self._without_weights(run, RemoteState.CANCELLED, "", seen)
+        words = f"The training ended with the status {past.status_code}."
+        free = past.status_code >= 500 or past.status_code == 422
+        return self._without_weights(run, RemoteState.FAILED, words, seen, begun=not free)
 
     def _from_history(self, run: RemoteRun) -> PastRequest | None:
-        since = datetime.now(UTC) - _HISTORY
-        page = self._client.history([run.trainer], since=since, request_id=run.id, length=1)
-        return next((item for item in page.items if item.request_id == run.id), None)
+        return self._client.past(run.trainer, run.id, since=datetime.now(UTC) - _HISTORY)
 
     def _with_weights(self, run: RemoteRun, address: str, seen: RunSnapshot) -> RunSnapshot:
-        return RunSnapshot(
-            RemoteState.SUCCEEDED,
-            progress=seen.progress,
-            log=seen.log,
-            losses=seen.losses,
+        trainer = self._known(run)
+        return replace(
+            seen,
+            state=RemoteState.SUCCEEDED,
             weights_address=address,
             charge_usd=self._price(run),
+            charge_sure=trainer is not None and not trainer.price.most_usd_per_step,
         )
 
     def _without_weights(
@@ -251,22 +263,22 @@ class FalTraining:
         words: str,
         seen: RunSnapshot,
         *,
-        free: bool = False,
+        begun: bool = True,
     ) -> RunSnapshot:
         """Return an end without a result; whether fal bills what had run is not documented."""
-        begun = bool(seen.log) and not free
-        return RunSnapshot(
-            state,
-            progress=seen.progress,
-            log=seen.log,
-            losses=seen.losses,
+        return replace(
+            seen,
+            state=state,
             error=words,
             charge_usd=self._price(run) if begun else None,
             charge_sure=False,
         )
 
+    def _known(self, run: RemoteRun) -> Trainer | None:
+        return next((item for item in TRAINERS if item.key == run.trainer), None)
+
     def _price(self, run: RemoteRun) -> Decimal | None:
-        known = next((item for item in TRAINERS if item.key == run.trainer), None)
+        known = self._known(run)
         return known.price.estimate(run.steps).high_usd if known and run.steps else None
 
 
@@ -288,11 +300,3 @@ def _place(status: Status) -> str:
 
 def _rank(item: PastRequest) -> tuple[bool, float]:
     return item.ended_at is not None, item.sent_at.timestamp() if item.sent_at else float("inf")
-
-
-def _remote(item: PastRequest) -> RemoteRun:
-    return RemoteRun(SERVICE, item.request_id, item.endpoint_id, _page_of(item.endpoint_id))
-
-
-def _page_of(model: str) -> str:
-    return f"https://fal.ai/models/{model}/requests" if model else _RUNS_PAGE

@@ -6,12 +6,13 @@ Shapes: docs of 2026 (queue, storage, platform) and what fal-client 1.0.3 reads 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationError
 
 from fluxlora_desktop.backends.http.replies import (
     Id,
@@ -26,6 +27,8 @@ from fluxlora_desktop.backends.http.replies import (
 )
 
 SERVICE = "fal"
+_CANCELLED = frozenset({"CANCELED", "CANCELLED"})
+_ENDED = _CANCELLED | {"COMPLETED", "FAILED", "ERROR"}
 _ARCHIVES = ("image_data_url", "images_data_url")
 
 read = partial(read_reply, SERVICE)
@@ -35,6 +38,10 @@ read_paid = partial(read_paid_reply, SERVICE)
 def _lines(value: Any) -> tuple[str, ...]:
     entries = value if isinstance(value, list) else []
     return tuple(words(table(entry).get("message")) for entry in entries)
+
+
+def _true(value: Any) -> bool:
+    return value is True
 
 
 def _whole(value: Any) -> int | None:
@@ -86,6 +93,21 @@ class Status(Reply):
     error: Words = ""
     error_type: Words = ""
 
+    @property
+    def ended(self) -> bool:
+        """Tell whether nothing more comes; a word that nobody knows means that it goes on."""
+        return self.status in _ENDED
+
+    @property
+    def cancelled(self) -> bool:
+        """Tell whether it ended because somebody cancelled it."""
+        return self.status in _CANCELLED or self.error_type == "request_cancelled"
+
+    @property
+    def trouble(self) -> str:
+        """Return why it ended without a result, or nothing when the status names no reason."""
+        return self.error or self.error_type
+
 
 class Trained(Reply):
     """What a trainer leaves."""
@@ -124,7 +146,7 @@ class Ticket(Reply):
     @property
     def file_id(self) -> str:
         """Return what stays of the address wherever the file is served from."""
-        return urlsplit(self.file_url).path
+        return _place_of(self.file_url)
 
 
 class PastRequest(Reply):
@@ -146,12 +168,33 @@ class PastRequest(Reply):
     def bears(self, nonce: str, file_id: str) -> bool:
         """Tell whether this is the launch with that nonce or that file."""
         archive = next((words(self.given[name]) for name in _ARCHIVES if name in self.given), "")
-        return any(mark and mark in archive for mark in (nonce, file_id))
+        named = bool(nonce) and nonce in archive
+        return named or (len(file_id) > 1 and _place_of(archive) == file_id)
+
+
+def _readable(value: Any) -> Any:
+    """Return the lines of a page that can be read: others are of requests that are not ours."""
+    if not isinstance(value, list):
+        return value
+    found = []
+    for line in value:
+        with suppress(ValidationError):
+            found.append(PastRequest.model_validate(line))
+    return found
 
 
 class HistoryPage(Reply):
     """One page of the account's history."""
 
-    items: tuple[PastRequest, ...]
+    items: Annotated[tuple[PastRequest, ...], BeforeValidator(_readable)]
     next_cursor: Words = ""
-    has_more: bool = False
+    has_more: Annotated[bool, BeforeValidator(_true)] = False
+
+
+def _place_of(url: str) -> str:
+    """Return path and query of an address, "" for one that is malformed."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -20,6 +20,7 @@ from fluxlora_desktop.backends.http.uploads import Bare, Form, Upload
 from fluxlora_desktop.domain.errors import (
     AppError,
     OutcomeUnknown,
+    ReplyTooLong,
     UnexpectedReply,
 )
 from fluxlora_desktop.domain.ports import JobContext
@@ -198,7 +199,7 @@ class ServiceClient:
         ) as response:
             data = _read(response, limit)
             if data is None:
-                raise UnexpectedReply(self.endpoint.service, path, f"over {limit} bytes")
+                raise ReplyTooLong(self.endpoint.service, path, f"over {limit} bytes")
             self._check(response, data)
             if response.status_code == 204 or (method == "DELETE" and not data):
                 return None
@@ -261,8 +262,7 @@ class ServiceClient:
                     httpx.Client(transport=WatchedTransport(url), timeout=_IDLE) as client,
                     client.stream(
                         method,
-                        url,
-                        params=params,
+                        httpx.URL(url).copy_merge_params(params or {}),
                         json=body,
                         content=upload.chunks(ctx) if upload and ctx else None,
                         headers=sending,

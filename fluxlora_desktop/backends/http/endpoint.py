@@ -17,8 +17,9 @@ class Endpoint:
     """A service's address and who may see its token.
 
     `delivery_hosts` may be read, and files be put there, without the token; a name that starts
-    with a dot stands for all hosts below it. Where `base_url` is on this computer, any port of it
-    may be read too. `scheme` is the word before the token in the authorization header.
+    with a dot stands for all hosts below it, one with a path for what lies below that. Where
+    `base_url` is on this computer, any port of it may be read too. `scheme` is the word before the
+    token in the authorization header.
     """
 
     service: str
@@ -42,28 +43,34 @@ class Endpoint:
 
     def owns(self, url: str) -> bool:
         """Tell whether an address is the service itself, which alone is sent the token."""
-        mine, other = urlsplit(self.base_url), urlsplit(url)
-        return (mine.scheme, mine.hostname, _port(mine.scheme, mine.port)) == (
-            other.scheme,
-            other.hostname,
-            _port(other.scheme, other.port),
-        )
+        return _origin(url) is not None and _origin(url) == _origin(self.base_url)
 
     def check_readable(self, url: str) -> None:
         """Raise `UnexpectedReply` for an address that this service has no business to name."""
-        parts = urlsplit(url)
-        host = parts.hostname or ""
+        origin = _origin(url)
+        if origin is None:
+            raise UnexpectedReply(self.service, "address", "malformed")
         if self.owns(url):
             return
+        scheme, host, _port = origin
         if urlsplit(self.base_url).hostname in _LOOPBACK and host in _LOOPBACK:
             return
-        listed = any(
-            host.endswith(name) if name.startswith(".") else host == name
-            for name in self.delivery_hosts
-        )
-        if parts.scheme != "https" or not listed:
-            raise UnexpectedReply(self.service, "address", f"{parts.scheme}://{host}")
+        path = urlsplit(url).path
+        if scheme != "https" or not any(_lies_at(n, host, path) for n in self.delivery_hosts):
+            raise UnexpectedReply(self.service, "address", f"{scheme}://{host}")
 
 
-def _port(scheme: str, port: int | None) -> int:
-    return port or (443 if scheme == "https" else 80)
+def _origin(url: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of an address, or None for one that is malformed."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return None
+    return parts.scheme, parts.hostname or "", port
+
+
+def _lies_at(place: str, host: str, path: str) -> bool:
+    name, slash, folder = place.partition("/")
+    at_host = host.endswith(name) if name.startswith(".") else host == name
+    return at_host and path.startswith(f"{slash}{folder}") and ".." not in path.split("/")

@@ -19,6 +19,7 @@ from fluxlora_desktop.backends.replicate.wire import SERVICE, JobReply
 from fluxlora_desktop.domain.datasets import Archive
 from fluxlora_desktop.domain.errors import (
     InputError,
+    NotFoundAtService,
     ServiceInterrupted,
     ServiceRefused,
     ServiceUnreachable,
@@ -127,14 +128,21 @@ class ReplicateTraining:
         """Return how a training stands, with everything that its log tells."""
         return self._snapshot(self._client.training(run.id), run.trainer)
 
-    def cancel(self, run: RemoteRun) -> None:
-        """Ask Replicate to stop; silent for a training that has ended."""
+    def cancel(self, run: RemoteRun) -> bool:
+        """Ask Replicate to stop; silent for a training that has ended, false for an unknown one."""
         try:
             self._client.cancel("trainings", run.id)
+        except NotFoundAtService:
+            return False
         except ServiceRefused:
             job = self._client.training(run.id)
             if _STATES.get(job.status, RemoteState.TRAINING) in _OPEN:
                 raise
+        return True
+
+    def page_of(self, remote_id: str, _trainer: str) -> str:
+        """Return the training's own page."""
+        return f"https://replicate.com/p/{remote_id}"
 
     def fetch_weights(
         self, run: RemoteRun, snapshot: RunSnapshot, folder: Path, ctx: JobContext
