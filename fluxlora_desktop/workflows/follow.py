@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from fluxlora_desktop.domain.errors import (
     CredentialError,
     InputError,
     NotFoundAtService,
+    PaymentRequired,
     ServiceBusy,
     ServiceError,
     UnexpectedReply,
@@ -22,7 +24,8 @@ from fluxlora_desktop.workflows.launch import adopt_launch
 from fluxlora_desktop.workflows.tools import Tools
 
 _GONE_READS = 3
-_CANCEL_ASKED = "Cancel was asked for."
+_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+_CANCEL_TAKEN = "Cancel was asked for."
 
 
 def remote_of(run: Run, tools: Tools) -> RemoteRun:
@@ -67,12 +70,13 @@ class _Follower:
         try:
             snapshot = self.backend.poll(remote_of(self.run, self.tools))
         except NotFoundAtService as error:
-            if self._cancel_was_asked():  # some services forget a cancelled training at once
-                self._end_cancelled()
-                return
             self.gone += 1
             self.gone_since = self.gone_since or self.tools.clock.now()
-            if self.gone >= _GONE_READS and self._gone_for_long():
+            sure = self.gone >= _GONE_READS
+            if sure and self._cancel_was_taken():  # some services forget what was cancelled
+                self._end_cancelled_unseen()
+                return
+            if sure and self._gone_for_long():
                 self._fail(f"{self.backend.title} no longer has this training. {error.detail}")
                 return
             self._hold(
@@ -81,6 +85,11 @@ class _Follower:
             )
         except ServiceBusy as error:
             self._hold(f"{self.backend.title} asks to wait.", error.retry_after)
+        except PaymentRequired:
+            self._hold(
+                f"{self.backend.title} tells nothing while the account has no credit. "
+                "Add credit there; the training is not lost."
+            )
         except CredentialError:
             self._hold(
                 f"{self.backend.title} does not accept the token. The training continues; "
@@ -94,9 +103,9 @@ class _Follower:
             if self.run.state in {RunState.QUEUED, RunState.TRAINING}:
                 self.ctx.pause(self.tools.patience.poll)
 
-    def _cancel_was_asked(self) -> bool:
+    def _cancel_was_taken(self) -> bool:
         events = self.tools.stores.runs.events(self.run.id)
-        return any(event.text == _CANCEL_ASKED for event in events)
+        return any(event.text == _CANCEL_TAKEN for event in events)
 
     def _gone_for_long(self) -> bool:
         assert self.gone_since is not None
@@ -152,7 +161,7 @@ class _Follower:
         common = {
             "eta_seconds": None,
             "attention": "",
-            "cost_usd": snapshot.charge_usd,
+            "cost_usd": snapshot.charge_usd if snapshot.charge_sure else None,
         }
         if snapshot.state is RemoteState.SUCCEEDED:
             self.run = runs.advance(
@@ -167,6 +176,16 @@ class _Follower:
             self._end_cancelled(**common)
         else:
             self._fail(snapshot.error or "The training failed without a reason.", **common)
+
+    def _end_cancelled_unseen(self) -> None:
+        """End a training that was cancelled and that the service no longer tells about."""
+        if self.run.state is RunState.TRAINING and self.run.price_high is not None:
+            self._charge(
+                RunSnapshot(
+                    RemoteState.CANCELLED, charge_usd=self.run.price_high, charge_sure=False
+                )
+            )
+        self._end_cancelled(attention="", eta_seconds=None)
 
     def _end_cancelled(self, **changes: object) -> None:
         self.run = self.tools.stores.runs.advance(
@@ -203,14 +222,17 @@ class _Follower:
 
 def cancel_training(run_id: str, tools: Tools) -> Run:
     """Ask the service to stop a training; following it then shows how it ended."""
-    run = tools.stores.runs.get(run_id)
-    if run.state in {RunState.QUEUED, RunState.TRAINING}:
-        tools.services.trainer(run.external_training_service or run.plan.backend).cancel(
-            remote_of(run, tools)
-        )
-        tools.stores.runs.add_event(run_id, "note", _CANCEL_ASKED)
-        return tools.stores.runs.update(run_id, stage="Cancelling")
-    return run
+    runs = tools.stores.runs
+    run = runs.get(run_id)
+    if run.state not in {RunState.QUEUED, RunState.TRAINING}:
+        return run
+    backend = tools.services.trainer(run.external_training_service or run.plan.backend)
+    if not backend.cancel(remote_of(run, tools)):
+        words = f"{backend.title} does not find the training, so it was not cancelled there."
+        runs.add_event(run_id, "warn", words)
+        return runs.update(run_id, attention=words)
+    runs.add_event(run_id, "note", _CANCEL_TAKEN)
+    return runs.update(run_id, stage="Cancelling")
 
 
 def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
@@ -218,9 +240,13 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
 
     Returns the run in QUEUED, or in FAILED with a button when enough complete reads over enough
     time found nothing. Where the service's list proves no absence, it looks until the launch is
-    found or a person decides. Nothing is ever sent again here.
+    found or a person decides. Nothing is ever sent again here. A run that left UNKNOWN meanwhile,
+    by a person's word, is returned as it is.
     """
     runs = tools.stores.runs
+    run = runs.get(run.id)
+    if run.state is not RunState.UNKNOWN:
+        return run
     backend = tools.services.trainer(run.plan.backend)
     effect = runs.live_effect(EffectKind.TRAINING, run.id)
     if effect is None:
@@ -232,14 +258,17 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
         return _absent(run, absent, tools, ctx)
     sent = effect.sent_at or run.updated_at
     for wait in tools.patience.retries():
+        run = runs.get(run.id)
+        if run.state is not RunState.UNKNOWN:
+            return run
         try:
             found = backend.find(Mark(effect.nonce, effect.file_id), sent, ctx)
         except (CredentialError, ServiceError):
             words = f"We are asking {backend.title} whether the training started. No answer yet."
             run = runs.update(run.id, attention=words)
         else:
-            if found.runs:
-                first = found.runs[0]
+            first = next((one for one in found.runs if not _taken(one, run, tools)), None)
+            if first is not None:
                 _confirm(run, effect, first, "adopted", tools)
                 return _adopt(run, first.id, backend, tools, ctx)
             if found.complete:
@@ -252,6 +281,23 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
         ctx.report(RunChanged(run))
         ctx.pause(wait)
     raise AssertionError("retries never end")
+
+
+def _id_in(text: str) -> str:
+    """Return the id that a person gave, by itself or at the end of a page's address."""
+    is_address = re.match(r"https?://[^/]*/(.+)", text.partition("?")[0])
+    given = is_address[1].rstrip("/").rpartition("/")[2] if is_address else text
+    if not _ID.fullmatch(given):
+        raise InputError("training_id", f"{text[:80]} is not an id.")
+    return given
+
+
+def _taken(found: RemoteRun, run: Run, tools: Tools) -> bool:
+    """Tell whether a training at the service belongs to another run of this library."""
+    return any(
+        (effect.service, effect.remote_id) == (found.service, found.id) and effect.subject != run.id
+        for effect in tools.stores.runs.effects(EffectState.CONFIRMED)
+    )
 
 
 def _looking_words(backend: TrainingBackend, reads: int, tools: Tools) -> str:
@@ -278,7 +324,8 @@ def _confirm(run: Run, effect: Effect, found: RemoteRun, note: str, tools: Tools
 def say_absent(run_id: str, tools: Tools) -> Run:
     """Take a person's word that a launch without an answer did not happen; nothing is sent.
 
-    The run fails with a way to start it again. Any run that is not in doubt is left alone.
+    The run fails with a way to start it again. One that the journal knows to have started is taken
+    on instead; any run that is not in doubt is left alone.
     """
     runs = tools.stores.runs
     run = runs.get(run_id)
@@ -286,17 +333,19 @@ def say_absent(run_id: str, tools: Tools) -> Run:
     if run.state is not RunState.UNKNOWN or effect is None:
         return run
     title = tools.services.trainer(effect.service).title
+    if effect.state is EffectState.CONFIRMED:
+        return adopt_launch(run, effect.remote_id, effect.service, tools)
     if effect.state is EffectState.UNKNOWN:
         runs.move_effect(effect.id, EffectState.ABSENT, note="a person looked and found nothing")
-    return _end_absent(
-        run, f"You found no such training at {title}. Nothing was sent again.", tools
-    )
+    words = f"You found no such training at {title}. If one did start, it is charged there."
+    return _end_absent(run, words, tools)
 
 
 def say_found(run_id: str, remote_id: str, tools: Tools) -> Run:
     """Take on the training that a person found at the service for a launch without an answer.
 
-    Raises `InputError` when the service has no training of that id, or another run has it.
+    `remote_id` may be the address of a page that ends with the id. Raises `InputError` when the
+    service has no training of that id, or another run has it.
     """
     runs = tools.stores.runs
     run = runs.get(run_id)
@@ -304,13 +353,22 @@ def say_found(run_id: str, remote_id: str, tools: Tools) -> Run:
     if run.state is not RunState.UNKNOWN or effect is None:
         return run
     backend = tools.services.trainer(effect.service)
-    found = RemoteRun(effect.service, remote_id.strip(), run.plan.trainer, steps=run.total)
-    if any(other.external_training_id == found.id for other in runs.all()):
-        raise InputError("remote_id", f"{found.id} belongs to another training of this library.")
+    if effect.state is EffectState.CONFIRMED:
+        return adopt_launch(run, effect.remote_id, effect.service, tools)
+    given = _id_in(remote_id.strip())
+    found = RemoteRun(
+        effect.service,
+        given,
+        run.plan.trainer,
+        backend.page_of(given, run.plan.trainer),
+        steps=run.total,
+    )
+    if _taken(found, run, tools):
+        raise InputError("training_id", f"{given} belongs to another training of this library.")
     try:
         backend.poll(found)
     except (NotFoundAtService, UnexpectedReply) as error:
-        raise InputError("remote_id", f"{backend.title} has no training {found.id}.") from error
+        raise InputError("training_id", f"{backend.title} has no training {given}.") from error
     if effect.state is EffectState.UNKNOWN:
         _confirm(run, effect, found, "a person found it", tools)
     runs.add_event(run_id, "note", "You found the training. Continuing.")

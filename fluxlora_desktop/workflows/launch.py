@@ -84,6 +84,25 @@ def try_again(run_id: str, tools: Tools) -> Run:
     )
 
 
+def look_again(run_id: str, tools: Tools) -> Run:
+    """Go on with a training that ended without weights, as if it had not: ask the service anew.
+
+    Only where the service knows the training; any other run is left alone. Nothing is sent.
+    """
+    run = tools.stores.runs.get(run_id)
+    if not run.may_be_looked_for:
+        return run
+    return tools.stores.runs.advance(
+        run_id,
+        RunState.QUEUED,
+        error="",
+        error_kind="",
+        attention="",
+        finished_at=None,
+        failed_at=None,
+    )
+
+
 def launch_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
     """Carry a run from PACKAGING or UPLOADING through the launch.
 
@@ -204,12 +223,13 @@ def _submit(
 
 def adopt_launch(run: Run, remote_id: str, service: str, tools: Tools) -> Run:
     """Move a run whose training is known at the service into QUEUED."""
+    page = run.page or tools.services.trainer(service).page_of(remote_id, run.plan.trainer)
     return tools.stores.runs.advance(
         run.id,
         RunState.QUEUED,
         external_training_id=remote_id,
         external_training_service=service,
-        page=run.page,
+        page=page,
         trainer_version=run.trainer_version,
         attention="",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -99,7 +100,10 @@ class WallClock:
 
 @dataclass
 class FakeTrainer:
-    """A training service: `snapshot` is what each poll tells; `hold` keeps uploads waiting."""
+    """A training service: `snapshot` is what each poll tells; `hold` keeps uploads waiting.
+
+    Polls wait until `answer` is set.
+    """
 
     snapshot: RunSnapshot = field(default_factory=lambda: RunSnapshot(RemoteState.QUEUED))
     key: str = "replicate"
@@ -111,6 +115,8 @@ class FakeTrainer:
     cancelled: list[str] = field(default_factory=list)
     trainers: tuple[Trainer, ...] = (TRAINER,)
     absence_shows: bool = True
+    looks: int = 0
+    answer: threading.Event | None = None
 
     def abilities(self) -> TrainingAbilities:
         return TrainingAbilities(
@@ -142,15 +148,22 @@ class FakeTrainer:
         return RemoteRun(self.key, "remote-1", TRAINER.key, "https://replicate.com/p/remote-1")
 
     def find(self, mark: object, since: datetime, ctx: JobContext) -> FoundRuns:
+        self.looks += 1
         return FoundRuns((), False)
 
     def poll(self, run: RemoteRun) -> RunSnapshot:
         self.polled += 1
+        if self.answer is not None:
+            self.answer.wait(10)
         return self.snapshot
 
-    def cancel(self, run: RemoteRun) -> None:
+    def cancel(self, run: RemoteRun) -> bool:
         self.cancelled.append(run.id)
         self.snapshot = RunSnapshot(RemoteState.CANCELLED, charge_usd=Decimal("0.31"))
+        return True
+
+    def page_of(self, remote_id: str, trainer: str) -> str:
+        return f"https://{self.key}.example/{remote_id}"
 
     def fetch_weights(
         self, run: RemoteRun, snapshot: RunSnapshot, folder: Path, ctx: JobContext

@@ -39,6 +39,7 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.ServiceRefused: lambda: e.ServiceRefused("replicate", "Version is wrong.", status=422),
     e.NotFoundAtService: lambda: e.NotFoundAtService("huggingface", "Repo not found", status=404),
     e.UnexpectedReply: lambda: e.UnexpectedReply("together", "data.0", "null"),
+    e.ReplyTooLong: lambda: e.ReplyTooLong("together", "models", "over 5000000 bytes"),
     e.OutcomeUnknown: lambda: e.OutcomeUnknown("replicate", "cut"),
     e.ModelWithdrawn: lambda: e.ModelWithdrawn("together", "FLUX.1-dev-lora", ("Replicate",)),
     e.LoraNotUsable: lambda: e.LoraNotUsable("together", "It is of another base", ("Replicate",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +12,7 @@ import pytest
 from desk_fixtures import add_lora, add_run, nameless, publish
 from fakes import FakeHub, FakeTrainer, FolderTrash, WallClock, make_tools
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.ports import Stores
@@ -222,6 +223,83 @@ def test_launch_in_doubt_goes_on_with_the_training_that_a_person_found(
 
     bench.until_state(run.id, RunState.QUEUED)
     assert bench.runs.run(run.id).external_training_id == "764f-aa"
+    assert bench.trainer.launched == []
+
+
+def test_word_about_a_launch_is_checked_once_and_nothing_else_is_asked_meanwhile(
+    bench: Bench, qtbot: QtBot
+) -> None:
+    run = add_run(bench.stores, "Fox", RunState.UNKNOWN)
+    page = bench.show()
+    bench.trainer.answer = threading.Event()
+    click(qtbot, ask(page, "say_found"))
+    qtbot.keyClicks(page.detail.asks.field, "764f")
+    qtbot.keyClick(page.detail.asks.field, Qt.Key.Key_Return)
+
+    qtbot.waitUntil(lambda: bench.trainer.polled > 0)
+    looks = bench.trainer.looks
+    assert "Asking the service…" in [one.text() for one in page.findChildren(QLabel)]
+    assert not [one for one in page.findChildren(QPushButton, "run_look_now") if one.isVisible()]
+    bench.runs.look_now(run.id)
+    bench.runs.say_absent(run.id)
+    bench.trainer.answer.set()
+
+    bench.until_state(run.id, RunState.QUEUED)
+    qtbot.waitUntil(lambda: bench.trainer.polled > 1)
+    assert bench.trainer.looks == looks
+
+
+def test_id_that_was_refused_can_be_mended(bench: Bench, qtbot: QtBot) -> None:
+    run = add_run(bench.stores, "Fox", RunState.UNKNOWN)
+    page = bench.show()
+    click(qtbot, ask(page, "say_found"))
+    qtbot.keyClicks(page.detail.asks.field, "no id at all")
+    with qtbot.waitSignal(bench.runs.failed):
+        qtbot.keyClick(page.detail.asks.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: not bench.runs.settling(run.id))
+
+    click(qtbot, ask(page, "say_found"))
+
+    assert page.detail.asks.field.text() == "no id at all"
+    assert bench.runs.run(run.id).state is RunState.UNKNOWN
+
+
+def test_question_is_answered_with_no_by_escape_and_gives_the_focus_back(
+    bench: Bench, qtbot: QtBot
+) -> None:
+    add_run(bench.stores, "Fox", RunState.UNKNOWN)
+    page = bench.show()
+    for name in ("say_absent", "say_found"):
+        click(qtbot, ask(page, name))
+        qtbot.keyClick(page.focusWidget(), Qt.Key.Key_Escape)
+
+        assert page.focusWidget() is ask(page, name)
+
+
+def test_focus_stays_on_the_buttons_when_an_answer_changes_them(bench: Bench, qtbot: QtBot) -> None:
+    run = add_run(bench.stores, "Fox", RunState.UNKNOWN)
+    page = bench.show()
+    click(qtbot, ask(page, "say_absent"))
+    page.detail.asks.confirm_button.setFocus()
+    qtbot.keyClick(page.detail.asks.confirm_button, Qt.Key.Key_Space)
+
+    bench.until_state(run.id, RunState.FAILED)
+    qtbot.waitUntil(lambda: page.focusWidget() is ask(page, "try_again"))
+
+
+def test_training_that_ended_without_weights_is_asked_for_again_for_nothing(
+    bench: Bench, qtbot: QtBot
+) -> None:
+    run = add_run(
+        bench.stores, "Fox", RunState.FAILED,
+        failed_at=RunState.TRAINING, error="Odd",
+        external_training_id="remote-1", external_training_service="replicate",
+    )  # fmt: skip
+    page = bench.show()
+
+    click(qtbot, ask(page, "look_again"))
+
+    bench.until_state(run.id, RunState.QUEUED)
     assert bench.trainer.launched == []
 
 

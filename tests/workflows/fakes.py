@@ -115,6 +115,7 @@ class FakeBackend:
     seen_at_submit: Callable[[str], None] | None = None
     absence_shows: bool = True
     handle: str = ""
+    knows: bool = True
 
     def abilities(self) -> TrainingAbilities:
         return TrainingAbilities((TRAINER,), absence_shows=self.absence_shows)
@@ -147,8 +148,13 @@ class FakeBackend:
         done = RunSnapshot(RemoteState.SUCCEEDED, weights_address="w", version="tester/x:1")
         return _answer(self.polls, done)
 
-    def cancel(self, run) -> None:
-        self.polls = [RunSnapshot(RemoteState.CANCELLED)]
+    def cancel(self, run) -> bool:
+        if self.knows:
+            self.polls = [RunSnapshot(RemoteState.CANCELLED)]
+        return self.knows
+
+    def page_of(self, remote_id, trainer) -> str:
+        return f"http://{self.key}/{remote_id}"
 
     def fetch_weights(self, run, snapshot, folder: Path, ctx) -> FetchedWeights:
         target = folder / "lora.safetensors"

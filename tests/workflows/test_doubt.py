@@ -11,13 +11,19 @@ from fluxlora_desktop.domain.errors import (
     JobCancelled,
     NotFoundAtService,
     OutcomeUnknown,
+    PaymentRequired,
 )
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.training import FoundRuns, RemoteRun, RemoteState, RunSnapshot
 from fluxlora_desktop.workflows.carry import carry_run
-from fluxlora_desktop.workflows.follow import cancel_training, say_absent, say_found
-from fluxlora_desktop.workflows.launch import start_run, try_again
+from fluxlora_desktop.workflows.follow import (
+    cancel_training,
+    say_absent,
+    say_found,
+    settle_unknown,
+)
+from fluxlora_desktop.workflows.launch import look_again, start_run, try_again
 from tests.workflows.conftest import Bench
 from tests.workflows.fakes import Context, training
 
@@ -117,17 +123,131 @@ def test_handle_of_the_launch_and_its_steps_come_back_with_every_look(bench: Ben
     assert bench.backend.polled[0].steps == run.total
 
 
-def test_training_that_was_cancelled_and_forgotten_is_cancelled(bench: Bench) -> None:
+GONE = NotFoundAtService("replicate", "gone")
+
+
+def stopped_while_training(bench: Bench) -> Run:
     bench.backend.polls = [training(10)] * 2
     run = start_run(bench.draft().id, bench.tools)
     with pytest.raises(JobCancelled):
         carry_run(run.id, bench.tools, Context(bench.clock, stop_after_pauses=1))
+    return run
+
+
+def test_training_that_was_cancelled_and_forgotten_is_cancelled(bench: Bench) -> None:
+    run = stopped_while_training(bench)
     cancel_training(run.id, bench.tools)
-    bench.backend.polls = [NotFoundAtService("replicate", "gone")]
+    bench.backend.polls = [GONE] * 3
 
     run = carry_run(run.id, bench.tools, bench.ctx)
 
-    assert run.state is RunState.CANCELLED
+    assert (run.state, run.attention, run.cost_usd) == (RunState.CANCELLED, "", None)
+    (charge,) = bench.tools.stores.ledger.charges()
+    assert (charge.certainty, charge.amount_usd) == (Certainty.MAYBE, run.price_high)
+
+
+def test_one_look_that_finds_nothing_does_not_end_a_cancelled_training(bench: Bench) -> None:
+    run = stopped_while_training(bench)
+    cancel_training(run.id, bench.tools)
+    bench.backend.polls = [GONE, GONE]
+
+    assert carry_run(run.id, bench.tools, bench.ctx).state is RunState.READY
+
+
+def test_cancel_that_the_service_cannot_place_is_no_cancel(bench: Bench) -> None:
+    run = stopped_while_training(bench)
+    bench.backend.knows = False
+
+    told = cancel_training(run.id, bench.tools)
+    bench.backend.polls = [GONE] * 60
+    run = carry_run(run.id, bench.tools, bench.ctx)
+
+    assert "does not find the training" in told.attention
+    assert run.state is RunState.FAILED
+
+
+def test_training_of_an_account_without_credit_is_waited_for(bench: Bench) -> None:
+    bench.backend.polls = [PaymentRequired("replicate", "Exhausted balance.")] * 3
+    run = start_run(bench.draft().id, bench.tools)
+
+    with pytest.raises(JobCancelled):
+        carry_run(run.id, bench.tools, Context(bench.clock, stop_after_pauses=2))
+    assert "Add credit" in bench.tools.stores.runs.get(run.id).attention
+
+    assert carry_run(run.id, bench.tools, bench.ctx).state is RunState.READY
+    assert len(bench.backend.launched) == 1
+
+
+def test_training_that_ended_without_weights_can_be_asked_for_once_more(bench: Bench) -> None:
+    bench.backend.polls = [RunSnapshot(RemoteState.FAILED, error="odd")]
+    failed = carry_run(start_run(bench.draft().id, bench.tools).id, bench.tools, bench.ctx)
+    assert failed.may_be_looked_for
+
+    again = look_again(failed.id, bench.tools)
+
+    assert (again.state, again.error) == (RunState.QUEUED, "")
+    assert carry_run(again.id, bench.tools, bench.ctx).state is RunState.READY
+    assert len(bench.backend.launched) == 1
+
+
+def test_only_a_training_that_the_service_knows_can_be_asked_for(bench: Bench) -> None:
+    absent = say_absent(in_doubt(bench, looks=2).id, bench.tools)
+    ready = carry_run(start_run(bench.draft().id, bench.tools).id, bench.tools, bench.ctx)
+
+    for run in (absent, ready):
+        assert not run.may_be_looked_for
+        assert look_again(run.id, bench.tools) == run
+
+
+def test_training_of_another_run_is_not_adopted(bench: Bench) -> None:
+    other = carry_run(start_run(bench.draft().id, bench.tools).id, bench.tools, bench.ctx)
+    bench.tools.stores.runs.hide(other.id)
+    run = in_doubt(bench, looks=1)
+    theirs = RemoteRun("replicate", "remote-1", "fake/trainer")
+    bench.backend.finds = [FoundRuns((theirs,), False), FoundRuns((theirs, *FOUND.runs), False)]
+
+    run = carry_run(run.id, bench.tools, bench.ctx)
+
+    assert run.external_training_id == "remote-9"
+
+
+def test_looking_ends_when_a_person_settled_the_doubt_meanwhile(bench: Bench) -> None:
+    run = in_doubt(bench, looks=2)
+    say_found(run.id, "764f", bench.tools)
+
+    seen = settle_unknown(run, bench.tools, bench.ctx)
+
+    assert (seen.state, seen.external_training_id) == (RunState.QUEUED, "764f")
+
+
+@pytest.mark.parametrize("say", [say_absent, lambda run, tools: say_found(run, "x", tools)])
+def test_word_about_a_launch_that_the_journal_knows_takes_it_on(bench: Bench, say) -> None:
+    run = in_doubt(bench, looks=1)
+    effect = effect_of(bench, run)
+    bench.tools.stores.runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id="remote-7")
+
+    run = say(run.id, bench.tools)
+
+    assert (run.state, run.external_training_id) == (RunState.QUEUED, "remote-7")
+
+
+@pytest.mark.parametrize("given", ["", "../x", "a b", "https://fal.ai/", "x" * 129])
+def test_text_that_is_no_id_is_refused_before_anything_is_asked(bench: Bench, given: str) -> None:
+    run = in_doubt(bench, looks=1)
+    asked = len(bench.backend.polled)
+
+    with pytest.raises(InputError):
+        say_found(run.id, given, bench.tools)
+
+    assert len(bench.backend.polled) == asked
+
+
+def test_training_is_taken_on_by_the_address_of_its_page(bench: Bench) -> None:
+    run = in_doubt(bench, looks=1)
+
+    run = say_found(run.id, "https://fal.ai/dashboard/requests/764f-11?tab=logs", bench.tools)
+
+    assert (run.external_training_id, run.page) == ("764f-11", "http://replicate/764f-11")
 
 
 def test_charge_that_is_not_sure_is_shown_as_one_that_may_be(bench: Bench) -> None:

@@ -21,7 +21,7 @@ from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.workflows.carry import carry_run, set_aside
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import cancel_training, say_absent, say_found
-from fluxlora_desktop.workflows.launch import abandon_run, start_run, try_again
+from fluxlora_desktop.workflows.launch import abandon_run, look_again, start_run, try_again
 from fluxlora_desktop.workflows.tools import Tools
 
 
@@ -63,6 +63,7 @@ class RunDesk(Desk):
         self._carrying: dict[str, Job] = {}
         self._abandoned: set[str] = set()
         self._told: dict[str, Callable[[JobContext], Run]] = {}
+        self._settling: set[str] = set()
         self._unwanted: set[str] = set()
         self.loaded = False
 
@@ -111,6 +112,8 @@ class RunDesk(Desk):
             self._carry(run.id)
 
     def _carry(self, run_id: str) -> None:
+        if self.settling(run_id):
+            return
         job = self._run(
             f"Run {run_id}",
             partial(self._carry_on, run_id),
@@ -146,17 +149,26 @@ class RunDesk(Desk):
             )
         told = self._told.pop(run_id, None)
         if told is not None:
+            self._settling.add(run_id)
             self._run(
                 "Settle run",
                 told,
                 lane="network",
-                done=self._on_started,
+                done=self._on_settled,
                 failed=partial(self._on_not_settled, run_id),
             )
 
+    def _on_settled(self, run: Run) -> None:
+        self._settling.discard(run.id)
+        self._on_started(run)
+
     def _on_not_settled(self, run_id: str, error: object) -> None:
+        self._settling.discard(run_id)
         self._tell_only(error)
         self._carry_if_open(run_id)
+        run = self._runs.get(run_id)
+        if run is not None:
+            self.changed.emit(run)
 
     def _abandon(self, run_id: str, _ctx: JobContext) -> Run:
         return abandon_run(run_id, self.tools)
@@ -237,6 +249,15 @@ class RunDesk(Desk):
         job.finished.connect(partial(self._carry_if_open, run_id))
         job.cancel()
 
+    def look_again(self, run_id: str) -> None:
+        """Ask the service anew about a training that ended without weights."""
+        self._run(
+            "Look again",
+            lambda _ctx: look_again(run_id, self.tools),
+            lane="library",
+            done=self._on_started,
+        )
+
     def say_absent(self, run_id: str) -> None:
         """Take a person's word that a launch without an answer did not happen."""
         self._settle(run_id, lambda _ctx: say_absent(run_id, self.tools))
@@ -245,9 +266,16 @@ class RunDesk(Desk):
         """Take on the training that a person found for a launch without an answer."""
         self._settle(run_id, lambda _ctx: say_found(run_id, remote_id, self.tools))
 
+    def settling(self, run_id: str) -> bool:
+        """Tell whether a person's word about a launch is being checked."""
+        return run_id in self._told or run_id in self._settling
+
     def _settle(self, run_id: str, work: Callable[[JobContext], Run]) -> None:
         """Stop looking for a launch before a person's word counts."""
+        if self.settling(run_id):
+            return
         self._told[run_id] = work
+        self.changed.emit(self._runs[run_id])
         job = self._carrying.get(run_id)
         if job is not None:
             job.cancel()

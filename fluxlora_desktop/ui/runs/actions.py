@@ -17,6 +17,7 @@ class Ask(StrEnum):
     CANCEL = "cancel"
     TRY_AGAIN = "try_again"
     LOOK_NOW = "look_now"
+    LOOK_AGAIN = "look_again"
     SAY_FOUND = "say_found"
     SAY_ABSENT = "say_absent"
     OPEN_RUNS_PAGE = "open_runs_page"
@@ -32,7 +33,7 @@ class Ask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked before something that cannot be taken back; `asks_for` names a text to type."""
+    """What is asked before something that cannot be taken back, or for a text: `asks_for`."""
 
     says: str
     no: str
@@ -79,13 +80,14 @@ def offers_for(
     billing: bool = False,
     runs_page: bool = False,
     work_under_way: bool = False,
+    settling: bool = False,
 ) -> tuple[Offer, ...]:
     """Return what can be asked for a run as it stands.
 
     `billing` and `runs_page` tell whether the service has such pages, `work_under_way` whether the
-    Lora is being published right now.
+    Lora is being published right now, `settling` whether a person's word about it is being checked.
     """
-    offers = [*_while_open(run, can_cancel)]
+    offers = [] if settling else _while_open(run, can_cancel)
     if run.state is RunState.UNKNOWN and runs_page:
         offers.append(Offer(Ask.OPEN_RUNS_PAGE, "Look at the service yourself"))
     if run.state in {RunState.FAILED, RunState.CANCELLED}:
@@ -107,7 +109,7 @@ def _while_open(run: Run, can_cancel: bool) -> list[Offer]:
     if waits or run.state is RunState.UNKNOWN:
         offers.append(Offer(Ask.LOOK_NOW, "Look now", main=True))
     if run.state is RunState.UNKNOWN:
-        offers.append(Offer(Ask.SAY_FOUND, "I found it there", main=True))
+        offers.append(Offer(Ask.SAY_FOUND, "I found it", main=True))
         offers.append(Offer(Ask.SAY_ABSENT, "It is not there", main=True))
     if run.state in BEFORE_LAUNCH or (run.state in AT_SERVICE and can_cancel):
         offers.append(Offer(Ask.CANCEL, "Cancel", main=True))
@@ -120,6 +122,8 @@ def _after_trouble(run: Run, billing: bool) -> list[Offer]:
         offers.append(Offer(Ask.BILLING, "Open billing", main=True))
     if run.error_kind in _TOKEN_TROUBLE:
         offers.append(Offer(Ask.SETTINGS, "Open Settings", main=True))
+    if run.may_be_looked_for:  # free, so before a new training
+        offers.append(Offer(Ask.LOOK_AGAIN, "Ask the service again", main=True))
     return [Offer(Ask.TRY_AGAIN, try_again_words(run), main=True), *offers]
 
 
@@ -153,6 +157,6 @@ def question_for(ask: Ask, run: Run, service: str) -> Question | None:
         )
         return Question(says, "Go on looking", "It is not there")
     if ask is Ask.SAY_FOUND:
-        says = f"Which id has the training at {service}?"
+        says = f"What is the training's id? {service} shows it in your list of requests."
         return Question(says, "Go on looking", "Take it on", asks_for="Id of the training")
     return None

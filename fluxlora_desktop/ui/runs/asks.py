@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
 
 from fluxlora_desktop.ui.runs.actions import Ask, Offer, Question
-from fluxlora_desktop.ui.widgets import button, clear, column, label, row
+from fluxlora_desktop.ui.widgets import button, clear, column, label, row, set_role
 
 _SYMBOLS = {
     Ask.OPEN_AT_SERVICE: "link",
@@ -49,7 +50,7 @@ class AskBar(QWidget):
     """The main buttons at the lower right; a question takes their place.
 
     `asked(Ask)` when a button is pressed, `confirmed(Ask)` when a question was answered with yes;
-    `answer` is then what was typed for it.
+    `answer` is then what was typed for it, and stands in the field when the same is asked again.
     """
 
     asked = Signal(object)
@@ -67,12 +68,14 @@ class AskBar(QWidget):
         self.field.textChanged.connect(self._on_typed)
         self.field.returnPressed.connect(self._on_entered)
         self.answer = ""
+        self._answered: tuple[str, Ask | None] = ("", None)
+        self._owes_focus = False  # to the next buttons of this run: the last ones had it
         self.keep = button("", self._on_keep)
         self.confirm_button = button("", self._on_confirmed, role="danger")
-        asking = row(self._question, self.field, self.keep, self.confirm_button)
-        asking.setStretch(0, 1)
+        short = row(self._question, self.keep, self.confirm_button)
+        short.setStretch(0, 1)
         self._asking = QWidget()
-        self._asking.setLayout(asking)
+        self._asking.setLayout(column(self.field, short))
         self._asking.hide()
         self._offered = QWidget()
         self._offered.setLayout(self._buttons)
@@ -83,10 +86,12 @@ class AskBar(QWidget):
         stale = self._confirming not in {offer.ask for offer in offers}
         if subject != self._subject or (self._confirming is not None and stale):
             self._on_keep()
+        self._owes_focus = self._owes_focus and subject == self._subject
         self._subject = subject
         if tuple(offers) == self._offers:
             return
         self._offers = tuple(offers)
+        focused = self._confirming is None and (self._has_focus() or self._owes_focus)
         clear(self._buttons)
         self._buttons.addStretch(1)
         for place, offer in enumerate(reversed(offers)):
@@ -96,6 +101,9 @@ class AskBar(QWidget):
             self._buttons.addWidget(made)
             made.show()
         self.setVisible(bool(offers))
+        if focused and offers:
+            self._focus("")
+        self._owes_focus = focused and not offers
 
     def confirm(self, ask: Ask, question: Question) -> None:
         """Ask before something that cannot be taken back."""
@@ -104,11 +112,13 @@ class AskBar(QWidget):
         self._asking.setAccessibleName(question.says)
         self.keep.setText(question.no)
         self.confirm_button.setText(question.yes)
-        self.field.clear()
+        set_role(self.confirm_button, "primary" if question.asks_for else "danger")
+        self.field.setText(self.answer if self._answered == (self._subject, ask) else "")
+        self.field.selectAll()
         self.field.setVisible(bool(question.asks_for))
         self.field.setPlaceholderText(question.asks_for)
         self.field.setAccessibleName(question.asks_for)
-        self.confirm_button.setEnabled(not question.asks_for)
+        self.confirm_button.setEnabled(not question.asks_for or bool(self.field.text()))
         self._offered.hide()
         self._asking.show()
         (self.field if question.asks_for else self.keep).setFocus()
@@ -120,16 +130,41 @@ class AskBar(QWidget):
         if self.confirm_button.isEnabled():
             self._on_confirmed()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Answer a question with no by Esc."""
+        if event.key() == Qt.Key.Key_Escape and self._confirming is not None:
+            self._on_keep()
+            return
+        super().keyPressEvent(event)
+
     def _on_keep(self) -> None:
+        ask, focused = self._confirming, self._has_focus()
         self._confirming = None
         self._asking.hide()
         self._offered.show()
+        if ask is not None and focused:
+            self._focus(f"run_{ask.value}")
 
     def _on_confirmed(self) -> None:
         ask, self.answer = self._confirming, self.field.text().strip()
+        self._answered = (self._subject, ask)
         self._on_keep()
         if ask is not None:
             self.confirmed.emit(ask)
+
+    def _has_focus(self) -> bool:
+        focused = self.window().focusWidget()
+        return focused is not None and self.isAncestorOf(focused)
+
+    def _focus(self, name: str) -> None:
+        """Give the focus to a button, or to the last one where that is gone."""
+        items = (self._buttons.itemAt(place) for place in range(self._buttons.count()))
+        widgets = [item.widget() for item in items if item is not None]
+        made = [one for one in widgets if isinstance(one, QPushButton)]
+        named = next((one for one in made if one.objectName() == name), None)
+        target = named or (made[-1] if made else None)
+        if target is not None:
+            target.setFocus()
 
 
 def _button(offer: Offer, role: str, clicked: Callable[[Ask], object]) -> QPushButton:

@@ -46,6 +46,7 @@ class RunsPage(Page):
             Ask.CANCEL: self._cancel,
             Ask.TRY_AGAIN: self._try_again,
             Ask.LOOK_NOW: self._look_now,
+            Ask.LOOK_AGAIN: self._look_again,
             Ask.SAY_FOUND: self._say_found,
             Ask.SAY_ABSENT: self._say_absent,
             Ask.OPEN_RUNS_PAGE: self._open_runs_page,
@@ -222,10 +223,16 @@ class RunsPage(Page):
                 billing=run.plan.backend in BILLING_PAGES,
                 runs_page=bool(abilities and abilities.runs_page),
                 work_under_way=lora is not None and self._loras.busy(lora.id),
+                settling=self._runs.settling(run.id),
             ),
-            attention="" if published and run.state in FINAL else run.attention,
+            attention=self._attention(run, published),
         )
         self.detail.show_view(view, datetime.now(UTC))
+
+    def _attention(self, run: Run, published: bool) -> str:
+        if self._runs.settling(run.id):
+            return "Asking the service…"
+        return "" if published and run.state in FINAL else run.attention
 
     def _lora_of(self, run: Run) -> Lora | None:
         return self._loras.lora(run.lora_id) if run.lora_id else None
@@ -262,6 +269,9 @@ class RunsPage(Page):
 
     def _look_now(self, run: Run) -> None:
         self._runs.look_now(run.id)
+
+    def _look_again(self, run: Run) -> None:
+        self._runs.look_again(run.id)
 
     def _say_found(self, run: Run) -> None:
         self._runs.say_found(run.id, self.detail.asks.answer)

@@ -114,10 +114,19 @@ def _standing(run: Run, entered: dict[RunState, datetime]) -> RunState:
     if state in _ENDS:
         reached = [known for known in _ORDER if known in entered]
         state = run.failed_at or (reached[-1] if reached else _S.PACKAGING)
+        if _in_doubt(state, entered):
+            state = _S.UNKNOWN
     return _SHOWN_AS.get(state, state)
 
 
+def _in_doubt(state: RunState, entered: dict[RunState, datetime]) -> bool:
+    """Tell whether a run ended after its launch had got no answer: the photos were there."""
+    return state is _S.LAUNCHING and _S.UNKNOWN in entered
+
+
 def _here(run: Run, step: _Step) -> tuple[str, StageMark]:
+    if run.state is _S.FAILED and run.failed_at is _S.LAUNCHING and step.state is _S.QUEUED:
+        return "Start: not found", StageMark.FAILED
     if run.state is _S.FAILED:
         return f"{step.todo}: failed", StageMark.FAILED
     if run.state is _S.CANCELLED:
