@@ -48,7 +48,8 @@ class GeneratorModel:
     `base` is the base it runs ("" when it takes no LoRA and the base does not matter), `max_loras`
     how many it takes, `needs_trained_version` that it is the trained model itself,
     `private_works` whether a private repo can be read. Prices: `usd_per_picture` and
-    `usd_per_megapixel` are summed.
+    `usd_per_megapixel` are summed; `whole_megapixels` tells that a begun one is billed as a whole,
+    `steps_cost` that more steps than the default cost more.
     """
 
     key: str
@@ -66,15 +67,25 @@ class GeneratorModel:
     scale: tuple[float, float] = (0.0, 2.0)
     usd_per_picture: Decimal = Decimal(0)
     usd_per_megapixel: Decimal = Decimal(0)
+    whole_megapixels: bool = False
+    steps_cost: bool = True
     price_basis: str = ""
     available: bool = True
 
     def estimate(self, width: int, height: int, steps: int) -> Estimate:
         """Return the price range of one picture in US dollars."""
-        pixels = Decimal(width * height) / Decimal(1_000_000)
-        longer = Decimal(max(steps, self.default_steps)) / Decimal(self.default_steps)
-        price = self.usd_per_picture + self.usd_per_megapixel * pixels * longer
-        return Estimate(price, price * Decimal("1.2"), 3, 30, self.price_basis)
+        pixels = width * height
+        if self.whole_megapixels:  # a megapixel is 1024 * 1024 or a million: services do not say
+            low, high = (self._price(-(-pixels // mega), steps) for mega in (2**20, 10**6))
+        else:
+            low = self._price(Decimal(pixels) / 10**6, steps)
+            high = low * Decimal("1.2")
+        return Estimate(low, high, 3, 30, self.price_basis)
+
+    def _price(self, megapixels: Decimal | int, steps: int) -> Decimal:
+        longer = Decimal(max(steps, self.default_steps)) / self.default_steps
+        price = self.usd_per_megapixel * megapixels * (longer if self.steps_cost else 1)
+        return self.usd_per_picture + price
 
 
 @dataclass(frozen=True, slots=True)

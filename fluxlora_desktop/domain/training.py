@@ -104,8 +104,8 @@ class PriceRule:
     """How a training's price follows from its steps: by time on the machine, by steps, or both.
 
     The training takes `start_seconds` plus steps times `seconds_per_step`; `spread` widens both
-    ends of that (0.3 means from 0.7 to 1.3 times). `most_usd_per_step` is set where sources differ
-    about the price of a step.
+    ends of that (0.3 means from 0.7 to 1.3 times). `fewest_steps` are billed at least.
+    `most_usd_per_step` is set where sources differ about the price of a step.
     """
 
     start_seconds: float
@@ -115,15 +115,17 @@ class PriceRule:
     usd_per_second: Decimal = Decimal(0)
     usd_per_step: Decimal = Decimal(0)
     most_usd_per_step: Decimal | None = None
+    fewest_steps: int = 0
 
     def estimate(self, steps: int) -> Estimate:
         """Return the price and time range for so many steps."""
         seconds = self.start_seconds + steps * self.seconds_per_step
         low, high = seconds * (1 - self.spread), seconds * (1 + self.spread)
         most_for_a_step = self.most_usd_per_step or self.usd_per_step
+        billed = max(steps, self.fewest_steps)
         return Estimate(
-            self.usd_per_second * Decimal(str(round(low, 1))) + self.usd_per_step * steps,
-            self.usd_per_second * Decimal(str(round(high, 1))) + most_for_a_step * steps,
+            self.usd_per_second * Decimal(str(round(low, 1))) + self.usd_per_step * billed,
+            self.usd_per_second * Decimal(str(round(high, 1))) + most_for_a_step * billed,
             low,
             high,
             self.basis,

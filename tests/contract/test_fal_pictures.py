@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -65,6 +66,28 @@ def test_loras_go_by_address_with_their_scales(
     assert sent["image_size"] == {"width": 512, "height": 512}
     assert (sent["num_images"], sent["output_format"]) == (1, "png")
     assert image.data.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("key", [FLUX1, FLUX2])
+@pytest.mark.parametrize(("width", "height"), [(512, 512), (1024, 1024), (1408, 1024)])
+def test_price_shown_is_the_price_asked(
+    generator: FalPictures,
+    cloud: PracticeServices,
+    ctx: PatientContext,
+    key: str,
+    width: int,
+    height: int,
+) -> None:
+    model = generator.abilities().model(key)
+    assert model is not None
+    before = cloud.fal.ledger.charged_usd
+
+    order = replace(ask(key), width=width, height=height, steps=40)
+    generator.generate(order, ctx)
+
+    shown = model.estimate(width, height, 40)
+    assert float(shown.low_usd) == pytest.approx(cloud.fal.ledger.charged_usd - before)
+    assert shown.low_usd <= shown.high_usd
 
 
 def test_picture_is_read_without_the_key(

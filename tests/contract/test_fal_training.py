@@ -545,6 +545,10 @@ def test_every_trainer_is_sent_its_own_inputs_and_ends_with_weights(
     assert last.state is RemoteState.SUCCEEDED
     fetched = service.backend.fetch_weights(run, last, tmp_path / "run", ctx)
     assert inspect_weights(fetched.path).base == trainer.base
+    (entry,) = cloud.fal.ledger.entries("training_succeeded")[-1:]
+    charged, told = Decimal(str(entry.charged_usd)), service.backend.estimate(spec)
+    assert told.low_usd <= charged <= told.high_usd
+    assert last.charge_usd == charged
 
 
 def test_photos_are_sent_to_their_signed_address_without_the_key_and_vanish_in_a_day(

@@ -453,9 +453,10 @@ def test_log_shows_the_progress_in_some_hundred_lines_at_most(
     ("endpoint", "given", "base", "word", "usd"),
     [
         (FLUX2_TRAINER, {"steps": 300}, "flux.2-dev", "TOKFOX", 300 * 0.0064),
-        (FLUX2_TRAINER + "-v2", {}, "flux.2-dev", "TOKFOX", 6.4),
+        (FLUX2_TRAINER + "-v2", {}, "flux.2-dev", "TOKFOX", 25.5),
         (FAST, {"trigger_word": "OHWX"}, "flux.1-dev", "OHWX", 2.0),
         (PORTRAIT, {"trigger_phrase": "OHWX"}, "flux.1-dev", "OHWX", 6.0),
+        (PORTRAIT, {"trigger_phrase": "OHWX", "steps": 400}, "flux.1-dev", "OHWX", 2.4),
     ],
 )
 def test_training_leaves_a_lora_that_knows_the_photos_at_its_price(
@@ -957,11 +958,12 @@ def test_picture_beyond_the_limits_fails_and_is_free(
 @pytest.mark.parametrize(
     ("endpoint", "given", "usd"),
     [
-        (FLUX1_LORA, {"image_size": "square_hd"}, 1.048576 * 0.035),
-        (FLUX2_LORA, {"num_images": 2}, 2 * 0.262144 * 0.021),
+        (FLUX1_LORA, {"image_size": "square_hd"}, 0.035),
+        (FLUX1_LORA, {"image_size": {"width": 1536, "height": 1024}}, 2 * 0.035),
+        (FLUX2_LORA, {"num_images": 2, "image_size": "square"}, 2 * 0.021),
     ],
 )
-def test_pictures_are_charged_by_their_pixels(
+def test_pictures_are_charged_by_their_begun_megapixels(
     fal: Fal, endpoint: str, given: dict[str, Any], usd: float
 ) -> None:
     fal.painted(endpoint, **given)

@@ -169,8 +169,11 @@ def test_price_by_the_step_is_exact_unless_sources_differ() -> None:
         usd_per_step=Decimal("0.0064"),
     )
     sure = rule.estimate(1000)
+    few = replace(rule, fewest_steps=1500).estimate(1000)
     unsure = replace(rule, most_usd_per_step=Decimal("0.0255")).estimate(1000)
 
     assert (sure.low_usd, sure.high_usd) == (Decimal("6.4"), Decimal("6.4"))
     assert (sure.low_seconds, sure.high_seconds) == (550, 1650)
+    assert few.low_usd == few.high_usd == Decimal("9.6")
+    assert few.high_seconds == sure.high_seconds
     assert (unsure.low_usd, unsure.high_usd) == (Decimal("6.4"), Decimal("25.5"))

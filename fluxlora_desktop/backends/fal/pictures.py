@@ -42,7 +42,9 @@ _MODELS = (
         default_guidance=2.5,
         scale=(0.0, 4.0),
         usd_per_megapixel=Decimal("0.021"),
-        price_basis="$0.021 a megapixel, by its page.",
+        whole_megapixels=True,
+        steps_cost=False,
+        price_basis="$0.021 a megapixel, by its page; parts of one count as a whole, perhaps.",
     ),
     GeneratorModel(
         key="fal-ai/flux-lora",
@@ -54,7 +56,9 @@ _MODELS = (
         default_guidance=3.5,
         scale=(0.0, 4.0),
         usd_per_megapixel=Decimal("0.035"),
-        price_basis="$0.035 a megapixel, as others paid.",
+        whole_megapixels=True,
+        steps_cost=False,
+        price_basis="$0.035 a megapixel, rounded up, as others quote its page.",
     ),
 )
 _POLL_SECONDS = 1.0

@@ -78,7 +78,7 @@ FLUX2 = Trainer(
         start_seconds=120,
         seconds_per_step=1.27,
         spread=0.4,
-        basis="$0.0064 a step, by its page; one older note says $0.008.",
+        basis="$0.0064 a step, by its page; a training of 4,000 steps cost that.",
     ),
     trigger_input="",
     writes_captions=False,
@@ -125,7 +125,9 @@ PORTRAIT = Trainer(
         start_seconds=60,
         seconds_per_step=0.3,
         spread=0.6,
-        basis="$0.0024 a step, as others paid. The time is a guess.",
+        fewest_steps=1000,
+        basis="$0.0024 a step, at least 1,000 of them, as others quote its page. "
+        "The time is a guess.",
     ),
     trigger_input="trigger_phrase",
 )

@@ -23,6 +23,12 @@ class Trainer:
     setup_s: float
     """From the start of the run to the first step."""
     step_s: float
+    fewest_steps: int = 0
+    """What is billed at least."""
+
+    def price(self, steps: int) -> float:
+        """Return what a training of so many steps costs, in US dollars."""
+        return round(max(steps, self.fewest_steps) * self.usd_per_step, 6)
 
     @property
     def archive_field(self) -> str:
@@ -56,8 +62,8 @@ class Painter:
 
 
 _FLUX2_TRAINERS = tuple(
-    Trainer(f"fal-ai/{name}", "flux-2", FLUX2, usd_per_step=0.0064, setup_s=60.0, step_s=1.27)
-    for name in ("flux-2-trainer", "flux-2-trainer-v2")
+    Trainer(f"fal-ai/{name}", "flux-2", FLUX2, usd_per_step=price, setup_s=60.0, step_s=1.27)
+    for name, price in (("flux-2-trainer", 0.0064), ("flux-2-trainer-v2", 0.0255))
 )
 _FAST = Trainer(
     "fal-ai/flux-lora-fast-training",
@@ -74,6 +80,7 @@ _PORTRAIT = Trainer(
     usd_per_step=0.0024,
     setup_s=30.0,
     step_s=0.25,
+    fewest_steps=1000,
 )
 _FLUX_LORA = Painter(
     "fal-ai/flux-lora",

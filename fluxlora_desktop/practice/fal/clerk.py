@@ -68,7 +68,7 @@ class Clerk:
     async def _settle_training(self, request: QueuedRequest, course: Course) -> None:
         trainer = TRAINERS[request.endpoint]
         request = replace(request, settled=True, failure=course.failure)
-        outcome, charged = "succeeded", round(request.plan.steps * trainer.usd_per_step, 6)
+        outcome, charged = "succeeded", trainer.price(request.plan.steps)
         if course.failure is not None:
             outcome = "cancelled" if course.failure == CANCELLED else "failed"
             charged = 0.0

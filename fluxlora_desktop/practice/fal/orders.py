@@ -50,9 +50,9 @@ class Order:
         return self.checks_safety and "nsfw" in self.prompt.casefold()
 
     @property
-    def megapixels(self) -> float:
-        """The size of all pictures together."""
-        return self.count * self.width * self.height / 1e6
+    def megapixels(self) -> int:
+        """What all pictures are billed as: every begun megapixel of each."""
+        return self.count * -(-self.width * self.height // 2**20)
 
 
 def read_order(painter: Painter, given: Mapping[str, Any], *, request_id: str) -> Order:
