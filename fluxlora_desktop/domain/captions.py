@@ -153,7 +153,7 @@ def caption_findings(dataset: Dataset) -> tuple[Finding, ...]:
     missing = tuple(sha for sha, text in captions.items() if not text)
     if missing and len(missing) < len(captions):
         noun = "photo has" if len(missing) == 1 else "photos have"
-        says = f"{len(missing)} {noun} no caption. It is made up at the training."
+        says = f"{len(missing)} {noun} no caption. One that you write teaches more."
         found.append(Finding("caption_missing", Severity.NOTE, says, missing))
     filled = [text for text in captions.values() if text]
     if len(filled) > 2 and len(set(filled)) == 1:

@@ -134,7 +134,9 @@ def recommend(
 def _choose(parameter: Parameter, by_role: dict[str, tuple[ParameterValue, str]]) -> Choice:
     value, why = by_role.get(parameter.role, (parameter.default, "The trainer's own default."))
     if parameter.kind in {ParameterKind.WHOLE, ParameterKind.NUMBER} and not isinstance(value, str):
-        value = parameter.nearest(value)
+        wish, value = value, parameter.nearest(value)
+        if value != wish:
+            why = f"{why} Rounded to what this trainer takes."
     return Choice(parameter.name, parameter.checked(value), why)
 
 
@@ -152,13 +154,13 @@ def _values_by_role(
     else:
         steps = round(steps * _QUALITY_FACTOR[quality] / 10) * 10
         pace = {
-            Quality.QUICK: "cut by 40 percent for a quick training",
-            Quality.NORMAL: "the usual amount",
-            Quality.THOROUGH: "40 percent more, for a thorough training",
+            Quality.QUICK: "; then 40 percent less, for a quick training",
+            Quality.NORMAL: "",
+            Quality.THOROUGH: "; then 40 percent more, for a thorough training",
         }[quality]
         why_steps = (
             f"{facts.per_photo} for each of {photo_count} photos, "
-            f"within {facts.fewest} to {facts.most}, {pace}."
+            f"within {facts.fewest:,} to {facts.most:,}{pace}."
         )
     own_captions = "Every photo has your caption, so the trainer need not write any."
     its_captions = "The trainer writes a caption for each photo that has none."

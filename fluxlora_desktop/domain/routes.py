@@ -61,8 +61,8 @@ def refusal(generator: str, model: GeneratorModel, use: LoraUse) -> str:
         return f"{model.title} takes no LoRA."
     if use.base != model.base:
         return (
-            f"{use.name} was trained for {title_of(use.base)}; "
-            f"{model.title} runs {title_of(model.base)}."
+            f"{use.name} is for {title_of(use.base)}; "
+            f"{model.title} takes those for {title_of(model.base)}."
         )
     if model.needs_trained_version:
         at_home = use.trained_version and use.trained_at == generator

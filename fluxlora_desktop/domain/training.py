@@ -165,6 +165,15 @@ class Trainer:
         """Return the parameter that plays a role, or None."""
         return next((p for p in self.parameters if p.role == role), None)
 
+    def describes_photos(self, parameters: Parameters) -> bool:
+        """Tell whether photos without a caption get one of their own under these parameters.
+
+        fal's fast trainer leaves captions to the person when the photos share a style (its page).
+        """
+        chosen = {p.role: parameters.get(p.name, p.default) for p in self.parameters if p.role}
+        asked = bool(chosen.get("autocaption", True)) and not chosen.get("is_style", False)
+        return self.writes_captions and asked
+
     def steps_of(self, parameters: Parameters) -> int:
         """Return how many steps these parameters mean."""
         steps = self.with_role("steps")

@@ -14,6 +14,7 @@ from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.trash import move_to_trash, restore
 from fluxlora_desktop.ui.create.accounts import AccountsCard
 from fluxlora_desktop.ui.create.page import CreatePage
+from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
@@ -140,9 +141,17 @@ def _create(desks: Desks, around: Surroundings) -> Page:
     accounts = AccountsCard(accounts=desks.accounts, draft=desks.draft)
     accounts.connect_requested.connect(partial(page.go.emit, "settings", None))
     page.destination.right.addWidget(accounts)
+    page.step_shown.connect(partial(_on_step_shown, desks))
+    desks.pictures.offers_changed.connect(desks.draft.tell_anew)
     if around.computer.practice and around.samples:
         SampleOffer(page=page, draft=desks.draft, samples=around.samples)
     return page
+
+
+def _on_step_shown(desks: Desks, step: Step) -> None:
+    """Ask what the services offer now before somebody plans with it."""
+    if step is Step.RECIPE:
+        desks.pictures.refresh_offers_once()
 
 
 def _runs(desks: Desks, around: Surroundings) -> Page:

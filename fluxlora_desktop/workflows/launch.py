@@ -18,7 +18,7 @@ from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, R
 from fluxlora_desktop.domain.training import Destination, RemoteFile, TrainingSpec
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.photos import check_dataset, finding_key
-from fluxlora_desktop.workflows.plans import check_plan, spec_for, trainer_of
+from fluxlora_desktop.workflows.plans import check_captions, check_plan, spec_for, trainer_of
 from fluxlora_desktop.workflows.tools import Tools
 
 
@@ -35,6 +35,7 @@ def start_run(run_id: str, tools: Tools) -> Run:
     check_plan(run, dataset)
     backend = tools.services.trainer(run.plan.backend)
     spec = spec_for(run, backend, dataset)
+    check_captions(spec, trainer_of(run.plan, backend))
     stores.runs.save_plan(run_id, replace(run.plan, backend=backend.key, trainer=spec.trainer))
     estimate = backend.estimate(spec)
     remarks = [finding_key(finding) for finding in check_dataset(dataset, tools)]

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fluxlora_desktop.domain.captions import class_in
+from fluxlora_desktop.domain.captions import class_in, has_trigger
 from fluxlora_desktop.domain.datasets import FEWEST_PHOTOS, Dataset, DatasetVersion
 from fluxlora_desktop.domain.errors import InputError, TooFewPhotos
 from fluxlora_desktop.domain.money import Estimate
@@ -47,8 +47,12 @@ class Way:
         return any(route.works and goal in {"", route.generator} for route in self.routes)
 
     def could_reach(self, goal: str) -> bool:
-        """Tell the same for a LoRA that is public; any trainer will do for no goal at all."""
-        return not goal or any(r.works and r.generator == goal for r in self.public_routes)
+        """Tell whether the way is one for this goal; any trainer will do for no goal at all."""
+        return not goal or self.reaches_in_public(goal)
+
+    def reaches_in_public(self, goal: str) -> bool:
+        """Tell whether a public LoRA could be used at a service; "" is anywhere."""
+        return any(route.works and goal in {"", route.generator} for route in self.public_routes)
 
 
 def repo_name(name: str) -> str:
@@ -118,6 +122,38 @@ def check_plan(run: Run, dataset: Dataset) -> None:
         raise InputError("repo", "Use letters a to z, digits and dashes.")
     if not run.plan.rights_confirmed:
         raise InputError("rights_confirmed", "Confirm that you may use these photos.")
+
+
+def troubles_of(run: Run, backend: TrainingBackend, dataset: Dataset) -> dict[str, str]:
+    """Return the parameters that keep a training from being launched, each with the reason."""
+    trainer = trainer_of(run.plan, backend)
+    found: dict[str, str] = {}
+    for choice in choices_for(run.plan, backend, dataset):
+        try:
+            trainer.parameter(choice.name).checked(choice.value)
+        except InputError as error:
+            found[error.field] = error.reason
+    if not found:
+        try:
+            check_captions(spec_for(run, backend, dataset), trainer)
+        except InputError as error:
+            found[error.field] = error.reason
+    return found
+
+
+def check_captions(spec: TrainingSpec, trainer: Trainer) -> None:
+    """Raise `InputError` where a photo without a caption would be trained without the trigger word.
+
+    fal's FLUX.2 trainers fail when neither a photo nor the default has a caption.
+    """
+    default = trainer.with_role("default_caption")
+    if default is None or spec.captions_complete or trainer.describes_photos(spec.parameters):
+        return
+    text = str(spec.parameters.get(default.name, ""))
+    if not text.strip():
+        raise InputError(default.name, "Photos without a caption need one.")
+    if not has_trigger(text, spec.trigger_word):
+        raise InputError(default.name, f"Name the trigger word {spec.trigger_word} in it.")
 
 
 def _complete(dataset: Dataset | DatasetVersion) -> bool:

@@ -113,4 +113,4 @@ def test_every_route_that_does_not_work_today_says_why(past: Past) -> None:
             )
 
     assert "not served at present" in reasons[FLUX1_LORA]
-    assert "was trained for FLUX.1-dev" in reasons["black-forest-labs/FLUX.2-dev"]
+    assert "is for FLUX.1-dev" in reasons["black-forest-labs/FLUX.2-dev"]

@@ -114,7 +114,7 @@ def test_lora_of_another_base_is_refused_before_any_request_with_the_routes_that
     chosen: Lora = getattr(world, lora)
     before = world.posts()
 
-    with pytest.raises(LoraNotUsable, match="was trained for") as caught:
+    with pytest.raises(LoraNotUsable, match="is for") as caught:
         order_pictures(request_for(chosen, *place, side=side), world.tools)
 
     working = [route for route in routes_of(chosen, world.tools) if route.works]

@@ -10,6 +10,8 @@ import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 
+from fluxlora_desktop.ui.theme import Scheme, Theme
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _collect_in_gui_thread_only() -> Iterator[None]:
@@ -70,3 +72,16 @@ def _leaves_nothing_behind() -> Iterator[None]:
         left = {key: words for key, words in living_things().items() if key in left}
     if left:
         pytest.fail("the test left behind: " + "; ".join(left.values()))
+
+
+@pytest.fixture
+def theme(qapp: QApplication) -> Iterator[Theme]:
+    """Lend the light look; the application has its own back afterwards."""
+    style, palette, sheet = qapp.style().objectName(), qapp.palette(), qapp.styleSheet()
+    made = Theme(qapp)
+    made.apply(Scheme.LIGHT)
+    yield made
+    made.deleteLater()
+    qapp.setStyle(style)
+    qapp.setPalette(palette)
+    qapp.setStyleSheet(sheet)

@@ -130,7 +130,8 @@ class FakeTrainer:
         return Account(self.key, "tester")
 
     def estimate(self, spec: TrainingSpec) -> Estimate:
-        return self.abilities().trainer(spec.trainer).price.estimate(1000)
+        trainer = self.abilities().trainer(spec.trainer)
+        return trainer.price.estimate(trainer.steps_of(spec.parameters))
 
     def prepare(self, spec: object, ctx: JobContext) -> Destination:
         return Destination("tester/fox")

@@ -20,20 +20,8 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from fluxlora_desktop.ui.theme import Scheme, Theme
+from fluxlora_desktop.ui.theme import Theme
 from tests.ui.furnished import SCREENS, House, make_bench
-
-
-@pytest.fixture
-def theme(qapp: QApplication) -> Iterator[Theme]:
-    style, palette, sheet = qapp.style().objectName(), qapp.palette(), qapp.styleSheet()
-    made = Theme(qapp)
-    made.apply(Scheme.LIGHT)
-    yield made
-    made.deleteLater()
-    qapp.setStyle(style)
-    qapp.setPalette(palette)
-    qapp.setStyleSheet(sheet)
 
 
 @pytest.fixture(params=[False, True], ids=["filled", "empty"])

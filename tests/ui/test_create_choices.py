@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QLabel, QPushButton, QSpinBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
 from fluxlora_desktop.ui.create.captions import CaptionsStep
 from fluxlora_desktop.ui.create.steps import Step
+from fluxlora_desktop.ui.create.ways import uses_words
+from fluxlora_desktop.workflows.plans import Way
 
 LEFT = Qt.MouseButton.LeftButton
 ALT = Qt.KeyboardModifier.AltModifier
@@ -210,7 +214,7 @@ def test_goal_leads_to_a_trainer_whose_lora_can_go_there(ground: Ground) -> None
     recipe = ground.page.recipe
     offered = [recipe.goal.itemText(n) for n in range(recipe.goal.count())]
     assert offered == ["Wherever it works", "Replicate", "Together"]
-    assert len(recipe.ways.cards) == 2
+    assert len(recipe.ways.shown()) == 2
     ground.draft.set_plan(parameters={"lora_rank": 32})
 
     choose_goal(ground, "Together")
@@ -218,7 +222,9 @@ def test_goal_leads_to_a_trainer_whose_lora_can_go_there(ground: Ground) -> None
     plan = ground.now().plan
     assert (plan.goal, plan.backend, plan.trainer) == ("together", "fal", OTHER_TRAINER.key)
     assert plan.parameters == {}
-    (card,) = recipe.ways.cards.values()
+    (card,) = recipe.ways.shown()
+    assert card.isVisible()
+    assert [one.isVisible() for one in recipe.ways.cards.values()] == [False, True]
     assert card.accessibleDescription() == "chosen"
     assert any("FLUX.2 trainer at fal" in text for text in shown_words(card))
     choose_goal(ground, "Replicate")
@@ -231,28 +237,100 @@ def test_goal_that_reads_public_repos_only_offers_to_make_it_public(ground: Grou
     choose_goal(ground, "Together")
     assert any("can only read public repos" in text for text in shown_words(recipe))
 
-    ground.qtbot.mouseClick(recipe.publish_button, LEFT)
+    assert recipe.goal_words.publish.isVisible()
+    ground.qtbot.mouseClick(recipe.goal_words.publish, LEFT)
 
     assert ground.now().plan.visibility is Visibility.PUBLIC
-    assert not recipe.publish_button.isVisible()
+    assert not recipe.goal_words.publish.isVisible()
     assert "Works there: FLUX.2-dev." in shown_words(recipe)
+
+
+def test_goal_out_of_reach_is_said_before_start_and_mended_there(ground: Ground) -> None:
+    ground.draft.choose_goal("together")
+    ground.draft.set_plan(publish=False, visibility=Visibility.PRIVATE)
+    ground.page.go_to(Step.REVIEW)
+    goal = ground.page.review.goal_words
+    assert (goal.says.property("role"), "not published" in goal.says.text()) == ("warn", True)
+    assert goal.publish.isVisible()
+    assert goal.publish.text() == "Publish it for everyone"
+
+    ground.qtbot.mouseClick(goal.publish, LEFT)
+
+    plan = ground.now().plan
+    assert (plan.publish, plan.visibility) == (True, Visibility.PUBLIC)
+    assert goal.says.text() == "Works there: FLUX.2-dev."
+    assert goal.says.property("role") == "muted"
+
+
+def test_lora_that_no_service_could_use_as_planned_is_said_without_a_goal_too(
+    ground: Ground,
+) -> None:
+    ground.draft.choose_way(ground.now().ways[1])
+    ground.page.go_to(Step.RECIPE)
+    goal = ground.page.recipe.goal_words
+    assert goal.says.text() == "As planned, no service could use it."
+
+    ground.qtbot.mouseClick(goal.publish, LEFT)
+
+    assert goal.says.text() == "Will work at Together."
+
+
+def test_tab_leads_through_the_ways_also_when_others_come(ground: Ground) -> None:
+    ground.page.go_to(Step.RECIPE)
+    recipe = ground.page.recipe
+    for goal in ("together", "", "replicate", ""):
+        ground.draft.choose_goal(goal)
+        recipe.visibility.choice(Visibility.PUBLIC.value).setFocus()
+        for card in (*recipe.ways.shown(), recipe.advanced):
+            ground.qtbot.keyClick(ground.page.focusWidget(), Qt.Key.Key_Tab)
+            assert ground.page.focusWidget() is card
+
+
+def test_way_that_stays_on_offer_keeps_the_focus(ground: Ground) -> None:
+    ground.page.go_to(Step.RECIPE)
+    card = ground.page.recipe.ways.shown()[1]
+    card.setFocus()
+
+    ground.draft.choose_goal("together")
+
+    assert ground.page.focusWidget() is card
+    assert ground.page.recipe.ways.shown() == [card]
 
 
 def test_each_way_says_price_time_and_where_its_lora_can_be_used(ground: Ground) -> None:
     ground.page.go_to(Step.RECIPE)
-    first, second = ground.page.recipe.ways.cards.values()
+    first, second = ground.page.recipe.ways.shown()
 
-    assert "$1.00 to $2.75" not in shown_words(second)
-    assert "about $6.40" in shown_words(second)
+    assert ground.now().ways[1].estimate.high_usd == Decimal("0.0064") * 700
+    assert "about $4.48" in shown_words(second)
     assert any(text.endswith(" min") for text in shown_words(first))
     assert "Then usable at Replicate." in shown_words(first)
     assert "When public, usable at Together." in shown_words(second)
 
 
-def test_way_is_taken_by_keyboard_and_an_old_one_keeps_nothing(ground: Ground) -> None:
+@pytest.mark.parametrize(
+    ("planned", "public", "words"),
+    [
+        ("a", "a", "Then usable at A."),
+        ("ab", "abc", "Then usable at A and B, when public also at C."),
+        ("", "abc", "When public, usable at A, B and C."),
+        ("", "", "No service could use the LoRA."),
+    ],
+)
+def test_uses_of_a_way_are_one_sentence(planned: str, public: str, words: str) -> None:
+    def routes(works: str) -> tuple[Route, ...]:
+        return tuple(Route(key, key.upper(), "m", "M", key in works, "no") for key in "abc")
+
+    estimate = OTHER_TRAINER.price.estimate(1000)
+    way = Way("fal", "fal", OTHER_TRAINER, estimate, routes(planned), routes(public))
+
+    assert uses_words(way) == words
+
+
+def test_way_is_taken_by_keyboard_and_changes_by_hand_wait_for_theirs(ground: Ground) -> None:
     ground.page.go_to(Step.RECIPE)
     ground.draft.set_plan(parameters={"steps": 1500})
-    second = list(ground.page.recipe.ways.cards.values())[1]
+    first, second = ground.page.recipe.ways.shown()
 
     ground.qtbot.keyClick(second, Qt.Key.Key_Return)
 
@@ -260,6 +338,53 @@ def test_way_is_taken_by_keyboard_and_an_old_one_keeps_nothing(ground: Ground) -
     assert (plan.backend, plan.trainer, plan.parameters) == ("fal", OTHER_TRAINER.key, {})
     ground.qtbot.keyClick(second, Qt.Key.Key_Return)
     assert ground.now().plan == plan
+    ground.qtbot.keyClick(first, Qt.Key.Key_Return)
+    assert ground.now().plan.parameters == {"steps": 1500}
+
+
+def test_steps_go_by_what_the_trainer_takes_and_are_priced_so(ground: Ground) -> None:
+    ground.fill(6)
+    ground.draft.choose_goal("together")
+    steps = open_advanced(ground)
+    before = steps.value()
+
+    ground.qtbot.keyClick(steps, Qt.Key.Key_Up)
+    assert ground.now().plan.parameters == {"steps": before + 100}
+    steps.selectAll()
+    ground.qtbot.keyClicks(steps, "1234")
+    ground.qtbot.keyClick(steps, Qt.Key.Key_Return)
+
+    assert (steps.value(), ground.now().plan.parameters) == (1200, {"steps": 1200})
+    assert ground.now().estimate.high_usd == Decimal("7.68")
+    assert "100 to 9,000, in steps of 100" in shown_words(ground.page.recipe.table)
+
+
+def test_default_caption_must_name_the_trigger_word_while_photos_need_it(ground: Ground) -> None:
+    ground.fill(6)
+    ground.draft.set_trigger("TOK")
+    ground.draft.choose_goal("together")
+    ground.draft.set_plan(name="Rusty", rights_confirmed=True)
+    assert ground.now().problem == ""
+
+    for typed, reason in (("", "need one"), ("a photo of a fox", "trigger word TOK")):
+        ground.draft.set_plan(parameters={"default_caption": typed})
+        assert reason in ground.now().problem
+        assert ground.now().problem_field == "default_caption"
+    ground.draft.set_plan(parameters={"default_caption": "a photo of TOK"})
+    assert ground.now().problem == ""
+    ground.draft.set_trigger("OHWX", in_captions=True)
+
+    assert ground.now().plan.parameters == {"default_caption": "a photo of OHWX"}
+    assert ground.now().problem == ""
+
+
+def test_trouble_with_a_parameter_is_said_while_other_things_are_missing(ground: Ground) -> None:
+    ground.draft.choose_goal("together")
+    ground.draft.set_plan(parameters={"steps": 150})
+
+    draft = ground.now()
+    assert draft.problem_field != "steps"
+    assert draft.troubles == {"steps": "a multiple of 100"}
 
 
 def test_caption_that_stands_in_for_missing_ones_is_said(ground: Ground) -> None:
@@ -278,9 +403,8 @@ def test_caption_that_stands_in_for_missing_ones_is_said(ground: Ground) -> None
 def open_advanced(ground: Ground) -> QSpinBox:
     ground.page.go_to(Step.RECIPE)
     ground.qtbot.mouseClick(ground.page.recipe.advanced, LEFT)
-    steps = ground.page.findChild(QSpinBox, "parameter_steps")
-    assert steps is not None
-    assert steps.isVisible()
+    found = ground.page.findChildren(QSpinBox, "parameter_steps")
+    (steps,) = (one for one in found if one.isVisible())
     return steps
 
 
@@ -352,7 +476,7 @@ def test_destination_tells_where_the_lora_can_be_used(ground: Ground) -> None:
     uses = ground.page.destination.uses.findChildren(QLabel)
     says = [one.text() for one in uses]
     assert "Works there: its own model." in says
-    assert "Rusty was trained for FLUX.1-dev; FLUX.2-dev runs FLUX.2-dev." in says
+    assert "Rusty is for FLUX.1-dev; FLUX.2-dev takes those for FLUX.2-dev." in says
 
 
 def test_review_says_what_happens_in_words(ground: Ground) -> None:

@@ -242,6 +242,7 @@ def test_word_about_a_launch_is_checked_once_and_nothing_else_is_asked_meanwhile
     assert not [one for one in page.findChildren(QPushButton, "run_look_now") if one.isVisible()]
     bench.runs.look_now(run.id)
     bench.runs.say_absent(run.id)
+    qtbot.wait(200)  # a look that should not be would come now
     bench.trainer.answer.set()
 
     bench.until_state(run.id, RunState.QUEUED)

@@ -153,6 +153,33 @@ def test_class_of_the_captions_comes_before_that_of_the_preset() -> None:
     assert "a photo of TOK woman" in [choice.value for choice in chosen]
 
 
+@pytest.mark.parametrize(
+    ("trainer", "chosen", "describes"),
+    [
+        (replace(_OTHER, parameters=(_IS_STYLE,)), {"is_style": False}, True),
+        (replace(_OTHER, parameters=(_IS_STYLE,)), {"is_style": True}, False),
+        (replace(_OTHER, parameters=(_AUTO,)), {}, True),
+        (replace(_OTHER, parameters=(_AUTO,)), {"autocaption": False}, False),
+        (replace(_OTHER, parameters=(), writes_captions=False), {}, False),
+    ],
+)
+def test_photos_are_described_only_under_parameters_that_say_so(
+    trainer: Trainer, chosen: dict[str, ParameterValue], describes: bool
+) -> None:
+    assert trainer.describes_photos(chosen) is describes
+
+
+def test_reason_for_the_steps_says_what_was_done_to_them() -> None:
+    def why(quality: Quality, photos: int) -> str:
+        asked = {"photo_count": photos, "captions_complete": True, "quality": quality}
+        choices = recommend(Preset.OBJECT, _OTHER, **asked)  # type: ignore[arg-type]  # as above
+        return next(choice.why for choice in choices if choice.name == "steps")
+
+    assert why(Quality.NORMAL, 10) == "80 for each of 10 photos, within 700 to 1,500."
+    assert why(Quality.NORMAL, 11).endswith("Rounded to what this trainer takes.")
+    assert "; then 40 percent less" in why(Quality.QUICK, 10)
+
+
 def test_style_is_said_to_the_trainer_and_has_nothing_to_mask() -> None:
     style, thing = _others(Preset.STYLE), _others(Preset.OBJECT)
 

@@ -30,7 +30,7 @@ _ABILITIES = GeneratorAbilities((_MODEL, _TRAINED, _PLAIN))
     ("model", "use", "says"),
     [
         (_MODEL, {}, ""),
-        (_MODEL, {"base": "flux.2-dev"}, "trained for FLUX.2-dev"),
+        (_MODEL, {"base": "flux.2-dev"}, "is for FLUX.2-dev"),
         (_MODEL, {"base": ""}, "an unknown base"),
         (_MODEL, {"address": ""}, "not published"),
         (_MODEL, {"private": True}, "private"),

@@ -220,6 +220,21 @@ def test_looking_ends_when_a_person_settled_the_doubt_meanwhile(bench: Bench) ->
     assert (seen.state, seen.external_training_id) == (RunState.QUEUED, "764f")
 
 
+def test_looking_ends_when_the_doubt_is_settled_between_two_looks(bench: Bench) -> None:
+    run = in_doubt(bench, looks=2)
+    bench.backend.finds = [NOTHING] * 5
+
+    class Told(Context):
+        def pause(self, seconds: float) -> None:
+            super().pause(seconds)
+            say_found(run.id, "764f", bench.tools)
+
+    seen = settle_unknown(run, bench.tools, Told(bench.clock, stop_after_pauses=5))
+
+    assert (seen.state, seen.external_training_id) == (RunState.QUEUED, "764f")
+    assert len(bench.backend.finds) == 4
+
+
 @pytest.mark.parametrize("say", [say_absent, lambda run, tools: say_found(run, "x", tools)])
 def test_word_about_a_launch_that_the_journal_knows_takes_it_on(bench: Bench, say) -> None:
     run = in_doubt(bench, looks=1)

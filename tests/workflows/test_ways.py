@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from fluxlora_desktop.backends.registry import build_services
-from fluxlora_desktop.domain.runs import Preset
+from fluxlora_desktop.domain.errors import InputError
+from fluxlora_desktop.domain.runs import Preset, RunState
 from fluxlora_desktop.domain.training import Visibility
+from fluxlora_desktop.workflows.launch import start_run
 from fluxlora_desktop.workflows.plans import goals_of, spec_for, way_to, ways_for
 
 FLUX2 = "fal-ai/flux-2-trainer"
@@ -91,6 +93,26 @@ def test_value_out_of_range_does_not_hide_the_price(services, drafted):
     run, dataset = drafted(backend="fal", trainer=FLUX2, parameters={"steps": 150})
     flux2 = next(way for way in ways_for(run, dataset, services) if way.trainer.key == FLUX2)
     assert flux2.estimate.high_usd > 0
+
+
+@pytest.mark.parametrize(
+    ("caption", "reason"), [(" ", "need one"), ("a photo of a fox", "trigger word TOK")]
+)
+def test_training_that_would_miss_the_trigger_word_is_not_started(bench, services, caption, reason):
+    chosen = {"backend": "fal", "trainer": FLUX2, "parameters": {"default_caption": caption}}
+    run = bench.draft(photos=6, **chosen)
+    stores = bench.tools.stores
+    dataset = stores.datasets.get(run.dataset_id)
+    stores.datasets.set_trigger(dataset.id, "TOK")
+    stores.datasets.set_caption(dataset.id, dataset.photos[0].photo.sha256, "")
+    tools = replace(bench.tools, services=services)
+
+    with pytest.raises(InputError, match=reason) as refused:
+        start_run(run.id, tools)
+
+    assert refused.value.field == "default_caption"
+    stores.datasets.set_caption(dataset.id, dataset.photos[0].photo.sha256, "asleep")
+    assert start_run(run.id, tools).state is RunState.PACKAGING
 
 
 def test_caption_of_photos_without_one_says_what_the_other_captions_say(services, drafted):

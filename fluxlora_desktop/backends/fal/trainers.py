@@ -29,9 +29,9 @@ _FLUX2_PARAMETERS = (
         says="This trainer writes no captions and has no field for the trigger word.",
     ),
     Parameter(
-        "output_lora_format", "Names inside the file", ParameterKind.CHOICE, "fal",
+        "output_lora_format", "Format of the file", ParameterKind.CHOICE, "fal",
         choices=("fal", "comfy"),
-        says="fal's own names are those of diffusers; ComfyUI has others.",
+        says="fal's is that of diffusers, which most services read; the other is ComfyUI's.",
     ),
 )  # fmt: skip
 _FAST_PARAMETERS = (

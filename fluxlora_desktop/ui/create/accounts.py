@@ -9,7 +9,7 @@ from fluxlora_desktop.domain.ports import Services
 from fluxlora_desktop.domain.runs import RunPlan
 from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.ui.desks.accounts import AccountDesk, AccountStatus
-from fluxlora_desktop.ui.desks.draft import DraftDesk
+from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.widgets import Card, Symbol, button, column, label, row
 
 _WORDS = {
@@ -33,7 +33,7 @@ class AccountsCard(Card):
     def __init__(self, *, accounts: AccountDesk, draft: DraftDesk) -> None:
         super().__init__()
         self.setObjectName("destination_accounts")
-        self._accounts, self._draft = accounts, draft
+        self._accounts, self._services = accounts, draft.tools.services
         self.body.addWidget(label("Accounts", "section"))
         self._marks = {facts.key: Symbol("key", "muted", 18) for facts in SERVICES}
         self.states = {facts.key: label("", "muted", wrap=True) for facts in SERVICES}
@@ -52,12 +52,11 @@ class AccountsCard(Card):
         accounts.changed.connect(self._show)
         draft.changed.connect(self._choose)
         self._show()
-        self._choose()
+        if draft.loaded:
+            self._choose(draft.draft())
 
-    def _choose(self, _draft: object = None) -> None:
-        if not self._draft.loaded:
-            return
-        used = services_of(self._draft.draft().plan, self._draft.tools.services)
+    def _choose(self, draft: Draft) -> None:
+        used = services_of(draft.plan, self._services)
         for service, line in self.lines.items():
             line.setVisible(service in used)
 
@@ -72,5 +71,7 @@ class AccountsCard(Card):
 
 def services_of(plan: RunPlan, services: Services) -> frozenset[str]:
     """Return the services that a plan uses: to train, to publish, and where it is to be used."""
-    used = {services.trainer(plan.backend).key, plan.goal}
-    return frozenset(used | {services.hub.key} if plan.publish else used)
+    used = {services.trainer(plan.backend).key}
+    used |= {plan.goal} if plan.goal else set()
+    used |= {services.hub.key} if plan.publish else set()
+    return frozenset(used)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -41,8 +41,10 @@ class CreatePage(Page):
     """Walks from photos to Start; people may walk ahead, only Start waits for what is missing.
 
     Files and pictures may be dropped or pasted on every step. `choose_files`, `choose_folder` and
-    `ask` are the questions to the person, which tests answer.
+    `ask` are the questions to the person, which tests answer. `step_shown(Step)` when one is.
     """
+
+    step_shown = Signal(object)
 
     def __init__(
         self,
@@ -128,6 +130,7 @@ class CreatePage(Page):
         held = before.isAncestorOf(self.focusWidget() or self)
         self._step = step
         self._show_step()
+        self.step_shown.emit(step)
         if held and self._desk.loaded:
             self._bodies[step].focus_field("")
 

@@ -95,13 +95,21 @@ class _WholeEditor(ParameterEditor):
         low = -_FURTHEST if parameter.low is None else round(parameter.low)
         high = _FURTHEST if parameter.high is None else round(parameter.high)
         self._box.setRange(low, high)
-        self._box.setSingleStep(50 if parameter.role == "steps" else 1)
+        usual = 50 if parameter.role == "steps" else 1
+        self._box.setSingleStep(max(usual, parameter.multiple))
         _prepare(self._box)
-        self._box.valueChanged.connect(self._on_edited)
+        self._parameter = parameter
+        self._box.valueChanged.connect(self._on_changed)
 
     def show_value(self, value: ParameterValue) -> None:
         with QSignalBlocker(self._box):
             self._box.setValue(int(value))
+
+    def _on_changed(self, typed: int) -> None:
+        """Hand on the nearest number that the trainer takes."""
+        value = int(self._parameter.nearest(typed))
+        self.show_value(value)
+        self.edited.emit(value)
 
     def keep(self) -> None:
         self._box.interpretText()
@@ -113,7 +121,7 @@ class _NumberEditor(ParameterEditor):
         super().__init__(parameter, self._box)
         small = isinstance(parameter.default, float) and 0 < parameter.default < 0.01
         self._box.setDecimals(6 if small else 3)
-        self._box.setSingleStep(0.0001 if small else 0.05)
+        self._box.setSingleStep(float(parameter.default) / 5 if small else 0.05)
         low = -_FURTHEST if parameter.low is None else parameter.low
         high = _FURTHEST if parameter.high is None else parameter.high
         self._box.setRange(low, high)

@@ -37,7 +37,8 @@ class ParameterLine(QObject):
         self.editor.show_value(choice.value)
         self.why.setText(choice.why)
         self.back.setVisible(by_hand)
-        self.limits.setText(f"Not possible: {trouble}." if trouble else self._limits)
+        self.limits.setText(f"Not possible: {trouble.rstrip('.')}." if trouble else self._limits)
+        self.limits.setVisible(bool(self.limits.text()))
         set_role(self.limits, "danger" if trouble else "caption")
 
     def _on_edited(self, value: ParameterValue) -> None:
@@ -51,6 +52,7 @@ class ParameterLine(QObject):
 def limits_of(parameter: Parameter) -> str:
     """Return the allowed range with its unit, in words."""
     unit = f" {parameter.unit}" if parameter.unit else ""
+    unit += f", in steps of {parameter.multiple}" if parameter.multiple > 1 else ""
     if parameter.kind in {ParameterKind.WHOLE, ParameterKind.NUMBER}:
         low, high = (_number(end) for end in (parameter.low, parameter.high))
         if low and high:
@@ -82,7 +84,7 @@ class ParameterTable(Card):
         if draft.trainer.key != self._trainer:
             self._build(draft)
         for choice in draft.choices:
-            trouble = draft.problem if draft.problem_field == choice.name else ""
+            trouble = draft.troubles.get(choice.name, "")
             by_hand = choice.name in draft.plan.parameters
             self._lines[choice.name].show_choice(choice, by_hand=by_hand, trouble=trouble)
 

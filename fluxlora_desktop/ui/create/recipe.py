@@ -5,18 +5,19 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from fluxlora_desktop.domain.recipes import PRESETS
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
 from fluxlora_desktop.ui.create.body import StepBody
 from fluxlora_desktop.ui.create.choice_box import ChoiceBox
+from fluxlora_desktop.ui.create.goal import GoalWords
 from fluxlora_desktop.ui.create.parameters import ParameterTable
 from fluxlora_desktop.ui.create.segments import Segments
-from fluxlora_desktop.ui.create.uses import uses_of
 from fluxlora_desktop.ui.create.ways import WayList
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.icons import icon
+from fluxlora_desktop.ui.scrolling import scrolling
 from fluxlora_desktop.ui.widgets import (
     Card,
     ChoiceCard,
@@ -24,7 +25,6 @@ from fluxlora_desktop.ui.widgets import (
     column,
     label,
     row,
-    set_role,
 )
 from fluxlora_desktop.ui.wording import plural
 from fluxlora_desktop.workflows.plans import goals_of
@@ -52,13 +52,11 @@ class RecipeStep(StepBody):
         self._desk = draft
         self.presets = {p: ChoiceCard(f.title, f"{f.says}. {f.ideal}.") for p, f in PRESETS.items()}
         self.goal = ChoiceBox()
-        self.publish_button = button("Make it public", self._on_publish, role="link")
-        self.publish_button.setObjectName("publish_for_goal")
-        self.ways = WayList()
+        self.goal_words = GoalWords(draft)
         self.quality = Segments("quality", "Quality", _titles(_QUALITIES))
         self.visibility = Segments("visibility", "Who may see it", _titles(_VISIBILITIES))
-        names = ("goal", "quality", "visibility")
-        self._says = {name: label("", "muted", wrap=True) for name in names}
+        self.ways = WayList(follows=self.visibility.choice(Visibility.PUBLIC.value))
+        self._says = {name: label("", "muted", wrap=True) for name in ("quality", "visibility")}
         self.table = ParameterTable(draft)
         self.table.hide()
         self.advanced = self._make_toggle()
@@ -77,16 +75,12 @@ class RecipeStep(StepBody):
         for preset, card in self.presets.items():
             card.setObjectName(f"preset_{preset}")
             cards.addWidget(card, 1)
-        inside = QWidget()
         title = label("How it is trained", "section")
         ways = column(title, self.ways, spacing=8)
         parts = (cards, self._make_simple(), ways, row(self.advanced, None), self.table, None)
-        inside.setLayout(column(*parts, spacing=12))
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(inside)
-        self.setLayout(column(scroll))
+        area = scrolling(column(*parts, spacing=12), "Recipe")
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setLayout(column(area))
 
     def _make_simple(self) -> Card:
         card = Card()
@@ -105,11 +99,7 @@ class RecipeStep(StepBody):
             field.setAccessibleName(title.replace("&", ""))
             grid.addWidget(words, place, 0)
             grid.addWidget(field, place, 1)
-            beside = row(self._says[name], spacing=8)
-            beside.setStretch(0, 1)
-            if name == "goal":
-                beside.addWidget(self.publish_button)
-            grid.addLayout(beside, place, 2)
+            grid.addWidget(self._says.get(name, self.goal_words), place, 2)
         self.goal.setObjectName("goal")
         self.goal.setMinimumWidth(270)
         card.body.addLayout(grid)
@@ -140,27 +130,12 @@ class RecipeStep(StepBody):
         self.table.show_draft(draft)
 
     def _show_goal(self, draft: Draft) -> None:
-        goals, goal = goals_of(draft.ways), draft.plan.goal
+        goals = goals_of(draft.ways)
         if goals != self._goals:
             self._goals = goals
             self.goal.offer([("", _ANYWHERE), *goals])
-        self.goal.show_value(goal)
-        uses = uses_of(draft.routes)
-        chosen = next((use for use in uses if use.key == goal), None)
-        works = [use.title for use in uses if use.works]
-        if chosen is not None:
-            says = chosen.says
-        elif works:
-            says = f"As planned it will work at {' and '.join(works)}."
-        else:
-            says = "As planned no connected service could use it."
-        self._says["goal"].setText(says)
-        fine = draft.way.reaches(goal)
-        set_role(self._says["goal"], "muted" if fine else "warn")
-        self.publish_button.setVisible(not fine and draft.way.could_reach(goal) and bool(goal))
-
-    def _on_publish(self) -> None:
-        self._desk.set_plan(publish=True, visibility=Visibility.PUBLIC)
+        self.goal.show_value(draft.plan.goal)
+        self.goal_words.show_draft(draft)
 
     def _on_quality(self, key: str) -> None:
         self._desk.set_plan(quality=Quality(key))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QScrollArea, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 
 from fluxlora_desktop.domain.bases import base_named, title_of
 from fluxlora_desktop.domain.recipes import PRESETS
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.ui.create.body import StepBody
+from fluxlora_desktop.ui.create.goal import GoalWords
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
+from fluxlora_desktop.ui.scrolling import scrolling
 from fluxlora_desktop.ui.widgets import Card, Symbol, column, label, row
 from fluxlora_desktop.ui.wording import file_size, plural, price_range, time_range
 from fluxlora_desktop.workflows.plans import repo_name
@@ -29,6 +31,7 @@ class ReviewStep(StepBody):
         super().__init__()
         self._desk = draft
         self._values: dict[str, QLabel] = {}
+        self.goal_words = GoalWords(draft)
         self.rights = QCheckBox(_RIGHTS)
         self.rights.setObjectName("rights")
         self.rights.clicked.connect(self._on_rights)
@@ -50,12 +53,14 @@ class ReviewStep(StepBody):
             ("price", "money", "Price"),
             ("time", "clock", "Time"),
             ("result", "library", "Afterwards"),
+            ("goal", "gallery", "Use"),
         )
         top = Qt.AlignmentFlag.AlignTop
         for place, (key, symbol, title) in enumerate(lines):
-            value = label("", wrap=True)
+            value: QWidget = self.goal_words
+            if key != "goal":
+                self._values[key] = value = label("", wrap=True)
             value.setObjectName(f"review_{key}")
-            self._values[key] = value
             grid.addWidget(Symbol(symbol, "muted", 18), place, 0, top)
             grid.addWidget(label(title, "muted"), place, 1, top)
             grid.addWidget(value, place, 2, top)
@@ -63,13 +68,9 @@ class ReviewStep(StepBody):
         rights = Card(margin=16, spacing=8)
         rights.body.addWidget(self.rights)
         rights.body.addWidget(self._licence)
-        inside = QWidget()
-        inside.setLayout(column(card, rights, None, spacing=12))
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(inside)
-        self.setLayout(row(scroll))
+        area = scrolling(column(card, rights, None, spacing=12), "Review")
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setLayout(row(area))
 
     def show_draft(self, draft: Draft) -> None:
         """Show the draft in words."""
@@ -86,6 +87,7 @@ class ReviewStep(StepBody):
         }
         for key, text in says.items():
             self._values[key].setText(text)
+        self.goal_words.show_draft(draft)
         self.rights.setChecked(plan.rights_confirmed)
         base = base_named(draft.trainer.base)
         self._licence.setText(base.permits if base else "")

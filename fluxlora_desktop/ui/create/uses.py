@@ -26,6 +26,11 @@ def uses_of(routes: Sequence[Route]) -> tuple[Use, ...]:
     return tuple(_sum_up(key, answers) for key, answers in by_service.items())
 
 
+def listed(titles: Sequence[str]) -> str:
+    """Return names as a sentence has them: "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))
+
+
 def _sum_up(key: str, answers: list[Route]) -> Use:
     title = answers[0].generator_title
     models = [route.model_title for route in answers if route.works]

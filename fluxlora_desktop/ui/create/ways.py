@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from fluxlora_desktop.ui.create.uses import uses_of
-from fluxlora_desktop.ui.widgets import ChoiceCard, clear, label, row
+from fluxlora_desktop.ui.create.uses import listed, uses_of
+from fluxlora_desktop.ui.widgets import ChoiceCard, label, row
 from fluxlora_desktop.ui.wording import price_range, time_range
 from fluxlora_desktop.workflows.plans import Way
 
@@ -33,7 +33,7 @@ class WayCard(ChoiceCard):
         self.time.setText(time_range(way.estimate))
         self.uses.setText(uses_words(way))
         words = (self._name, self.price.text(), self.time.text(), self.uses.text())
-        self.setAccessibleName(". ".join(words))
+        self.setAccessibleName(". ".join(part.rstrip(".") for part in words))
 
 
 def uses_words(way: Way) -> str:
@@ -41,24 +41,24 @@ def uses_words(way: Way) -> str:
     planned = [use.title for use in uses_of(way.routes) if use.works]
     public = [use.title for use in uses_of(way.public_routes) if use.works]
     more = [title for title in public if title not in planned]
-    parts = [f"Then usable at {_listed(planned)}"] if planned else []
-    if more:
-        parts.append(f"{'when' if planned else 'Usable when'} public also at {_listed(more)}")
-    text = ", ".join(parts).replace("Usable when public also at", "When public, usable at")
-    return f"{text}." if text else "No connected service could use the LoRA."
-
-
-def _listed(titles: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))
+    if planned and more:
+        return f"Then usable at {listed(planned)}, when public also at {listed(more)}."
+    if planned:
+        return f"Then usable at {listed(planned)}."
+    return f"When public, usable at {listed(more)}." if more else "No service could use the LoRA."
 
 
 class WayList(QWidget):
-    """The ways as cards in two columns; `chosen(object)` is the `Way` that a person takes."""
+    """The ways as cards in two columns; `chosen(object)` is the `Way` that a person takes.
+
+    Tab leads to the cards from `follows`, the part of the page that stands before them.
+    """
 
     chosen = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, follows: QWidget) -> None:
         super().__init__()
+        self._follows = follows
         self.setObjectName("ways")
         self.setAccessibleName("Ways to train it")
         self.cards: dict[tuple[str, str], WayCard] = {}
@@ -69,23 +69,38 @@ class WayList(QWidget):
         for place in range(_COLUMNS):
             self._grid.setColumnStretch(place, 1)
 
+    def shown(self) -> list[WayCard]:
+        """Return the cards of the ways on offer, in their order."""
+        return [self.cards[key] for key in self._ways]
+
     def show_ways(self, ways: Sequence[Way], now: Way) -> None:
         """Show these ways and which one is taken; cards that stay keep the focus."""
-        self._ways = {(way.backend, way.trainer.key): way for way in ways}
-        if list(self.cards) != list(self._ways):
-            self._build()
-        for key, card in self.cards.items():
-            card.show_way(self._ways[key])
-            card.set_chosen(key == (now.backend, now.trainer.key))
+        shown = {(way.backend, way.trainer.key): way for way in ways}
+        if list(shown) != list(self._ways):
+            self._place(shown)
+        self._ways = shown
+        for key, way in shown.items():
+            self.cards[key].show_way(way)
+            self.cards[key].set_chosen(key == (now.backend, now.trainer.key))
 
-    def _build(self) -> None:
-        clear(self._grid)
-        self.cards = {key: WayCard(way) for key, way in self._ways.items()}
-        for place, (key, card) in enumerate(self.cards.items()):
-            card.setObjectName(f"way_{key[0]}_{place}")
-            card.chosen.connect(partial(self._on_chosen, key))
+    def _place(self, shown: Mapping[tuple[str, str], Way]) -> None:
+        while self._grid.takeAt(0):
+            pass
+        for key in self.cards.keys() - shown.keys():
+            self.cards[key].hide()
+        before = self._follows
+        for place, (key, way) in enumerate(shown.items()):
+            card = self.cards.get(key) or self._make(key, way)
             self._grid.addWidget(card, place // _COLUMNS, place % _COLUMNS)
             card.show()
+            self.setTabOrder(before, card)
+            before = card
+
+    def _make(self, key: tuple[str, str], way: Way) -> WayCard:
+        made = self.cards[key] = WayCard(way)
+        made.setObjectName(f"way_{key[0]}_{key[1].rpartition('/')[2]}")
+        made.chosen.connect(partial(self._on_chosen, key))
+        return made
 
     def _on_chosen(self, key: tuple[str, str]) -> None:
         self.chosen.emit(self._ways[key])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.runs import Run, RunPlan
-from fluxlora_desktop.domain.training import Choice, Trainer
+from fluxlora_desktop.domain.training import Choice, Parameters, Trainer
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.draft_undo import CaptionsCommand, PhotosCommand
@@ -42,8 +42,8 @@ from fluxlora_desktop.workflows.plans import (
     Way,
     check_plan,
     choices_for,
-    spec_for,
     trainer_of,
+    troubles_of,
     way_to,
     ways_for,
 )
@@ -55,7 +55,8 @@ class Draft:
     """The draft as it stands.
 
     `ways` are the trainers on offer and `way` the one chosen; `problem` says what keeps Start from
-    being pressed ("" when nothing does) and `problem_field` which input it is about.
+    being pressed ("" when nothing does) and `problem_field` which input it is about; `troubles` are
+    all parameters that cannot stay as they are, each with the reason.
     """
 
     run: Run
@@ -66,6 +67,7 @@ class Draft:
     choices: tuple[Choice, ...]
     problem: str = ""
     problem_field: str = ""
+    troubles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def plan(self) -> RunPlan:
@@ -90,10 +92,11 @@ class Draft:
     @property
     def caption_source(self) -> str:
         """Return what becomes of the captions that are left empty: a phrase for "they are ..."."""
-        if self.trainer.writes_captions:
+        values = {choice.name: choice.value for choice in self.choices}
+        if self.trainer.describes_photos(values):
             return "written by the trainer"
         parameter = self.trainer.with_role("default_caption")
-        words = next((c.value for c in self.choices if parameter and c.name == parameter.name), "")
+        words = values.get(parameter.name, "") if parameter else ""
         return f"set to “{words}”" if words else "left empty"
 
     @property
@@ -138,6 +141,7 @@ class DraftDesk(Desk):
         self._expected = self._arrived = self._batch = self._next_place = 0
         self._places: dict[str, int] = {}
         self._left_out: list[Refused] = []
+        self._by_hand: dict[tuple[str, str], Parameters] = {}  # of trainers that were left
         self._check_soon = QTimer(self, singleShot=True, interval=120)
         self._check_soon.timeout.connect(self._check)
         self._checking = False
@@ -172,7 +176,14 @@ class DraftDesk(Desk):
     def _on_opened(self, opened: tuple[Run, Dataset]) -> None:
         self._run_row, self._dataset = opened
         self._findings = ()
+        self._by_hand.clear()
         self._announce()
+
+    @Slot()
+    def tell_anew(self) -> None:
+        """Say once more how the draft stands: a service said what it offers now."""
+        if self.loaded:
+            self._announce(check=False)
 
     @property
     def loaded(self) -> bool:
@@ -187,7 +198,8 @@ class DraftDesk(Desk):
         backend = services.trainer(run.plan.backend)
         chosen = (backend.key, trainer_of(run.plan, backend).key)
         ways = ways_for(run, dataset, services)
-        problem, field = self._problem(run, dataset)
+        troubles = troubles_of(run, backend, dataset)
+        problem, where = self._problem(run, dataset, troubles)
         return Draft(
             run=run,
             dataset=dataset,
@@ -196,17 +208,20 @@ class DraftDesk(Desk):
             way=next(way for way in ways if (way.backend, way.trainer.key) == chosen),
             choices=choices_for(run.plan, backend, dataset),
             problem=problem,
-            problem_field=field,
+            problem_field=where,
+            troubles=troubles,
         )
 
-    def _problem(self, run: Run, dataset: Dataset) -> tuple[str, str]:
+    def _problem(self, run: Run, dataset: Dataset, troubles: Mapping[str, str]) -> tuple[str, str]:
         try:
             check_plan(run, dataset)
-            spec_for(run, self.tools.services.trainer(run.plan.backend), dataset)
         except InputError as error:
             return error.reason, error.field
         except TooFewPhotos as error:
             return f"Add {plural(error.need - error.have, 'more photo')}.", "photos"
+        if troubles:
+            parameter, reason = next(iter(troubles.items()))
+            return reason, parameter
         blocked = [f for f in self._findings if f.severity == "block"]
         return (blocked[0].says, "photos") if blocked else ("", "")
 
@@ -401,7 +416,17 @@ class DraftDesk(Desk):
                 for item in self._dataset.photos
             }
             self._write_captions(f"Use {word} in captions", exchanged)
+            self._rename_in_default_caption(old.strip(), word.strip())
         self._announce()
+
+    def _rename_in_default_caption(self, old: str, new: str) -> None:
+        """Exchange the trigger word in a caption of photos without one that was typed by hand."""
+        draft = self.draft()
+        parameter = draft.trainer.with_role("default_caption")
+        if parameter is None or parameter.name not in draft.plan.parameters:
+            return
+        text = replace_trigger(str(draft.plan.parameters[parameter.name]), old, new)
+        self.set_plan(parameters={**draft.plan.parameters, parameter.name: text})
 
     def mend(self, finding: Finding) -> None:
         """Do the one click that a finding offers, as far as it is the draft's to do."""
@@ -422,7 +447,7 @@ class DraftDesk(Desk):
         self._announce()
 
     def choose_way(self, way: Way) -> None:
-        """Train with another trainer; what was changed by hand for the old one is dropped."""
+        """Train with another trainer; what was changed by hand for the old one waits for it."""
         self._choose(way)
 
     def choose_goal(self, goal: str) -> None:
@@ -431,9 +456,12 @@ class DraftDesk(Desk):
         self._choose(way_to(goal, draft.ways, draft.way), goal=goal)
 
     def _choose(self, way: Way, **changes: Any) -> None:
-        now = self.draft().way
-        if (way.backend, way.trainer.key) != (now.backend, now.trainer.key):
-            changes["parameters"] = {}
+        draft = self.draft()
+        old = (draft.way.backend, draft.way.trainer.key)
+        new = (way.backend, way.trainer.key)
+        if new != old:
+            self._by_hand[old] = draft.plan.parameters
+            changes["parameters"] = self._by_hand.get(new, {})
         self.set_plan(backend=way.backend, trainer=way.trainer.key, **changes)
 
     def set_plan(self, **changes: Any) -> None:

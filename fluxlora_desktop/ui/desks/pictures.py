@@ -84,6 +84,7 @@ class PictureDesk(Desk):
         super().__init__(tools, jobs, parent)
         self._trash = trash
         self._orders: dict[str, Job] = {}
+        self._offers_asked = False
 
     def offers(self, loras: Sequence[LoraUse]) -> tuple[Offer, ...]:
         """Return every model with what speaks against it for these Loras, the usable ones first."""
@@ -93,6 +94,12 @@ class PictureDesk(Desk):
                 reason = _against(generator.key, model, loras)
                 found.append(Offer(generator.key, generator.title, model, reason))
         return tuple(sorted(found, key=lambda offer: not offer.works))
+
+    def refresh_offers_once(self) -> None:
+        """Ask every generator what it offers now, unless that was done since the start."""
+        if not self._offers_asked:
+            self._offers_asked = True
+            self.refresh_offers()
 
     def refresh_offers(self) -> None:
         """Ask every generator what it offers now; the ones that cannot be asked stay as known."""

@@ -43,7 +43,6 @@ class GalleryPage(Page):
         super().__init__("gallery", "Gallery")
         self.hint.setText("Write a prompt, choose a LoRA, and the pictures appear one by one.")
         self._pictures, self._loras = pictures, loras
-        self._asked = False
         self._awaited = -1
         self.panel = PromptPanel(pictures=pictures, loras=loras)
         self.browser = PictureBrowser(
@@ -88,9 +87,7 @@ class GalleryPage(Page):
     def shown(self) -> None:
         """Look the pictures up, and once ask the services what they offer now."""
         self.browser.look_up()
-        if not self._asked:
-            self._asked = True
-            self._pictures.refresh_offers()
+        self._pictures.refresh_offers_once()
 
     def arrive(self, what: object) -> None:
         """Take a LoRA (itself or its id), an order, or a picture whose settings are used again."""

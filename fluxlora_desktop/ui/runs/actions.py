@@ -56,7 +56,7 @@ _NEXT_STEP = {
     RunState.PACKAGING: "Nothing was sent and nothing was charged so far.",
     RunState.UPLOADING: "The training starts when the photos are there. Nothing was charged yet.",
     RunState.LAUNCHING: "Waiting for the service's answer. It takes a few seconds.",
-    RunState.UNKNOWN: "Nothing will be sent twice.",
+    RunState.UNKNOWN: "The app goes on looking by itself.",
     RunState.QUEUED: "It starts by itself. You can close the app.",
     RunState.TRAINING: "It goes on at the service when you close the app.",
     RunState.COLLECTING: "The weights are checked when they are here.",
