@@ -1,7 +1,7 @@
-"""Runs the real app with real settings and accounts: `connect.py DATA_DIR connect|look`.
+"""Runs the real app with real settings and accounts: `connect.py DATA_DIR SERVICE connect|look`.
 
-Reads a Replicate token from standard input, types it into Settings when told to connect, prints
-how the account stands as one line of JSON, and leaves.
+Reads a token of that service from standard input, types it into Settings when told to connect,
+prints how the account stands as one line of JSON, and leaves.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication, QLabel
 
 import fluxlora_desktop.app as program
+from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.system.redaction import Redactor
 from fluxlora_desktop.ui.desks.accounts import AccountState, AccountStatus
 
-DATA_DIR, WHAT = Path(sys.argv[1]), sys.argv[2]
+DATA_DIR, SERVICE, WHAT = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 TOKEN = sys.stdin.readline().strip()
 
 
@@ -33,14 +34,15 @@ class Driven(program.App):
         window.go_to("settings")
         self._page = window.page("settings")
         accounts.changed.connect(self._on_changed)
-        self._on_changed(accounts.state("replicate"))
+        self._on_changed(accounts.state(SERVICE))
 
     def _on_changed(self, state: AccountState) -> None:
-        if state.service != "replicate" or state.status is AccountStatus.CHECKING:
+        if state.service != SERVICE or state.status is AccountStatus.CHECKING:
             return
         if WHAT == "connect" and not self._typed:
             self._typed = True
-            card = self._page.cards[0]
+            place = [facts.key for facts in SERVICES].index(SERVICE)
+            card = self._page.cards[place]
             card.field.setText(TOKEN)
             card.connect_button.click()
             return

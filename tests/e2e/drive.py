@@ -1,6 +1,7 @@
-"""Drives the real app in a process that a test may kill: `drive.py DATA_DIR start|resume`.
+"""Drives the real app in a process that a test may kill: `drive.py DATA_DIR start|resume [GOAL]`.
 
-Prints a line of JSON for each change of the run, and leaves when the run is over.
+A goal is where the LoRA shall be used, which decides who trains. Prints a line of JSON for each
+change of the run, and leaves when the run is over.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ PHOTOS = 6
 class Driver:
     """Starts a run, or only watches the one that the library already has."""
 
-    def __init__(self, app: App, start: bool) -> None:
-        self.app, self.start = app, start
+    def __init__(self, app: App, start: bool, goal: str) -> None:
+        self.app, self.start, self.goal = app, start, goal
         app.session.ready.connect(self.on_ready)
 
     def on_ready(self) -> None:
@@ -45,6 +46,7 @@ class Driver:
             desks.draft.set_plan(
                 name="Toy fox", preset=Preset.QUICK, rights_confirmed=True, repo="toy-fox"
             )
+            desks.draft.choose_goal(self.goal)
             desks.draft.add_files(list_photos([resource("practice-photos")])[:PHOTOS])
         elif len(draft.dataset.photos) == PHOTOS and not draft.problem:
             self.start = False
@@ -63,9 +65,10 @@ class Driver:
 
 def main() -> int:
     data_dir, what = Path(sys.argv[1]), sys.argv[2]
+    goal = "".join(sys.argv[3:])
     qt = make_qt(sys.argv[:1])
     app = App(Options(data_dir=data_dir, practice=True, practice_speed=SPEED), qt, Redactor())
-    driver = Driver(app, what == "start")
+    driver = Driver(app, what == "start", goal)
     QTimer.singleShot(120_000, qt.quit)
     code = qt.exec()
     app.close()

@@ -24,10 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 class Driven:
     """The app in a process of its own; `states` yields what its run goes through."""
 
-    def __init__(self, data_dir: Path, what: str) -> None:
+    def __init__(self, data_dir: Path, *what: str) -> None:
         env = os.environ | {"QT_QPA_PLATFORM": "offscreen", "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/e2e/drive.py"), str(data_dir), what],
+            [sys.executable, str(ROOT / "tests/e2e/drive.py"), str(data_dir), *what],
             env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -56,26 +56,66 @@ def services(tmp_path: Path) -> Iterator[PracticeProcess]:
     process.stop()
 
 
-def trainings(services: PracticeProcess) -> int:
-    """Ask the service itself what it was asked for."""
-    url = services.start(Context(HandClock()))["replicate"].url
-    with urllib.request.urlopen(f"{url}/_practice/ledger", timeout=10) as reply:
-        listed = json.loads(reply.read())
-    entries = listed["entries"] if isinstance(listed, dict) else listed
-    return sum(entry["kind"] == "training_created" for entry in entries)
+def ask(services: PracticeProcess, service: str, what: str, body: object = None) -> object:
+    """Ask a practice service itself, or tell it what is to happen."""
+    url = services.start(Context(HandClock()))[service].url
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(f"{url}/_practice/{what}", data=data, timeout=10) as reply:
+        return json.loads(reply.read())
 
 
-@pytest.mark.parametrize("kill_at", ["uploading", "queued", "training"])
-def test_killed_app_finishes_its_run_with_one_training(tmp_path, services, kill_at):
-    first = Driven(tmp_path / "data", "start")
-    for seen in first.states():
-        if seen["state"] == kill_at:
+def trainings(services: PracticeProcess) -> list[str]:
+    """Return where trainings were launched, each launch once."""
+    return [
+        service
+        for service in ("replicate", "fal")
+        for entry in ask(services, service, "ledger")["entries"]
+        if entry["kind"] == "training_created"
+    ]
+
+
+def run_until(driven: Driven, state: str) -> None:
+    """Let the app go on until its run is in a state, and kill it there."""
+    for seen in driven.states():
+        if seen["state"] == state:
             break
-    first.kill()
+    driven.kill()
 
-    second = Driven(tmp_path / "data", "resume")
-    ends = [seen["state"] for seen in second.states()]
-    second.end()
+
+def resume(folder: Path) -> list[str]:
+    """Start the app once more and return what its run goes through to the end."""
+    again = Driven(folder, "resume")
+    ends = [seen["state"] for seen in again.states()]
+    again.end()
+    return ends
+
+
+@pytest.mark.parametrize(
+    ("kill_at", "goal", "trained_at"),
+    [
+        ("uploading", "", "replicate"),
+        ("queued", "", "replicate"),
+        ("training", "", "replicate"),
+        ("training", "together", "fal"),
+    ],
+)
+def test_killed_app_finishes_its_run_with_one_training(
+    tmp_path, services, kill_at, goal, trained_at
+):
+    run_until(Driven(tmp_path / "data", "start", goal), kill_at)
+
+    ends = resume(tmp_path / "data")
 
     assert ends[-1] == "ready", ends
-    assert trainings(services) == 1
+    assert trainings(services) == [trained_at]
+
+
+def test_launch_whose_answer_was_lost_at_fal_is_found_after_a_kill(tmp_path, services):
+    lost = {"method": "POST", "path": "/fal-ai/flux-2-trainer", "drop": True, "when": "after"}
+    ask(services, "fal", "faults", lost)
+    run_until(Driven(tmp_path / "data", "start", "together"), "unknown")
+
+    ends = resume(tmp_path / "data")
+
+    assert ends[-1] == "ready", ends
+    assert trainings(services) == ["fal"]

@@ -34,16 +34,17 @@ needs_keyring = pytest.mark.skipif(
 class Person:
     """Someone with a home, a data folder and a token of the practice services."""
 
-    def __init__(self, folder: Path, runtime: Path) -> None:
+    def __init__(self, folder: Path, runtime: Path, service: str) -> None:
+        self.service = service
         self.folder, self.runtime, self.home = folder, runtime, folder / "home"
         self.home.mkdir()
         self.services = PracticeProcess(state_dir=folder.parent / f"{folder.name}-services")
         connections = self.services.start(CancellableContext(lambda event: None))
-        self.token = connections["replicate"].token.reveal()
+        self.token = connections[service].token.reveal()
         self.addresses = {facts.address_variable: connections[facts.key].url for facts in SERVICES}
 
     def opens_the_app(self, what: str, *, token: str = "", session: tuple[str, ...] = ()) -> dict:
-        """Run the app once and return how its Replicate account stood."""
+        """Run the app once and return how the account stood."""
         hidden = ("DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")
         environ = {name: value for name, value in os.environ.items() if name not in hidden}
         homes = {
@@ -63,7 +64,7 @@ class Person:
             "XDG_RUNTIME_DIR": str(self.runtime),
         }
         ended = subprocess.run(
-            [*session, sys.executable, str(PROGRAM), str(self.folder / "data"), what],
+            [*session, sys.executable, str(PROGRAM), str(self.folder / "data"), self.service, what],
             input=f"{token}\n",
             env=environ,
             capture_output=True,
@@ -84,12 +85,12 @@ class Person:
         ]
 
 
-@pytest.fixture
-def person(tmp_path: Path) -> Iterator[Person]:
+@pytest.fixture(params=["replicate", "fal"])
+def person(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Person]:
     runtime = Path(tempfile.mkdtemp(prefix="flux-"))  # addresses of sockets must be short
     folder = tmp_path / "person"
     folder.mkdir()
-    made = Person(folder, runtime)
+    made = Person(folder, runtime, request.param)
     yield made
     made.services.stop()
     shutil.rmtree(runtime, ignore_errors=True)
@@ -101,7 +102,7 @@ def test_account_is_connected_still_after_a_restart_and_the_token_is_in_no_file(
 ) -> None:
     first = person.opens_the_app("connect", token=person.token, session=SESSION)
     assert first["status"] == "connected", first
-    assert first["name"]
+    assert bool(first["name"]) == (person.service == "replicate")  # a key of fal names nobody
     assert first["lasting"]
     assert "Tokens are kept in this computer's password store" in first["says"]
 
@@ -114,7 +115,7 @@ def test_account_is_connected_still_after_a_restart_and_the_token_is_in_no_file(
 
 @needs_keyring
 def test_rejected_token_is_not_kept(person: Person) -> None:
-    first = person.opens_the_app("connect", token="r8_" + "x" * 37, session=SESSION)
+    first = person.opens_the_app("connect", token=person.token[:-8] + "deadbeef", session=SESSION)
     assert first["status"] == "rejected", first
     assert person.opens_the_app("look", session=SESSION)["status"] == "none"
 
