@@ -477,6 +477,13 @@ def test_destination_tells_where_the_lora_can_be_used(ground: Ground) -> None:
     says = [one.text() for one in uses]
     assert "Works there: its own model." in says
     assert "Rusty is for FLUX.1-dev; FLUX.2-dev takes those for FLUX.2-dev." in says
+    assert "your choice" not in says
+
+    ground.draft.set_plan(goal="together")
+
+    lines = ground.page.destination.uses.findChildren(QWidget)
+    names = [one.accessibleName() for one in lines]
+    assert any(name.startswith("Together, your choice: no.") for name in names)
 
 
 def test_review_says_what_happens_in_words(ground: Ground) -> None:

@@ -38,7 +38,7 @@ class UsesCard(Card):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("uses")
-        self._shown: tuple[Use, ...] | None = None
+        self._shown: tuple[str, tuple[Use, ...]] | None = None
         self._list = QVBoxLayout()
         self._list.setSpacing(12)
         self.body.addWidget(label("Where you can use it afterwards", "section", wrap=True))
@@ -47,26 +47,28 @@ class UsesCard(Card):
 
     def show_draft(self, draft: Draft) -> None:
         """Show every service's answer."""
-        uses = uses_of(draft.routes)
-        if uses == self._shown:
+        uses, goal = uses_of(draft.routes), draft.plan.goal
+        if (goal, uses) == self._shown:
             return
-        self._shown = uses
+        self._shown = (goal, uses)
         clear(self._list)
         for use in uses:
-            self._list.addWidget(_use_line(use))
+            self._list.addWidget(_use_line(use, chosen=use.key == goal))
         if not uses:
             self._list.addWidget(label("No connected service takes LoRAs.", "muted", wrap=True))
 
 
-def _use_line(use: Use) -> QWidget:
+def _use_line(use: Use, *, chosen: bool) -> QWidget:
     made = QWidget()
     mark = Symbol("check", "ok", 18) if use.works else Symbol("close", "danger", 18)
-    words = column(label(use.title, "strong"), label(use.says, "muted", wrap=True), spacing=2)
+    title = row(label(use.title, "strong"), label("your choice" if chosen else "", "caption"), None)
+    words = column(title, label(use.says, "muted", wrap=True), spacing=2)
     layout = row(spacing=8)
     layout.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
     layout.addLayout(words, 1)
     made.setLayout(layout)
-    made.setAccessibleName(f"{use.title}: {'yes' if use.works else 'no'}. {use.says}")
+    says = f"{use.title}{', your choice' if chosen else ''}: {'yes' if use.works else 'no'}"
+    made.setAccessibleName(f"{says}. {use.says}")
     return made
 
 

@@ -72,10 +72,9 @@ class AskBar(QWidget):
         self._owes_focus = False  # to the next buttons of this run: the last ones had it
         self.keep = button("", self._on_keep)
         self.confirm_button = button("", self._on_confirmed, role="danger")
-        short = row(self._question, self.keep, self.confirm_button)
-        short.setStretch(0, 1)
         self._asking = QWidget()
-        self._asking.setLayout(column(self.field, short))
+        answers = row(None, self.keep, self.confirm_button)
+        self._asking.setLayout(column(self._question, self.field, answers))
         self._asking.hide()
         self._offered = QWidget()
         self._offered.setLayout(self._buttons)
