@@ -52,10 +52,12 @@ _COMMON_WORDS = frozenset(
     }
 )
 
+_PLACING = frozenset(
+    {"and", "as", "at", "behind", "beside", "by", "during", "for", "from", "in", "inside", "near"}
+    | {"next", "of", "on", "outside", "over", "to", "under", "with", "without"}
+)
 _LEADING_ON = frozenset(
-    {"and", "as", "at", "by", "during", "for", "from", "holding", "in", "inside", "is", "looking"}
-    | {"lying", "near", "next", "of", "on", "outside", "over", "sitting", "smiling", "standing"}
-    | {"to", "under", "walking", "wearing", "with", "without"}
+    {"alone", "asleep", "has", "is", "looks", "outdoors", "sits", "stands", "was"}
 )
 
 
@@ -120,13 +122,15 @@ def replace_trigger(caption: str, old: str, new: str) -> str:
 def class_in(captions: Iterable[str], trigger: str) -> str:
     """Return what the captions call the subject: the word that most write after the trigger word.
 
-    It is "" where fewer than two agree, or where that word only leads on ("TOK on a shelf").
+    It counts where something that places it follows ("TOK fox on a shelf"), or nothing: other words
+    may describe it ("TOK red mug") or lead on ("TOK is asleep"). "" where fewer than two agree.
     """
-    after = re.compile(rf"(?<!\w){re.escape(trigger)} ([A-Za-z]+)")
-    named = [hit[1].lower() for text in captions if trigger and (hit := after.search(text))]
+    after = re.compile(rf"(?<!\w){re.escape(trigger)} ([^\W\d_]{{3,}})(?!\w)(?=[,.;]| ?$| (\w+))")
+    hits = (after.search(text.strip()) for text in captions if trigger)
+    named = [hit[1].lower() for hit in hits if hit and (hit[2] or "on").lower() in _PLACING]
     word, times = Counter(named).most_common(1)[0] if named else ("", 0)
     agreed = times > 1 and times * 2 > len(named)
-    return word if agreed and word not in _LEADING_ON else ""
+    return word if agreed and word not in _PLACING | _LEADING_ON and word[-3:] != "ing" else ""
 
 
 def default_caption(trigger: str, form: str, class_word: str) -> str:

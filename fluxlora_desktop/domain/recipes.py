@@ -124,9 +124,11 @@ def recommend(
     """Return a value and its reason for every parameter of the trainer.
 
     `class_word` is what the person's own captions call the subject; the preset's where it is "".
+    A style is no subject, so its own word stays.
     """
     facts = PRESETS[preset]
-    caption = default_caption(trigger_word, facts.caption_form, class_word or facts.class_word)
+    subject = "" if preset is Preset.STYLE else class_word
+    caption = default_caption(trigger_word, facts.caption_form, subject or facts.class_word)
     by_role = _values_by_role(preset, photo_count, captions_complete, quality, caption)
     return tuple(_choose(parameter, by_role) for parameter in trainer.parameters)
 

@@ -47,7 +47,7 @@ MOVES: Mapping[RunState, frozenset[RunState]] = {
     # COLLECTING: the training succeeded and only the weights' way home failed.
     # QUEUED: look again, since a service may have told the wrong end.
     _S.FAILED: frozenset({_S.PACKAGING, _S.COLLECTING, _S.QUEUED}),
-    _S.CANCELLED: frozenset({_S.PACKAGING}),
+    _S.CANCELLED: frozenset({_S.PACKAGING, _S.QUEUED}),
 }
 
 FINAL = frozenset({_S.READY, _S.FAILED, _S.CANCELLED})
@@ -134,8 +134,9 @@ class Run:
     @property
     def may_be_looked_for(self) -> bool:
         """Tell whether it ended at its service without weights, which may be asked once more."""
-        at_service = self.state is RunState.FAILED and self.failed_at in AT_SERVICE
-        return at_service and bool(self.external_training_id)
+        failed = self.state is RunState.FAILED and self.failed_at in AT_SERVICE
+        ended = failed or self.state is RunState.CANCELLED
+        return ended and bool(self.external_training_id)
 
 
 @dataclass(frozen=True, slots=True)

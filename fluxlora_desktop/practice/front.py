@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -111,9 +110,7 @@ class Front:
             REQUEST,
             method=scope["method"],
             path=scope["path"],
-            query={}
-            if self.port == "delivery"
-            else dict(parse_qsl(scope["query_string"].decode())),
+            query="" if self.port == "delivery" else scope["query_string"].decode(),
             status=status,
             authorization=b"authorization" in names,
             port=self.port,

@@ -13,6 +13,7 @@ from fluxlora_desktop.domain.errors import (
     PaymentRequired,
     ServiceBusy,
     ServiceError,
+    ServiceRefused,
     UnexpectedReply,
 )
 from fluxlora_desktop.domain.money import Certainty, Charge
@@ -24,6 +25,9 @@ from fluxlora_desktop.workflows.launch import adopt_launch
 from fluxlora_desktop.workflows.tools import Tools
 
 _GONE_READS = 3
+_CANCEL_PATIENCE = timedelta(minutes=1)
+_ODD_PATIENCE = timedelta(hours=3)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 _CANCEL_TAKEN = "Cancel was asked for."
 
@@ -64,6 +68,7 @@ class _Follower:
     ctx: JobContext
     gone: int = 0
     gone_since: datetime | None = None
+    odd_since: datetime | None = None
     wait: float = field(default=0.0)
 
     def look(self) -> None:
@@ -72,12 +77,13 @@ class _Follower:
         except NotFoundAtService as error:
             self.gone += 1
             self.gone_since = self.gone_since or self.tools.clock.now()
-            sure = self.gone >= _GONE_READS
-            if sure and self._cancel_was_taken():  # some services forget what was cancelled
-                self._end_cancelled_unseen()
+            often = self.gone >= _GONE_READS
+            if often and self._cancel_was_taken() and self._gone_for(_CANCEL_PATIENCE):
+                self._end_cancelled(**self._end_unseen())  # some forget what was cancelled
                 return
-            if sure and self._gone_for_long():
-                self._fail(f"{self.backend.title} no longer has this training. {error.detail}")
+            if often and self._gone_for(timedelta(seconds=self.tools.patience.settle)):
+                words = f"{self.backend.title} no longer has this training. {error.detail}"
+                self._fail(words, **self._end_unseen())
                 return
             self._hold(
                 f"{self.backend.title} does not find the training. Looking again; "
@@ -95,22 +101,36 @@ class _Follower:
                 f"{self.backend.title} does not accept the token. The training continues; "
                 "replace the token in Settings."
             )
+        except (ServiceRefused, UnexpectedReply) as error:
+            self._wait_for_sense(error)
         except ServiceError:
             self._hold(f"{self.backend.title} cannot be reached. The training continues there.")
         else:
-            self.gone, self.gone_since, self.wait = 0, None, 0.0
+            self.gone, self.gone_since, self.odd_since, self.wait = 0, None, None, 0.0
             self._apply(snapshot)
             if self.run.state in {RunState.QUEUED, RunState.TRAINING}:
                 self.ctx.pause(self.tools.patience.poll)
+
+    def _wait_for_sense(self, error: ServiceError) -> None:
+        """Ask again after an answer that says nothing; give up after hours of nothing else.
+
+        A person can have the service asked once more, which costs nothing.
+        """
+        now = self.tools.clock.now()
+        self.odd_since = self.odd_since or now
+        words = f"{self.backend.title} does not say how the training stands: {error.detail}"
+        if now - self.odd_since >= _ODD_PATIENCE:
+            self._fail(words, **self._end_unseen())
+        else:
+            self._hold(f"{words.rstrip('.')}. Asking again.")
 
     def _cancel_was_taken(self) -> bool:
         events = self.tools.stores.runs.events(self.run.id)
         return any(event.text == _CANCEL_TAKEN for event in events)
 
-    def _gone_for_long(self) -> bool:
+    def _gone_for(self, long: timedelta) -> bool:
         assert self.gone_since is not None
-        gone = self.tools.clock.now() - self.gone_since
-        return gone >= timedelta(seconds=self.tools.patience.settle)
+        return self.tools.clock.now() - self.gone_since >= long
 
     def _hold(self, words: str, at_least: float = 0.0) -> None:
         patience = self.tools.patience
@@ -177,15 +197,12 @@ class _Follower:
         else:
             self._fail(snapshot.error or "The training failed without a reason.", **common)
 
-    def _end_cancelled_unseen(self) -> None:
-        """End a training that was cancelled and that the service no longer tells about."""
+    def _end_unseen(self) -> dict[str, object]:
+        """Write down what a training that the service no longer tells about may have cost."""
         if self.run.state is RunState.TRAINING and self.run.price_high is not None:
-            self._charge(
-                RunSnapshot(
-                    RemoteState.CANCELLED, charge_usd=self.run.price_high, charge_sure=False
-                )
-            )
-        self._end_cancelled(attention="", eta_seconds=None)
+            price = self.run.price_high
+            self._charge(RunSnapshot(RemoteState.FAILED, charge_usd=price, charge_sure=False))
+        return {"attention": "", "eta_seconds": None}
 
     def _end_cancelled(self, **changes: object) -> None:
         self.run = self.tools.stores.runs.advance(
@@ -284,11 +301,12 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
 
 
 def _id_in(text: str) -> str:
-    """Return the id that a person gave, by itself or at the end of a page's address."""
-    is_address = re.match(r"https?://[^/]*/(.+)", text.partition("?")[0])
-    given = is_address[1].rstrip("/").rpartition("/")[2] if is_address else text
-    if not _ID.fullmatch(given):
-        raise InputError("training_id", f"{text[:80]} is not an id.")
+    """Return the id that a person gave, by itself or within the address of a page."""
+    uuid = _UUID.search(text)
+    path = re.match(r"https?://[^/?]*/([^?#]*)", text)
+    given = uuid[0] if uuid else (path[1].rstrip("/").rpartition("/")[2] if path else text)
+    if not _ID.fullmatch(given) or not any(letter.isdigit() for letter in given):
+        raise InputError("training_id", f"There is no id in {text[:80] or 'nothing'}.")
     return given
 
 

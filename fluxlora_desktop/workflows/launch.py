@@ -63,7 +63,13 @@ def try_again(run_id: str, tools: Tools) -> Run:
     run = runs.get(run_id)
     if run.state not in {RunState.FAILED, RunState.CANCELLED}:
         return run
-    fresh = {"error": "", "attention": "", "finished_at": None, "failed_at": None}
+    fresh = {
+        "error": "",
+        "error_kind": "",
+        "attention": "",
+        "finished_at": None,
+        "failed_at": None,
+    }
     if run.state is RunState.FAILED and run.failed_at is RunState.COLLECTING:
         return runs.advance(run_id, RunState.COLLECTING, **fresh)
     effect = runs.live_effect(EffectKind.TRAINING, run_id)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from counting import PostCount
@@ -93,6 +94,11 @@ class FalService:
         """Let the next look at the history find these lines, and a next page by its cursor."""
         page = {"items": lines, "next_cursor": next_cursor or None, "has_more": bool(next_cursor)}
         self.cloud.fal.next(method="GET", path=_HISTORY, json={**page, **more})
+
+    def history_queries(self) -> list[dict[str, str]]:
+        """Return what the history was asked for, the newest last."""
+        asked = self.cloud.fal.ledger.requests("GET", _HISTORY)
+        return [dict(parse_qsl(entry.facts["query"])) for entry in asked]
 
     def tell_result(self, run: RemoteRun, **fault: Any) -> None:
         """Let the next question for the result meet a fault."""
@@ -298,6 +304,32 @@ class TestFlux2(TrainingBackendContract):
         assert (last.state, last.error) == (RemoteState.FAILED, "It was stopped.")
         assert (last.charge_usd, last.charge_sure) == (Decimal("6.4"), False)
 
+    def test_training_that_broke_without_a_result_to_read_may_have_been_charged(
+        self, service: FalService, spec: TrainingSpec, ready: Ready, nonce: str
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
+        service.tell_status(run, error="worker died", logs=[{"message": "step 900"}])
+        service.tell_result(run, drop=True, times=2)
+
+        last = service.backend.poll(run)
+
+        assert (last.state, last.error) == (RemoteState.FAILED, "worker died")
+        assert (last.charge_usd, last.charge_sure) == (Decimal("6.4"), False)
+
+    @pytest.mark.parametrize("status", ["FAILED", "ERROR"])
+    def test_status_that_means_trouble_ends_the_training_whatever_the_result_says(
+        self, service: FalService, spec: TrainingSpec, ready: Ready, nonce: str, status: str
+    ) -> None:
+        service.keep_waiting()
+        run = service.backend.submit(spec, *ready, nonce)
+        service.tell_status(run, status=status)
+        service.tell_result(run, status=400, json={"detail": "The training failed."})
+
+        last = service.backend.poll(run)
+
+        assert (last.state, last.error) == (RemoteState.FAILED, "The training failed.")
+
     def test_input_that_the_trainer_refuses_fails_for_nothing(
         self, service: FalService, spec: TrainingSpec, ready: Ready, nonce: str
     ) -> None:
@@ -358,8 +390,9 @@ class TestFlux2(TrainingBackendContract):
             ({"status": 404, "json": {"detail": "Request not found"}}, NotFoundAtService),
             ({"status": 202, "json": {"status": "IN_PROGRESS"}}, NotFoundAtService),
             ({"json": {}}, NotFoundAtService),
+            ({"body": "null"}, UnexpectedReply),
         ],
-        ids=["locked", "in progress", "413", "404", "202", "no weights"],
+        ids=["locked", "in progress", "413", "404", "202", "no weights", "null"],
     )
     def test_result_that_is_disturbed_once_ends_nothing(
         self,
@@ -436,7 +469,7 @@ class TestFlux2(TrainingBackendContract):
 
         path = f"/fal-ai/flux-2-trainer/requests/{run.id}/status"
         asked = service.cloud.fal.ledger.requests("GET", path)[-1]
-        assert asked.facts["query"] == {"token": "1", "logs": "1"}
+        assert asked.facts["query"] == "token=1&logs=1"
 
     @pytest.mark.parametrize("address", ["https://[x/", "https://q:abc/", "https://q:99999/"])
     def test_malformed_addresses_are_as_none(
@@ -652,9 +685,7 @@ def test_history_is_read_page_by_page_from_before_the_launch(
     found = service.backend.find(Mark("the-mark"), SENT, ctx)
 
     assert [run.id for run in found.runs] == ["mine"]
-    first, second = (
-        entry.facts["query"] for entry in service.cloud.fal.ledger.requests("GET", _HISTORY)[-2:]
-    )
+    first, second = service.history_queries()[-2:]
     assert "cursor" not in first and second["cursor"] == "Mg=="
     for asked in (first, second):
         assert datetime.fromisoformat(asked["start"]) < SENT
@@ -705,8 +736,7 @@ def test_history_that_is_too_long_is_read_in_smaller_pieces(
     service.tell_history(MINE)
 
     assert [run.id for run in service.backend.find(Mark("the-mark"), SENT, ctx).runs] == ["mine"]
-    asked = [entry.facts["query"] for entry in service.cloud.fal.ledger.requests("GET", _HISTORY)]
-    assert [query["limit"] for query in asked[-2:]] == ["100", "10"]
+    assert [query["limit"] for query in service.history_queries()[-2:]] == ["100", "10"]
 
 
 @pytest.mark.parametrize("mark", [Mark("other", "/"), Mark("other", ""), Mark("", "/files/b/x/")])

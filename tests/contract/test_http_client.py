@@ -13,6 +13,7 @@ from patient_context import PatientContext
 from fluxlora_desktop.backends.http.client import ServiceClient
 from fluxlora_desktop.backends.http.endpoint import Endpoint
 from fluxlora_desktop.backends.http.errors import scrub
+from fluxlora_desktop.backends.http.uploads import Bare
 from fluxlora_desktop.domain.errors import (
     JobCancelled,
     OutcomeUnknown,
@@ -164,6 +165,21 @@ def test_token_stays_at_home_when_a_file_is_elsewhere(
     assert blob.data == b"bytes"
     assert server.ledger.requests("GET", "/file")[-1].facts["authorization"]
     assert not cloud.together.ledger.requests("GET", "/file")[-1].facts["authorization"]
+
+
+def test_query_of_an_address_is_sent_letter_by_letter(
+    server: Service, ctx: PatientContext, tmp_path: Path
+) -> None:
+    query = "flag&sig=ab~c:d/e,f&name=a%3B%20b&uploads="
+    server.next(path="/f", body=b"bytes")
+    client_of(server.url).read(f"{server.url}/f?{query}", limit=100, ctx=ctx)
+    assert server.ledger.requests("GET", "/f")[-1].facts["query"] == query
+
+    file = tmp_path / "photos.zip"
+    file.write_bytes(b"zip")
+    server.next(method="PUT", path="/f", body=b"")
+    client_of(server.url).put_file(f"{server.url}/f?{query}", Bare(file, "a/b"), ctx=ctx)
+    assert server.ledger.requests("PUT", "/f")[-1].facts["query"] == query
 
 
 def test_address_of_an_unknown_host_is_never_read(server: Service, ctx: PatientContext) -> None:

@@ -98,7 +98,7 @@ def test_start_opens_advanced_when_a_parameter_is_out_of_range(ground: Ground) -
 def test_start_names_its_price(ground: Ground) -> None:
     make_ready(ground)
     assert ground.page.start_button.isEnabled()
-    assert ground.page.start_button.text() == "Start training for $2.20 to $3.29"
+    assert ground.page.start_button.text() == "Start training for $1.68 to $2.53"
 
 
 def test_double_click_starts_one_training_and_shows_it(ground: Ground) -> None:

@@ -23,6 +23,8 @@ from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.runs.page import RunsPage
+from fluxlora_desktop.workflows.events import RunChanged
+from fluxlora_desktop.workflows.launch import adopt_launch
 
 LOSSES = tuple((step, 0.5 - step / 2000) for step in range(2, 402, 2))
 
@@ -152,7 +154,8 @@ def test_detail_shows_progress_losses_and_log_while_training(bench: Bench, qtbot
     qtbot.waitUntil(lambda: page.detail.log.last.text() == "second line")
 
     assert page.detail.eta.text() == "14 min left"
-    assert page.detail.curve.summary.text().startswith("Loss fell from 0.50 to ")
+    fell = "Loss fell from 0.50 to "
+    qtbot.waitUntil(lambda: page.detail.curve.summary.text().startswith(fell))
     assert "Training 412 of 1,000, under way" in page.detail.timeline.accessibleDescription()
     row = page.list.rows.row(page.list.rows.place_of(run.id) or 0)
     assert row.share == pytest.approx(0.1 + 0.82 * 0.412)
@@ -286,6 +289,32 @@ def test_focus_stays_on_the_buttons_when_an_answer_changes_them(bench: Bench, qt
 
     bench.until_state(run.id, RunState.FAILED)
     qtbot.waitUntil(lambda: page.focusWidget() is ask(page, "try_again"))
+    for _ in range(2):  # a hand that presses on buys nothing
+        qtbot.keyClick(page.focusWidget(), Qt.Key.Key_Space)
+    assert bench.trainer.launched == []
+    assert bench.runs.run(run.id).state is RunState.FAILED
+
+
+def test_buttons_are_back_where_the_looking_was_faster_than_the_word(
+    bench: Bench, qtbot: QtBot
+) -> None:
+    run = add_run(bench.stores, "Fox", RunState.UNKNOWN)
+    page = bench.show()
+    bench.trainer.answer = threading.Event()
+    click(qtbot, ask(page, "say_found"))
+    qtbot.keyClicks(page.detail.asks.field, "764f")
+    qtbot.keyClick(page.detail.asks.field, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: bench.trainer.polled > 0)
+    effect = bench.stores.runs.live_effect(EffectKind.TRAINING, run.id)
+    bench.stores.runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id="764f")
+    adopted = adopt_launch(bench.stores.runs.get(run.id), "764f", "replicate", bench.runs.tools)
+    bench.runs._on_progress(RunChanged(adopted))
+
+    bench.trainer.answer.set()
+
+    qtbot.waitUntil(lambda: not bench.runs.settling(run.id))
+    qtbot.waitUntil(lambda: ask(page, "cancel").isVisible())
+    assert bench.runs.run(run.id).external_training_id == "764f"
 
 
 def test_training_that_ended_without_weights_is_asked_for_again_for_nothing(
@@ -346,6 +375,11 @@ def test_try_again_says_its_price_and_starts_a_new_run(bench: Bench, qtbot: QtBo
     again = ask(page, "try_again")
     assert again.text() == "Try again for $2.10 to $3.40"
     click(qtbot, again)
+    assert "is paid like any other" in page.detail.asks._question.text()
+    assert page.focusWidget() is page.detail.asks.keep
+    assert page.detail.asks.confirm_button.text() == again.text()
+    assert len(bench.runs.runs()) == 1
+    click(qtbot, page.detail.asks.confirm_button)
 
     qtbot.waitUntil(lambda: len(bench.runs.runs()) == 2)
     qtbot.waitUntil(lambda: page.list.selected() not in {"", old.id})

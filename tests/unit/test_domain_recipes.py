@@ -145,12 +145,13 @@ def test_default_caption_is_made_of_trigger_and_class(
 
 
 def test_class_of_the_captions_comes_before_that_of_the_preset() -> None:
-    chosen = recommend(
-        Preset.FACE, _OTHER, photo_count=12, captions_complete=False,
-        trigger_word="TOK", class_word="woman",
-    )  # fmt: skip
+    def captions(preset: Preset) -> list[ParameterValue]:
+        asked = {"photo_count": 12, "captions_complete": False}
+        asked |= {"trigger_word": "TOK", "class_word": "woman"}
+        return [choice.value for choice in recommend(preset, _OTHER, **asked)]  # type: ignore[arg-type]  # as above
 
-    assert "a photo of TOK woman" in [choice.value for choice in chosen]
+    assert "a photo of TOK woman" in captions(Preset.FACE)
+    assert "a picture in TOK style" in captions(Preset.STYLE)
 
 
 @pytest.mark.parametrize(

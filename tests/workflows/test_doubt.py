@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +13,8 @@ from fluxlora_desktop.domain.errors import (
     NotFoundAtService,
     OutcomeUnknown,
     PaymentRequired,
+    ServiceRefused,
+    UnexpectedReply,
 )
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunState
@@ -90,8 +93,8 @@ def test_id_that_the_service_does_not_know_is_not_taken(bench: Bench) -> None:
     run = in_doubt(bench, looks=2)
     bench.backend.polls = [NotFoundAtService("replicate", "no such request")]
 
-    with pytest.raises(InputError, match="has no training wrong"):
-        say_found(run.id, "wrong", bench.tools)
+    with pytest.raises(InputError, match="has no training wrong-1"):
+        say_found(run.id, "wrong-1", bench.tools)
 
     assert bench.tools.stores.runs.get(run.id).state is RunState.UNKNOWN
 
@@ -105,7 +108,7 @@ def test_id_of_another_run_is_not_taken(bench: Bench) -> None:
         say_found(run.id, "remote-1", bench.tools)
 
 
-@pytest.mark.parametrize("say", [say_absent, lambda run, tools: say_found(run, "x", tools)])
+@pytest.mark.parametrize("say", [say_absent, lambda run, tools: say_found(run, "x1", tools)])
 def test_word_about_a_run_that_is_not_in_doubt_changes_nothing(bench: Bench, say) -> None:
     run = carry_run(start_run(bench.draft().id, bench.tools).id, bench.tools, bench.ctx)
 
@@ -137,11 +140,13 @@ def stopped_while_training(bench: Bench) -> Run:
 def test_training_that_was_cancelled_and_forgotten_is_cancelled(bench: Bench) -> None:
     run = stopped_while_training(bench)
     cancel_training(run.id, bench.tools)
-    bench.backend.polls = [GONE] * 3
+    bench.backend.polls = [GONE] * 8
+    begun = bench.clock.now()
 
     run = carry_run(run.id, bench.tools, bench.ctx)
 
     assert (run.state, run.attention, run.cost_usd) == (RunState.CANCELLED, "", None)
+    assert timedelta(minutes=1) <= bench.clock.now() - begun < timedelta(minutes=5)
     (charge,) = bench.tools.stores.ledger.charges()
     assert (charge.certainty, charge.amount_usd) == (Certainty.MAYBE, run.price_high)
 
@@ -149,7 +154,7 @@ def test_training_that_was_cancelled_and_forgotten_is_cancelled(bench: Bench) ->
 def test_one_look_that_finds_nothing_does_not_end_a_cancelled_training(bench: Bench) -> None:
     run = stopped_while_training(bench)
     cancel_training(run.id, bench.tools)
-    bench.backend.polls = [GONE, GONE]
+    bench.backend.polls = [GONE] * 4
 
     assert carry_run(run.id, bench.tools, bench.ctx).state is RunState.READY
 
@@ -164,6 +169,42 @@ def test_cancel_that_the_service_cannot_place_is_no_cancel(bench: Bench) -> None
 
     assert "does not find the training" in told.attention
     assert run.state is RunState.FAILED
+    (charge,) = bench.tools.stores.ledger.charges()
+    assert (charge.certainty, charge.amount_usd) == (Certainty.MAYBE, run.price_high)
+
+
+def test_cancelled_training_that_had_finished_is_fetched_when_asked_for(bench: Bench) -> None:
+    run = stopped_while_training(bench)
+    cancel_training(run.id, bench.tools)
+    run = carry_run(run.id, bench.tools, bench.ctx)
+    assert run.state is RunState.CANCELLED
+
+    again = look_again(run.id, bench.tools)
+
+    assert carry_run(again.id, bench.tools, bench.ctx).state is RunState.READY
+    assert len(bench.backend.launched) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [ServiceRefused("replicate", "no result"), UnexpectedReply("replicate", "a", "b")]
+)
+def test_answer_without_sense_is_asked_for_again_and_after_hours_given_up(
+    bench: Bench, answer: Exception
+) -> None:
+    run = stopped_while_training(bench)
+    bench.backend.polls = [answer] * 3
+    with pytest.raises(JobCancelled):
+        carry_run(run.id, bench.tools, Context(bench.clock, stop_after_pauses=2))
+    assert "does not say how" in bench.tools.stores.runs.get(run.id).attention
+    bench.backend.polls = [answer] * 400
+
+    run = carry_run(run.id, bench.tools, bench.ctx)
+
+    assert (run.state, run.may_be_looked_for) == (RunState.FAILED, True)
+    assert [charge.certainty for charge in bench.tools.stores.ledger.charges()] == [Certainty.MAYBE]
+    bench.backend.polls = []
+    again = look_again(run.id, bench.tools)
+    assert carry_run(again.id, bench.tools, bench.ctx).state is RunState.READY
 
 
 def test_training_of_an_account_without_credit_is_waited_for(bench: Bench) -> None:
@@ -235,7 +276,7 @@ def test_looking_ends_when_the_doubt_is_settled_between_two_looks(bench: Bench) 
     assert len(bench.backend.finds) == 4
 
 
-@pytest.mark.parametrize("say", [say_absent, lambda run, tools: say_found(run, "x", tools)])
+@pytest.mark.parametrize("say", [say_absent, lambda run, tools: say_found(run, "x1", tools)])
 def test_word_about_a_launch_that_the_journal_knows_takes_it_on(bench: Bench, say) -> None:
     run = in_doubt(bench, looks=1)
     effect = effect_of(bench, run)
@@ -246,7 +287,10 @@ def test_word_about_a_launch_that_the_journal_knows_takes_it_on(bench: Bench, sa
     assert (run.state, run.external_training_id) == (RunState.QUEUED, "remote-7")
 
 
-@pytest.mark.parametrize("given", ["", "../x", "a b", "https://fal.ai/", "x" * 129])
+@pytest.mark.parametrize(
+    "given",
+    ["", "../x1", "a 1", "https://fal.ai/", "https://fal.ai/m/requests", "1" * 129, "status"],
+)
 def test_text_that_is_no_id_is_refused_before_anything_is_asked(bench: Bench, given: str) -> None:
     run = in_doubt(bench, looks=1)
     asked = len(bench.backend.polled)
@@ -257,12 +301,25 @@ def test_text_that_is_no_id_is_refused_before_anything_is_asked(bench: Bench, gi
     assert len(bench.backend.polled) == asked
 
 
-def test_training_is_taken_on_by_the_address_of_its_page(bench: Bench) -> None:
+UUID = "764f6a00-4a2b-4d3e-9a6e-0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("given", "remote_id"),
+    [
+        ("https://replicate.com/p/q1w2e3?tab=logs", "q1w2e3"),
+        (f"https://fal.ai/models/fal-ai/x/requests?request_id={UUID}", UUID),
+        (f"https://queue.fal.run/fal-ai/x/requests/{UUID}/status", UUID),
+    ],
+)
+def test_training_is_taken_on_by_the_address_of_its_page(
+    bench: Bench, given: str, remote_id: str
+) -> None:
     run = in_doubt(bench, looks=1)
 
-    run = say_found(run.id, "https://fal.ai/dashboard/requests/764f-11?tab=logs", bench.tools)
+    run = say_found(run.id, given, bench.tools)
 
-    assert (run.external_training_id, run.page) == ("764f-11", "http://replicate/764f-11")
+    assert (run.external_training_id, run.page) == (remote_id, f"http://replicate/{remote_id}")
 
 
 def test_charge_that_is_not_sure_is_shown_as_one_that_may_be(bench: Bench) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fluxlora_desktop.backends.fal.client import FalClient
-from fluxlora_desktop.backends.fal.wire import Addresses, Status
+from fluxlora_desktop.backends.fal.wire import SERVICE, Addresses, Status
 from fluxlora_desktop.backends.http.errors import scrub
 from fluxlora_desktop.domain.errors import (
     NotFoundAtService,
     ServiceError,
-    ServiceInterrupted,
     ServiceRefused,
+    UnexpectedReply,
 )
 from fluxlora_desktop.domain.ports import JobContext
 
@@ -42,7 +42,7 @@ def end_of(
     for is asked for again.
     """
     try:
-        return End(client.result(where, ctx))
+        made = client.result(where, ctx)
     except ServiceError as error:
         its_own = isinstance(error, ServiceRefused) and not isinstance(error, NotFoundAtService)
         refused = its_own and error.status == _REFUSED_INPUT
@@ -50,5 +50,8 @@ def end_of(
             raise
         return End(
             reason=(scrub(error.detail) if its_own else scrub(status.error)) or status.trouble,
-            free=refused or isinstance(error, ServiceInterrupted),
+            free=refused or (error.status or 0) >= 500,
         )
+    if made is None:
+        raise UnexpectedReply(SERVICE, "result", "null")
+    return End(made)

@@ -52,10 +52,7 @@ _HISTORY = timedelta(days=89)  # the docs let a look at one request go back 90 d
 _MOST_PAGES = 50
 _CANCELLED_STATUS = 499
 _RUNS_PAGE = "https://fal.ai/dashboard/requests"
-_GONE = (
-    "fal has finished the training and no longer tells where its weights lie. "
-    "Look for them among your requests at fal."
-)
+_GONE = "If it has finished, its weights are among your requests at fal."
 
 
 class FalTraining:
@@ -171,7 +168,11 @@ class FalTraining:
         except NotFoundAtService:
             return False
         except ServiceRefused:
-            if self.poll(run).state in {RemoteState.QUEUED, RemoteState.TRAINING}:
+            try:
+                goes_on = self.poll(run).state in {RemoteState.QUEUED, RemoteState.TRAINING}
+            except NotFoundAtService:
+                return False
+            if goes_on:
                 raise
         return True
 

@@ -28,7 +28,8 @@ from fluxlora_desktop.backends.http.replies import (
 
 SERVICE = "fal"
 _CANCELLED = frozenset({"CANCELED", "CANCELLED"})
-_ENDED = _CANCELLED | {"COMPLETED", "FAILED", "ERROR"}
+_BROKEN = frozenset({"FAILED", "ERROR"})
+_ENDED = _CANCELLED | _BROKEN | {"COMPLETED"}
 _ARCHIVES = ("image_data_url", "images_data_url")
 
 read = partial(read_reply, SERVICE)
@@ -105,8 +106,8 @@ class Status(Reply):
 
     @property
     def trouble(self) -> str:
-        """Return why it ended without a result, or nothing when the status names no reason."""
-        return self.error or self.error_type
+        """Return why it ended without a result, or nothing when the status names no trouble."""
+        return self.error or self.error_type or (self.status if self.status in _BROKEN else "")
 
 
 class Trained(Reply):

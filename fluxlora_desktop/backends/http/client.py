@@ -262,7 +262,8 @@ class ServiceClient:
                     httpx.Client(transport=WatchedTransport(url), timeout=_IDLE) as client,
                     client.stream(
                         method,
-                        httpx.URL(url).copy_merge_params(params or {}),
+                        # Without parameters as it is: signed queries must not be spelled anew.
+                        httpx.URL(url).copy_merge_params(params) if params else url,
                         json=body,
                         content=upload.chunks(ctx) if upload and ctx else None,
                         headers=sending,

@@ -161,6 +161,7 @@ class RunDesk(Desk):
     def _on_settled(self, run: Run) -> None:
         self._settling.discard(run.id)
         self._on_started(run)
+        self.changed.emit(self._runs[run.id])  # also where the looking job was faster
 
     def _on_not_settled(self, run_id: str, error: object) -> None:
         self._settling.discard(run_id)

@@ -33,12 +33,13 @@ class Ask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked before something that cannot be taken back, or for a text: `asks_for`."""
+    """What is asked before something that cannot be taken back, that is `paid`, or for a text."""
 
     says: str
     no: str
     yes: str
     asks_for: str = ""
+    paid: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _after_trouble(run: Run, billing: bool) -> list[Offer]:
         offers.append(Offer(Ask.BILLING, "Open billing", main=True))
     if run.error_kind in _TOKEN_TROUBLE:
         offers.append(Offer(Ask.SETTINGS, "Open Settings", main=True))
-    if run.may_be_looked_for:  # free, so before a new training
+    if run.may_be_looked_for:
         offers.append(Offer(Ask.LOOK_AGAIN, "Ask the service again", main=True))
     return [Offer(Ask.TRY_AGAIN, try_again_words(run), main=True), *offers]
 
@@ -150,6 +151,11 @@ def question_for(ask: Ask, run: Run, service: str) -> Question | None:
     if ask is Ask.CANCEL:
         cost = "Nothing was charged so far." if run.state in BEFORE_LAUNCH else _BILLED
         return Question(f"Cancel the training? {cost}", "Keep training", "Cancel the training")
+    if ask is Ask.TRY_AGAIN and run.failed_at is not RunState.COLLECTING:
+        says = "A new training begins, and is paid like any other."
+        if run.may_be_looked_for:
+            says += " Asking the service again about the old one costs nothing."
+        return Question(says, "Not now", try_again_words(run), paid=True)
     if ask is Ask.SAY_ABSENT:
         says = (
             f"Did you look at {service}, and is there no such training? "
@@ -157,6 +163,6 @@ def question_for(ask: Ask, run: Run, service: str) -> Question | None:
         )
         return Question(says, "Go on looking", "It is not there")
     if ask is Ask.SAY_FOUND:
-        says = f"What is the training's id? {service} shows it in your list of requests."
-        return Question(says, "Go on looking", "Take it on", asks_for="Id of the training")
+        says = f"What is the training's id, or the address of its page, at {service}?"
+        return Question(says, "Go on looking", "Take it on", asks_for="Id or address")
     return None

@@ -64,7 +64,7 @@ class AskBar(QWidget):
         self._buttons = row()
         self._question = label("", wrap=True)
         self.field = QLineEdit()
-        self.field.setMaxLength(128)
+        self.field.setMaxLength(2000)
         self.field.textChanged.connect(self._on_typed)
         self.field.returnPressed.connect(self._on_entered)
         self.answer = ""
@@ -111,7 +111,8 @@ class AskBar(QWidget):
         self._asking.setAccessibleName(question.says)
         self.keep.setText(question.no)
         self.confirm_button.setText(question.yes)
-        set_role(self.confirm_button, "primary" if question.asks_for else "danger")
+        harmless = question.asks_for or question.paid
+        set_role(self.confirm_button, "primary" if harmless else "danger")
         self.field.setText(self.answer if self._answered == (self._subject, ask) else "")
         self.field.selectAll()
         self.field.setVisible(bool(question.asks_for))
