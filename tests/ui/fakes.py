@@ -102,7 +102,7 @@ class WallClock:
 class FakeTrainer:
     """A training service: `snapshot` is what each poll tells; `hold` keeps uploads waiting.
 
-    Polls wait until `answer` is set.
+    Polls wait until `answer` is set, searches for `found` until `search` is.
     """
 
     snapshot: RunSnapshot = field(default_factory=lambda: RunSnapshot(RemoteState.QUEUED))
@@ -117,6 +117,8 @@ class FakeTrainer:
     absence_shows: bool = True
     looks: int = 0
     answer: threading.Event | None = None
+    search: threading.Event | None = None
+    found: tuple[RemoteRun, ...] = ()
 
     def abilities(self) -> TrainingAbilities:
         return TrainingAbilities(
@@ -150,7 +152,9 @@ class FakeTrainer:
 
     def find(self, mark: object, since: datetime, ctx: JobContext) -> FoundRuns:
         self.looks += 1
-        return FoundRuns((), False)
+        if self.search is not None:
+            self.search.wait(10)
+        return FoundRuns(self.found, False)
 
     def poll(self, run: RemoteRun) -> RunSnapshot:
         self.polled += 1

@@ -10,21 +10,19 @@ from pathlib import Path
 
 import pytest
 from desk_fixtures import add_lora, add_run, nameless, publish
-from fakes import FakeHub, FakeTrainer, FolderTrash, WallClock, make_tools
+from fakes import TRAINER, FakeHub, FakeTrainer, FolderTrash, WallClock, make_tools
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.ports import Stores
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
-from fluxlora_desktop.domain.training import RemoteState, RunSnapshot, TrainingProgress
+from fluxlora_desktop.domain.training import RemoteRun, RemoteState, RunSnapshot, TrainingProgress
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.runs.page import RunsPage
-from fluxlora_desktop.workflows.events import RunChanged
-from fluxlora_desktop.workflows.launch import adopt_launch
 
 LOSSES = tuple((step, 0.5 - step / 2000) for step in range(2, 402, 2))
 
@@ -295,23 +293,21 @@ def test_focus_stays_on_the_buttons_when_an_answer_changes_them(bench: Bench, qt
     assert bench.runs.run(run.id).state is RunState.FAILED
 
 
-def test_buttons_are_back_where_the_looking_was_faster_than_the_word(
+def test_buttons_are_back_where_the_search_was_faster_than_the_word(
     bench: Bench, qtbot: QtBot
 ) -> None:
     run = add_run(bench.stores, "Fox", RunState.UNKNOWN)
+    bench.trainer.search = threading.Event()
+    bench.trainer.found = (RemoteRun("replicate", "764f", TRAINER.key),)
     page = bench.show()
-    bench.trainer.answer = threading.Event()
+    qtbot.waitUntil(lambda: bench.trainer.looks == 1)
     click(qtbot, ask(page, "say_found"))
     qtbot.keyClicks(page.detail.asks.field, "764f")
     qtbot.keyClick(page.detail.asks.field, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: bench.trainer.polled > 0)
-    effect = bench.stores.runs.live_effect(EffectKind.TRAINING, run.id)
-    bench.stores.runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id="764f")
-    adopted = adopt_launch(bench.stores.runs.get(run.id), "764f", "replicate", bench.runs.tools)
-    bench.runs._on_progress(RunChanged(adopted))
 
-    bench.trainer.answer.set()
+    bench.trainer.search.set()
 
+    bench.until_state(run.id, RunState.QUEUED)
     qtbot.waitUntil(lambda: not bench.runs.settling(run.id))
     qtbot.waitUntil(lambda: ask(page, "cancel").isVisible())
     assert bench.runs.run(run.id).external_training_id == "764f"
