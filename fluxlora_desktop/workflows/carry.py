@@ -11,8 +11,9 @@ from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.runs import AT_SERVICE, FINAL, EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.training import RemoteFile
 from fluxlora_desktop.workflows.collect import collect_weights
+from fluxlora_desktop.workflows.doubt import settle_unknown
 from fluxlora_desktop.workflows.events import RunChanged
-from fluxlora_desktop.workflows.follow import follow_training, settle_unknown
+from fluxlora_desktop.workflows.follow import follow_training
 from fluxlora_desktop.workflows.launch import finish_launch, launch_training
 from fluxlora_desktop.workflows.publish import publish_lora
 from fluxlora_desktop.workflows.tools import Tools

@@ -20,12 +20,8 @@ from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.training import FoundRuns, RemoteRun, RemoteState, RunSnapshot
 from fluxlora_desktop.workflows.carry import carry_run
-from fluxlora_desktop.workflows.follow import (
-    cancel_training,
-    say_absent,
-    say_found,
-    settle_unknown,
-)
+from fluxlora_desktop.workflows.doubt import say_absent, say_found, settle_unknown
+from fluxlora_desktop.workflows.follow import cancel_training
 from fluxlora_desktop.workflows.launch import look_again, start_run, try_again
 from tests.workflows.conftest import Bench
 from tests.workflows.fakes import Context, training

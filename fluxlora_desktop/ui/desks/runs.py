@@ -19,8 +19,9 @@ from fluxlora_desktop.domain.runs import (
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.workflows.carry import carry_run, set_aside
+from fluxlora_desktop.workflows.doubt import say_absent, say_found
 from fluxlora_desktop.workflows.events import RunChanged
-from fluxlora_desktop.workflows.follow import cancel_training, say_absent, say_found
+from fluxlora_desktop.workflows.follow import cancel_training
 from fluxlora_desktop.workflows.launch import abandon_run, look_again, start_run, try_again
 from fluxlora_desktop.workflows.tools import Tools
 

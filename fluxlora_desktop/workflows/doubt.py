@@ -1,0 +1,191 @@
+"""A launch that got no answer: look for it, or take a person's word; nothing is sent again."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from fluxlora_desktop.domain.errors import (
+    CredentialError,
+    InputError,
+    NotFoundAtService,
+    ServiceError,
+    UnexpectedReply,
+)
+from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
+from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, RunState
+from fluxlora_desktop.domain.training import Mark, RemoteRun
+from fluxlora_desktop.workflows.events import RunChanged
+from fluxlora_desktop.workflows.launch import adopt_launch
+from fluxlora_desktop.workflows.tools import Tools
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+
+
+def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
+    """Ask the service for a launch that got no answer until it is found or surely absent.
+
+    Returns the run in QUEUED, or in FAILED with a button when enough complete reads over enough
+    time found nothing. Where the service's list proves no absence, it looks until the launch is
+    found or a person decides. Nothing is ever sent again here. A run that left UNKNOWN meanwhile,
+    by a person's word, is returned as it is.
+    """
+    runs = tools.stores.runs
+    run = runs.get(run.id)
+    if run.state is not RunState.UNKNOWN:
+        return run
+    backend = tools.services.trainer(run.plan.backend)
+    effect = runs.live_effect(EffectKind.TRAINING, run.id)
+    if effect is None:
+        return _absent(run, "Nothing was sent.", tools, ctx)
+    absent = f"{backend.title} has no such training. Nothing was charged."
+    if effect.state is EffectState.CONFIRMED:  # the app ended before the run's own row said so
+        return _adopt(run, effect.remote_id, backend, tools, ctx)
+    if effect.state is EffectState.ABSENT:
+        return _absent(run, absent, tools, ctx)
+    sent = effect.sent_at or run.updated_at
+    for wait in tools.patience.retries():
+        run = runs.get(run.id)
+        if run.state is not RunState.UNKNOWN:
+            return run
+        try:
+            found = backend.find(Mark(effect.nonce, effect.file_id), sent, ctx)
+        except (CredentialError, ServiceError):
+            words = f"We are asking {backend.title} whether the training started. No answer yet."
+            run = runs.update(run.id, attention=words)
+        else:
+            first = next((one for one in found.runs if not _taken(one, run, tools)), None)
+            if first is not None:
+                _confirm(run, effect, first, "adopted", tools)
+                return _adopt(run, first.id, backend, tools, ctx)
+            if found.complete:
+                effect = runs.update_effect(effect.id, reads=effect.reads + 1)
+            run = runs.update(run.id, attention=_looking_words(backend, effect.reads, tools))
+            old_enough = tools.clock.now() >= sent + timedelta(seconds=tools.patience.settle)
+            if effect.reads >= tools.patience.settle_reads and old_enough:
+                runs.move_effect(effect.id, EffectState.ABSENT)
+                return _absent(run, absent, tools, ctx)
+        ctx.report(RunChanged(run))
+        ctx.pause(wait)
+    raise AssertionError("retries never end")
+
+
+def _id_in(text: str) -> str:
+    """Return the id that a person gave, by itself or within the address of a page."""
+    uuid = _UUID.search(text)
+    path = re.match(r"https?://[^/?]*/([^?#]*)", text)
+    given = uuid[0] if uuid else (path[1].rstrip("/").rpartition("/")[2] if path else text)
+    if not _ID.fullmatch(given) or not any(letter.isdigit() for letter in given):
+        raise InputError("training_id", f"There is no id in {text[:80] or 'nothing'}.")
+    return given
+
+
+def _taken(found: RemoteRun, run: Run, tools: Tools) -> bool:
+    """Tell whether a training at the service belongs to another run of this library."""
+    return any(
+        (effect.service, effect.remote_id) == (found.service, found.id) and effect.subject != run.id
+        for effect in tools.stores.runs.effects(EffectState.CONFIRMED)
+    )
+
+
+def _looking_words(backend: TrainingBackend, reads: int, tools: Tools) -> str:
+    unsure = "We cannot tell whether the training started."
+    if backend.abilities().absence_shows:
+        return (
+            f"{unsure} Looking at {backend.title}: read {reads} of "
+            f"{tools.patience.settle_reads}. Nothing is sent twice."
+        )
+    return (
+        f"{unsure} {backend.title} does not list what still waits in its queue, so we go on "
+        "looking until it shows, or you say that it is not there. Nothing is sent twice."
+    )
+
+
+def _confirm(run: Run, effect: Effect, found: RemoteRun, note: str, tools: Tools) -> None:
+    """Write down that a launch without an answer did happen, before the run says so."""
+    tools.stores.runs.move_effect(
+        effect.id, EffectState.CONFIRMED, remote_id=found.id, handle=found.handle, note=note
+    )
+    tools.stores.runs.update(run.id, page=found.page)
+
+
+def say_absent(run_id: str, tools: Tools) -> Run:
+    """Take a person's word that a launch without an answer did not happen; nothing is sent.
+
+    The run fails with a way to start it again. One that the journal knows to have started is taken
+    on instead; any run that is not in doubt is left alone.
+    """
+    runs = tools.stores.runs
+    run = runs.get(run_id)
+    effect = runs.live_effect(EffectKind.TRAINING, run_id)
+    if run.state is not RunState.UNKNOWN or effect is None:
+        return run
+    title = tools.services.trainer(effect.service).title
+    if effect.state is EffectState.CONFIRMED:
+        return adopt_launch(run, effect.remote_id, effect.service, tools)
+    if effect.state is EffectState.UNKNOWN:
+        runs.move_effect(effect.id, EffectState.ABSENT, note="a person looked and found nothing")
+    words = f"You found no such training at {title}. If one did start, it is charged there."
+    return _end_absent(run, words, tools)
+
+
+def say_found(run_id: str, remote_id: str, tools: Tools) -> Run:
+    """Take on the training that a person found at the service for a launch without an answer.
+
+    `remote_id` may be the address of a page that ends with the id. Raises `InputError` when the
+    service has no training of that id, or another run has it.
+    """
+    runs = tools.stores.runs
+    run = runs.get(run_id)
+    effect = runs.live_effect(EffectKind.TRAINING, run_id)
+    if run.state is not RunState.UNKNOWN or effect is None:
+        return run
+    backend = tools.services.trainer(effect.service)
+    if effect.state is EffectState.CONFIRMED:
+        return adopt_launch(run, effect.remote_id, effect.service, tools)
+    given = _id_in(remote_id.strip())
+    found = RemoteRun(
+        effect.service,
+        given,
+        run.plan.trainer,
+        backend.page_of(given, run.plan.trainer),
+        steps=run.total,
+    )
+    if _taken(found, run, tools):
+        raise InputError("training_id", f"{given} belongs to another training of this library.")
+    try:
+        backend.poll(found)
+    except (NotFoundAtService, UnexpectedReply) as error:
+        raise InputError("training_id", f"{backend.title} has no training {given}.") from error
+    if effect.state is EffectState.UNKNOWN:
+        _confirm(run, effect, found, "a person found it", tools)
+    runs.add_event(run_id, "note", "You found the training. Continuing.")
+    return adopt_launch(runs.get(run_id), found.id, effect.service, tools)
+
+
+def _adopt(
+    run: Run, remote_id: str, backend: TrainingBackend, tools: Tools, ctx: JobContext
+) -> Run:
+    runs = tools.stores.runs
+    runs.add_event(run.id, "note", "The training had started. Continuing.")
+    run = adopt_launch(runs.get(run.id), remote_id, backend.key, tools)
+    ctx.report(RunChanged(run))
+    return run
+
+
+def _absent(run: Run, words: str, tools: Tools, ctx: JobContext) -> Run:
+    run = _end_absent(run, words, tools)
+    ctx.report(RunChanged(run))
+    return run
+
+
+def _end_absent(run: Run, words: str, tools: Tools) -> Run:
+    return tools.stores.runs.advance(
+        run.id,
+        RunState.FAILED,
+        failed_at=RunState.LAUNCHING,
+        error=words,
+        attention="",
+        finished_at=tools.clock.now(),
+    )
