@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from fluxlora_desktop.domain.captions import class_in, has_trigger
 from fluxlora_desktop.domain.datasets import FEWEST_PHOTOS, Dataset, DatasetVersion
@@ -18,6 +19,7 @@ from fluxlora_desktop.domain.routes import Route, routes_for
 from fluxlora_desktop.domain.runs import Run, RunPlan
 from fluxlora_desktop.domain.training import (
     Choice,
+    Parameters,
     ParameterValue,
     Trainer,
     TrainingSpec,
@@ -25,6 +27,10 @@ from fluxlora_desktop.domain.training import (
 )
 
 _NAME_LIMIT = 64
+
+
+TrainerName = tuple[str, str]
+"""The key of a training backend and that of one of its trainers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,11 @@ class Way:
     estimate: Estimate
     routes: tuple[Route, ...]
     public_routes: tuple[Route, ...]
+
+    @property
+    def name(self) -> TrainerName:
+        """Return what tells the trainer from all others."""
+        return self.backend, self.trainer.key
 
     def reaches(self, goal: str) -> bool:
         """Tell whether the LoRA, as planned, could be used at a service; "" is anywhere."""
@@ -160,23 +171,36 @@ def _complete(dataset: Dataset | DatasetVersion) -> bool:
     return bool(dataset.photos) and all(item.caption.strip() for item in dataset.photos)
 
 
-def ways_for(run: Run, dataset: Dataset, services: Services) -> tuple[Way, ...]:
-    """Return every trainer on offer as it would train this draft, in the order of the services."""
+def ways_for(
+    run: Run,
+    dataset: Dataset,
+    services: Services,
+    by_hand: Mapping[TrainerName, Parameters] = MappingProxyType({}),
+) -> tuple[Way, ...]:
+    """Return every trainer on offer as it would train this draft, in the order of the services.
+
+    `by_hand` are the changes that wait for trainers other than the plan's.
+    """
     return tuple(
-        _way(run, dataset, backend, trainer, services)
+        _way(run, dataset, backend, trainer, services, by_hand)
         for backend in services.trainers
         for trainer in backend.abilities().trainers
     )
 
 
 def _way(
-    run: Run, dataset: Dataset, backend: TrainingBackend, trainer: Trainer, services: Services
+    run: Run,
+    dataset: Dataset,
+    backend: TrainingBackend,
+    trainer: Trainer,
+    services: Services,
+    by_hand: Mapping[TrainerName, Parameters],
 ) -> Way:
     plan = run.plan
     chosen = services.trainer(plan.backend)
     is_chosen = backend is chosen and trainer.key == trainer_of(plan, chosen).key
-    by_hand = plan.parameters if is_chosen else {}
-    plan = replace(plan, backend=backend.key, trainer=trainer.key, parameters=by_hand)
+    changes = plan.parameters if is_chosen else by_hand.get((backend.key, trainer.key), {})
+    plan = replace(plan, backend=backend.key, trainer=trainer.key, parameters=changes)
     public = replace(plan, publish=True, visibility=Visibility.PUBLIC)
     return Way(
         backend.key,

@@ -338,8 +338,10 @@ def test_way_is_taken_by_keyboard_and_changes_by_hand_wait_for_theirs(ground: Gr
     assert (plan.backend, plan.trainer, plan.parameters) == ("fal", OTHER_TRAINER.key, {})
     ground.qtbot.keyClick(second, Qt.Key.Key_Return)
     assert ground.now().plan == plan
+    priced = ground.now().ways[0].estimate
     ground.qtbot.keyClick(first, Qt.Key.Key_Return)
     assert ground.now().plan.parameters == {"steps": 1500}
+    assert ground.now().estimate == priced
 
 
 def test_steps_go_by_what_the_trainer_takes_and_are_priced_so(ground: Ground) -> None:
@@ -376,6 +378,10 @@ def test_default_caption_must_name_the_trigger_word_while_photos_need_it(ground:
 
     assert ground.now().plan.parameters == {"default_caption": "a photo of OHWX"}
     assert ground.now().problem == ""
+    ground.draft.choose_goal("replicate")
+    ground.draft.set_trigger("GLZFOX", in_captions=True)
+    ground.draft.choose_goal("together")
+    assert ground.now().plan.parameters == {"default_caption": "a photo of GLZFOX"}
 
 
 def test_trouble_with_a_parameter_is_said_while_other_things_are_missing(ground: Ground) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from fluxlora_desktop.ui.create.uses import listed, uses_of
 from fluxlora_desktop.ui.widgets import ChoiceCard, label, row
 from fluxlora_desktop.ui.wording import price_range, time_range
-from fluxlora_desktop.workflows.plans import Way
+from fluxlora_desktop.workflows.plans import TrainerName, Way
 
 _COLUMNS = 2
 
@@ -61,8 +61,8 @@ class WayList(QWidget):
         self._follows = follows
         self.setObjectName("ways")
         self.setAccessibleName("Ways to train it")
-        self.cards: dict[tuple[str, str], WayCard] = {}
-        self._ways: dict[tuple[str, str], Way] = {}
+        self.cards: dict[TrainerName, WayCard] = {}
+        self._ways: dict[TrainerName, Way] = {}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(12)
@@ -75,15 +75,15 @@ class WayList(QWidget):
 
     def show_ways(self, ways: Sequence[Way], now: Way) -> None:
         """Show these ways and which one is taken; cards that stay keep the focus."""
-        shown = {(way.backend, way.trainer.key): way for way in ways}
+        shown = {way.name: way for way in ways}
         if list(shown) != list(self._ways):
             self._place(shown)
         self._ways = shown
         for key, way in shown.items():
             self.cards[key].show_way(way)
-            self.cards[key].set_chosen(key == (now.backend, now.trainer.key))
+            self.cards[key].set_chosen(key == now.name)
 
-    def _place(self, shown: Mapping[tuple[str, str], Way]) -> None:
+    def _place(self, shown: Mapping[TrainerName, Way]) -> None:
         while self._grid.takeAt(0):
             pass
         for key in self.cards.keys() - shown.keys():
@@ -96,11 +96,11 @@ class WayList(QWidget):
             self.setTabOrder(before, card)
             before = card
 
-    def _make(self, key: tuple[str, str], way: Way) -> WayCard:
+    def _make(self, key: TrainerName, way: Way) -> WayCard:
         made = self.cards[key] = WayCard(way)
         made.setObjectName(f"way_{key[0]}_{key[1].rpartition('/')[2]}")
         made.chosen.connect(partial(self._on_chosen, key))
         return made
 
-    def _on_chosen(self, key: tuple[str, str]) -> None:
+    def _on_chosen(self, key: TrainerName) -> None:
         self.chosen.emit(self._ways[key])

@@ -39,6 +39,7 @@ from fluxlora_desktop.workflows.photos import (
     take_in_photo,
 )
 from fluxlora_desktop.workflows.plans import (
+    TrainerName,
     Way,
     check_plan,
     choices_for,
@@ -141,7 +142,7 @@ class DraftDesk(Desk):
         self._expected = self._arrived = self._batch = self._next_place = 0
         self._places: dict[str, int] = {}
         self._left_out: list[Refused] = []
-        self._by_hand: dict[tuple[str, str], Parameters] = {}  # of trainers that were left
+        self._by_hand: dict[TrainerName, Parameters] = {}  # of trainers that were left
         self._check_soon = QTimer(self, singleShot=True, interval=120)
         self._check_soon.timeout.connect(self._check)
         self._checking = False
@@ -197,7 +198,7 @@ class DraftDesk(Desk):
         services = self.tools.services
         backend = services.trainer(run.plan.backend)
         chosen = (backend.key, trainer_of(run.plan, backend).key)
-        ways = ways_for(run, dataset, services)
+        ways = ways_for(run, dataset, services, self._by_hand)
         troubles = troubles_of(run, backend, dataset)
         problem, where = self._problem(run, dataset, troubles)
         return Draft(
@@ -205,7 +206,7 @@ class DraftDesk(Desk):
             dataset=dataset,
             findings=self._findings,
             ways=ways,
-            way=next(way for way in ways if (way.backend, way.trainer.key) == chosen),
+            way=next(way for way in ways if way.name == chosen),
             choices=choices_for(run.plan, backend, dataset),
             problem=problem,
             problem_field=where,
@@ -420,13 +421,18 @@ class DraftDesk(Desk):
         self._announce()
 
     def _rename_in_default_caption(self, old: str, new: str) -> None:
-        """Exchange the trigger word in a caption of photos without one that was typed by hand."""
+        """Exchange the trigger word in captions of photos without one that were typed by hand."""
         draft = self.draft()
-        parameter = draft.trainer.with_role("default_caption")
-        if parameter is None or parameter.name not in draft.plan.parameters:
-            return
-        text = replace_trigger(str(draft.plan.parameters[parameter.name]), old, new)
-        self.set_plan(parameters={**draft.plan.parameters, parameter.name: text})
+        for way in draft.ways:
+            chosen = way.name == draft.way.name
+            changes = draft.plan.parameters if chosen else self._by_hand.get(way.name, {})
+            parameter = way.trainer.with_role("default_caption")
+            if parameter is None or parameter.name not in changes:
+                continue
+            text = replace_trigger(str(changes[parameter.name]), old, new)
+            self._by_hand[way.name] = {**changes, parameter.name: text}
+            if chosen:
+                self.set_plan(parameters=self._by_hand[way.name])
 
     def mend(self, finding: Finding) -> None:
         """Do the one click that a finding offers, as far as it is the draft's to do."""
@@ -457,11 +463,9 @@ class DraftDesk(Desk):
 
     def _choose(self, way: Way, **changes: Any) -> None:
         draft = self.draft()
-        old = (draft.way.backend, draft.way.trainer.key)
-        new = (way.backend, way.trainer.key)
-        if new != old:
-            self._by_hand[old] = draft.plan.parameters
-            changes["parameters"] = self._by_hand.get(new, {})
+        if way.name != draft.way.name:
+            self._by_hand[draft.way.name] = draft.plan.parameters
+            changes["parameters"] = self._by_hand.get(way.name, {})
         self.set_plan(backend=way.backend, trainer=way.trainer.key, **changes)
 
     def set_plan(self, **changes: Any) -> None:
