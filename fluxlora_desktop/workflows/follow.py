@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,7 +24,8 @@ from fluxlora_desktop.workflows.tools import Tools
 
 _GONE_READS = 3
 _CANCEL_PATIENCE = timedelta(minutes=1)
-_ODD_PATIENCE = timedelta(hours=3)
+_ODD_READS, _ODD_PATIENCE = 30, timedelta(hours=3)  # a computer may sleep between two reads
+_CLEARED: Mapping[str, object] = {"attention": "", "eta_seconds": None}
 _CANCEL_TAKEN = "Cancel was asked for."
 
 
@@ -63,6 +65,7 @@ class _Follower:
     ctx: JobContext
     gone: int = 0
     gone_since: datetime | None = None
+    odd: int = 0
     odd_since: datetime | None = None
     wait: float = field(default=0.0)
 
@@ -74,11 +77,14 @@ class _Follower:
             self.gone_since = self.gone_since or self.tools.clock.now()
             often = self.gone >= _GONE_READS
             if often and self._cancel_was_taken() and self._gone_for(_CANCEL_PATIENCE):
-                self._end_cancelled(**self._end_unseen())  # some forget what was cancelled
+                if self.run.state is RunState.TRAINING:
+                    self._charge_unseen()
+                self._end_cancelled(**_CLEARED)  # some services forget what was cancelled
                 return
             if often and self._gone_for(timedelta(seconds=self.tools.patience.settle)):
+                self._charge_unseen()
                 words = f"{self.backend.title} no longer has this training. {error.detail}"
-                self._fail(words, **self._end_unseen())
+                self._fail(words, **_CLEARED)
                 return
             self._hold(
                 f"{self.backend.title} does not find the training. Looking again; "
@@ -101,7 +107,9 @@ class _Follower:
         except ServiceError:
             self._hold(f"{self.backend.title} cannot be reached. The training continues there.")
         else:
-            self.gone, self.gone_since, self.odd_since, self.wait = 0, None, None, 0.0
+            self.gone = self.odd = 0
+            self.gone_since = self.odd_since = None
+            self.wait = 0.0
             self._apply(snapshot)
             if self.run.state in {RunState.QUEUED, RunState.TRAINING}:
                 self.ctx.pause(self.tools.patience.poll)
@@ -112,10 +120,12 @@ class _Follower:
         A person can have the service asked once more, which costs nothing.
         """
         now = self.tools.clock.now()
+        self.odd += 1
         self.odd_since = self.odd_since or now
         words = f"{self.backend.title} does not say how the training stands: {error.detail}"
-        if now - self.odd_since >= _ODD_PATIENCE:
-            self._fail(words, **self._end_unseen())
+        if self.odd >= _ODD_READS and now - self.odd_since >= _ODD_PATIENCE:
+            self._charge_unseen()
+            self._fail(words, **_CLEARED)
         else:
             self._hold(f"{words.rstrip('.')}. Asking again.")
 
@@ -192,12 +202,10 @@ class _Follower:
         else:
             self._fail(snapshot.error or "The training failed without a reason.", **common)
 
-    def _end_unseen(self) -> dict[str, object]:
+    def _charge_unseen(self) -> None:
         """Write down what a training that the service no longer tells about may have cost."""
-        if self.run.state is RunState.TRAINING and self.run.price_high is not None:
-            price = self.run.price_high
-            self._charge(RunSnapshot(RemoteState.FAILED, charge_usd=price, charge_sure=False))
-        return {"attention": "", "eta_seconds": None}
+        price = self.run.price_high
+        self._charge(RunSnapshot(RemoteState.FAILED, charge_usd=price, charge_sure=False))
 
     def _end_cancelled(self, **changes: object) -> None:
         self.run = self.tools.stores.runs.advance(

@@ -181,6 +181,28 @@ def test_cancelled_training_that_had_finished_is_fetched_when_asked_for(bench: B
     assert len(bench.backend.launched) == 1
 
 
+def test_training_that_ran_unseen_and_is_gone_may_have_been_charged(bench: Bench) -> None:
+    bench.backend.polls = [GONE] * 60
+
+    run = carry_run(start_run(bench.draft().id, bench.tools).id, bench.tools, bench.ctx)
+
+    assert (run.state, run.failed_at) == (RunState.FAILED, RunState.QUEUED)
+    (charge,) = bench.tools.stores.ledger.charges()
+    assert (charge.certainty, charge.amount_usd) == (Certainty.MAYBE, run.price_high)
+
+
+def test_two_answers_without_sense_around_a_long_sleep_end_nothing(bench: Bench) -> None:
+    bench.backend.polls = [ServiceRefused("replicate", "no result")] * 2
+
+    class Asleep(Context):
+        def pause(self, seconds: float) -> None:
+            super().pause(seconds + 8 * 3600)
+
+    run = start_run(bench.draft().id, bench.tools)
+
+    assert carry_run(run.id, bench.tools, Asleep(bench.clock)).state is RunState.READY
+
+
 @pytest.mark.parametrize(
     "answer", [ServiceRefused("replicate", "no result"), UnexpectedReply("replicate", "a", "b")]
 )
