@@ -202,11 +202,11 @@ QFrame[role="card"] {{ background: {t.surface}; border: 1px solid {t.border};
 QFrame[role="card"][dropping="true"] {{ border: 2px dashed {t.accent};
   background: {t.accent_soft}; }}
 QFrame[role="choice"] {{ background: {t.surface}; border: 1px solid {t.border};
-  border-radius: {CARD_RADIUS}px; }}
+  border-radius: {CARD_RADIUS}px; padding: 1px; }}
 QFrame[role="choice"]:hover {{ border-color: {t.control_border}; }}
-QFrame[role="choice"][chosen="true"] {{ border: 2px solid {t.accent};
+QFrame[role="choice"][chosen="true"] {{ border: 2px solid {t.accent}; padding: 0;
   background: {t.accent_soft}; }}
-QFrame[role="choice"]:focus {{ border: 2px solid {t.accent}; }}
+QFrame[role="choice"]:focus {{ border: 2px solid {t.accent}; padding: 0; }}
 QFrame[role="line"] {{ background: {t.border}; border: none; max-height: 1px; min-height: 1px; }}
 QFrame[role="notice"] {{ border-radius: {RADIUS}px; border: 1px solid {t.border};
   background: {t.raised}; }}
