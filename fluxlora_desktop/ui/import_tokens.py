@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QFileDialog, QWidget
 
 from fluxlora_desktop.domain.errors import AppError
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.ui.notices import notice_for, service_title
+from fluxlora_desktop.domain.services import service_title
+from fluxlora_desktop.ui.notices import notice_for
 from fluxlora_desktop.ui.widgets import button, clear, column, label, row
 
 Found = Mapping[str, Secret]

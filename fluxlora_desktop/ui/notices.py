@@ -11,8 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from fluxlora_desktop.domain import errors as e
-from fluxlora_desktop.domain.services import SERVICES
-from fluxlora_desktop.domain.services import service_title as service_title  # noqa: PLC0414 - pages ask here too
+from fluxlora_desktop.domain.services import SERVICES, service_title
 from fluxlora_desktop.ui.units import duration, file_size, plural
 
 BILLING_PAGES = {facts.key: facts.billing_page for facts in SERVICES}

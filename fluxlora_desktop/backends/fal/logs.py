@@ -21,13 +21,11 @@ _FEWEST_STEPS = 100  # other bars, such as 10/10 photos, are not the training
 
 def read_progress(log: str, steps: int | None) -> TrainingProgress:
     """Return how far the training is; `steps` is how many were ordered, where that is known."""
-    last = None
-    for last in _bars(log, steps):  # noqa: B007 - only the last is wanted
-        pass
-    if last is None:
+    bars = list(_bars(log, steps))
+    if not bars:
         lines = [line for line in log.splitlines() if line.strip()]
         return TrainingProgress(stage=lines[-1].strip()[:60] if lines else "Starting")
-    step, total, left, rate, unit, rest = last.groups()
+    step, total, left, rate, unit, rest = bars[-1].groups()
     return TrainingProgress(
         stage="Training",
         step=int(step),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.pictures import Picture, PictureState
-from fluxlora_desktop.ui.notices import service_title
+from fluxlora_desktop.domain.services import service_title
 from fluxlora_desktop.ui.wording import plural, price_range, usd, when
 
 STATE_WORDS = {
