@@ -313,6 +313,20 @@ def test_buttons_are_back_where_the_search_was_faster_than_the_word(
     assert bench.runs.run(run.id).external_training_id == "764f"
 
 
+def test_end_of_the_check_is_told_also_when_the_run_is_known_already(
+    bench: Bench, qtbot: QtBot
+) -> None:
+    run = add_run(bench.stores, "Fox", RunState.QUEUED)
+    bench.show()
+    told: list[bool] = []
+    bench.runs.changed.connect(lambda seen: told.append(bench.runs.settling(seen.id)))
+    bench.runs._settling.add(run.id)
+
+    bench.runs._on_settled(bench.runs.run(run.id))
+
+    assert told == [False]
+
+
 def test_training_that_ended_without_weights_is_asked_for_again_for_nothing(
     bench: Bench, qtbot: QtBot
 ) -> None:
