@@ -248,11 +248,13 @@ class NewerLibrary(StorageError):
 
 
 class IllegalMove(AppError):
-    """A run was asked to go where its state does not lead."""
+    """A run, or a row of the journal, was asked to go where its state does not lead."""
 
     def __init__(self, run_id: str, state: str, to: str) -> None:
-        super().__init__(f"run {run_id} cannot go from {state} to {to}")
+        super().__init__(f"{run_id} cannot go from {state} to {to}")
         self.run_id = run_id
+        self.state = state
+        self.to = to
 
 
 class JobCancelled(Exception):

@@ -6,7 +6,7 @@ the computer in `system/`; `app.py` hands them to workflows and screens as these
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from fluxlora_desktop.domain.datasets import (
     Photo,
     PhotoFacts,
 )
+from fluxlora_desktop.domain.journal import Event, Settling
 from fluxlora_desktop.domain.loras import (
     HubAccount,
     HubStatus,
@@ -97,6 +98,9 @@ class TrainingBackend(Protocol):
     def estimate(self, spec: TrainingSpec) -> Estimate:
         """Return the price and time range of a training; no network."""
 
+    def find_destination(self, spec: TrainingSpec, ctx: JobContext) -> Destination | None:
+        """Return what `prepare` made for this run before, or None; nothing is made."""
+
     def prepare(self, spec: TrainingSpec, ctx: JobContext) -> Destination:
         """Make what the launch needs and costs nothing, such as the destination model."""
 
@@ -163,6 +167,12 @@ class LoraHub(Protocol):
 
     def whoami(self) -> HubAccount:
         """Return whose token it is and what it may do."""
+
+    def make_repo(self, bundle: PublicationBundle) -> None:
+        """Make the repo, as visible as the bundle says; silent when it is there."""
+
+    def published(self, bundle: PublicationBundle) -> PublishedCommit | None:
+        """Return the commit when the repo holds just the bundle, as visible as it says."""
 
     def publish(self, bundle: PublicationBundle, ctx: JobContext) -> PublishedCommit:
         """Make the repo if needed and send everything as one commit, reporting `Transferred`.
@@ -326,7 +336,12 @@ class DatasetStore(Protocol):
 
 
 class RunStore(Protocol):
-    """Runs, their history, losses, and the journal of paid requests."""
+    """Runs, their history, losses, and the journal of requests with an effect.
+
+    `library_id` opens the mark of every attempt of this library.
+    """
+
+    library_id: str
 
     def create(self, dataset_id: str, plan: RunPlan) -> Run:
         """Make a run in DRAFT."""
@@ -383,21 +398,37 @@ class RunStore(Protocol):
         """Return the loss curve in order of steps."""
 
     def plan_effect(
-        self, kind: EffectKind, subject: str, service: str, price_usd: Decimal | None
+        self,
+        kind: EffectKind,
+        subject: str,
+        service: str,
+        price_usd: Decimal | None,
+        *,
+        confirmation: int = 1,
+        request: Mapping[str, Any] | None = None,
     ) -> Effect:
-        """Write the next attempt's row, in `planned`, with a new nonce."""
+        """Write the next attempt's row, in `planned`, with a new nonce.
 
-    def move_effect(self, effect_id: str, to: EffectState, **changes: Any) -> Effect:
-        """Move an effect, synced to disk before it returns; raises `IllegalMove`."""
+        `request` is what will be sent, without secrets. Raises `IllegalMove` where the newest
+        attempt forbids another one.
+        """
 
-    def update_effect(self, effect_id: str, **changes: Any) -> Effect:
-        """Change columns other than the state."""
+    def record_effect(
+        self, effect_id: str, event: Event, settling: Settling | None = None
+    ) -> Effect:
+        """Keep what an event makes of an effect, synced to disk before it returns.
+
+        Raises `IllegalMove` for an event that cannot come now, and for a second live effect.
+        """
 
     def live_effect(self, kind: EffectKind, subject: str) -> Effect | None:
         """Return the newest effect of the subject."""
 
     def effects(self, state: EffectState) -> tuple[Effect, ...]:
         """Return every effect in a state."""
+
+    def nonces(self) -> frozenset[str]:
+        """Return the mark of every attempt that this library ever planned."""
 
 
 class LoraStore(Protocol):

@@ -88,7 +88,10 @@ class Run:
 
     `failed_at` is the state from which a failed run left the way, `attention` says in words what
     the run waits for while its state has no end (offline, token refused, publishing failed).
-    `error_kind` is the name of the `AppError` that ended it.
+    `error_kind` is the name of the `AppError` that ended it. `account` is whose token launched it,
+    `wait_until` the end of a wait that a service asked for. `confirmations` counts the clicks that
+    wanted a training: each of them is at most one. `recovered` marks a run that was not started
+    here, but found at its service.
     """
 
     id: str
@@ -125,6 +128,10 @@ class Run:
     huggingface_status: str | None = None
     lora_ready_for_inference: bool = False
     hidden: bool = False
+    account: str = ""
+    wait_until: datetime | None = None
+    confirmations: int = 0
+    recovered: bool = False
 
     @property
     def open(self) -> bool:
@@ -158,14 +165,23 @@ class LossPoint:
 
 
 class EffectKind(StrEnum):
-    """The requests that the journal watches over."""
+    """The requests that the journal watches over: paid ones, and what is made or published."""
 
     TRAINING = "training"
     PICTURE = "picture"
+    CAPTION = "caption"
+    MODEL = "model"
+    REPO = "repo"
+    COMMIT = "commit"
+
+    @property
+    def paid(self) -> bool:
+        """Tell whether such a request may cost money, so that it is never sent twice."""
+        return self in {EffectKind.TRAINING, EffectKind.PICTURE, EffectKind.CAPTION}
 
 
 class EffectState(StrEnum):
-    """Where a paid request stands; only a person's click leaves `absent`."""
+    """Where such a request stands; `journal.decide` is the table of moves."""
 
     PLANNED = "planned"
     IN_FLIGHT = "in_flight"
@@ -175,25 +191,17 @@ class EffectState(StrEnum):
     ABSENT = "absent"
 
 
-EFFECT_MOVES: Mapping[EffectState, frozenset[EffectState]] = {
-    EffectState.PLANNED: frozenset({EffectState.IN_FLIGHT}),
-    EffectState.IN_FLIGHT: frozenset(
-        {EffectState.CONFIRMED, EffectState.REFUSED, EffectState.UNKNOWN, EffectState.PLANNED}
-    ),
-    EffectState.UNKNOWN: frozenset({EffectState.CONFIRMED, EffectState.ABSENT}),
-    EffectState.CONFIRMED: frozenset(),
-    EffectState.REFUSED: frozenset(),
-    EffectState.ABSENT: frozenset(),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One paid request: planned before it is sent, confirmed or refused after.
+    """One request with an effect outside: planned before it is sent, settled after.
 
-    `subject` is the run's or picture's id. `nonce` is the mark that the service can be asked for,
-    `file_id` the id of the file uploaded for this attempt alone. `reads` counts the complete
-    looks at the service that did not find it. `handle` is `RemoteRun.handle`.
+    `subject` is what it is for: a run, a picture, or a Lora with the hash of what is sent. `nonce`
+    is the mark that the service can be asked for, `file_id` the id of the file uploaded for this
+    attempt alone. `confirmation` numbers the click that wanted it. `request` is what is sent, as
+    JSON without secrets, `request_sha256` its hash. `server_date` is the service's own time just
+    before the request, `deadline_s` how many seconds it may take. `reads` counts the complete looks
+    at the service that did not find it, `evidence` says what each look found. `handle` is
+    `RemoteRun.handle`, `device` the computer that sent it.
     """
 
     id: str
@@ -211,3 +219,10 @@ class Effect:
     reads: int = 0
     note: str = ""
     handle: str = ""
+    confirmation: int = 0
+    request: str = ""
+    request_sha256: str = ""
+    server_date: datetime | None = None
+    deadline_s: int = 0
+    evidence: tuple[str, ...] = ()
+    device: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -240,12 +241,16 @@ class TrainingSpec:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file at a service: its id there, the address that a job may read, its SHA-256."""
+    """A file at a service: its id there, the address that a job may read, its SHA-256.
+
+    `server_date` is the service's own time when it took the file.
+    """
 
     id: str
     address: str
     sha256: str
     expires_at: str = ""
+    server_date: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,8 +335,10 @@ class FoundRuns:
     """The answer to "did the marked launch happen": all runs that bear the mark.
 
     `complete` is false when what was read proves nothing about runs that were not found: the
-    service could not be read to the end, or does not list every run.
+    service could not be read to the end, or does not list every run. `at` is the service's own
+    time when it answered, where it tells it.
     """
 
     runs: tuple[RemoteRun, ...]
     complete: bool
+    at: datetime | None = None

@@ -1,8 +1,14 @@
-"""The journal of paid requests: intent on the disk before the request leaves."""
+"""The journal of requests with an effect: intent on the disk before the request leaves.
+
+What follows from what is decided in `domain/journal.py`; here it is kept.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -10,83 +16,95 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from fluxlora_desktop.domain.errors import IllegalMove
+from fluxlora_desktop.domain.journal import Event, Settling, decide, may_plan
 from fluxlora_desktop.domain.ports import Clock
-from fluxlora_desktop.domain.runs import EFFECT_MOVES, Effect, EffectKind, EffectState
+from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState
 from fluxlora_desktop.store.database import Database
-from fluxlora_desktop.store.rows import change, fields_from
+from fluxlora_desktop.store.rows import columns_of, fields_from
 from fluxlora_desktop.store.schema import EffectRow
 
-_FIXED = frozenset({"id", "kind", "subject", "attempt", "nonce", "state", "updated_at"})
+_DECIDED = frozenset({"id", "kind", "subject", "attempt", "nonce", "service", "updated_at"})
 
 
 class EffectJournal:
     """The effects part of the port `RunStore`; `library_id` opens every nonce."""
 
-    def __init__(self, *, database: Database, clock: Clock, library_id: str) -> None:
+    def __init__(
+        self, *, database: Database, clock: Clock, library_id: str, device: str = ""
+    ) -> None:
         self._database = database
         self._clock = clock
-        self._library_id = library_id
+        self._device = device
+        self.library_id = library_id
 
     def plan_effect(
-        self, kind: EffectKind, subject: str, service: str, price_usd: Decimal | None
+        self,
+        kind: EffectKind,
+        subject: str,
+        service: str,
+        price_usd: Decimal | None,
+        *,
+        confirmation: int = 1,
+        request: Mapping[str, Any] | None = None,
     ) -> Effect:
-        """Write the next attempt's row, in `planned`, with a new nonce."""
+        """Write the next attempt's row, in `planned`, with a new nonce.
+
+        `request` is what will be sent, without secrets. Raises `IllegalMove` where the newest
+        attempt forbids another one; see `journal.may_plan`.
+        """
+        wanted = json.dumps(request, sort_keys=True, ensure_ascii=True) if request else ""
         with self._database.write() as session:
             newest = session.scalars(_newest(kind, subject)).first()
+            known = None if newest is None else _effect(newest)
+            if known is not None and not may_plan(known, kind, confirmation):
+                raise IllegalMove(known.id, known.state, EffectState.PLANNED)
             row = EffectRow(
                 id=secrets.token_hex(8),
                 kind=kind,
                 subject=subject,
-                attempt=newest.attempt + 1 if newest else 1,
-                nonce=f"fluxlora-{self._library_id}-{secrets.token_hex(6)}",
+                attempt=known.attempt + 1 if known else 1,
+                nonce=f"fluxlora-{self.library_id}-{secrets.token_hex(6)}",
                 state=EffectState.PLANNED,
                 service=service,
                 price_usd=price_usd,
                 updated_at=self._clock.now(),
+                confirmation=confirmation,
+                request=wanted,
+                request_sha256=hashlib.sha256(wanted.encode()).hexdigest() if wanted else "",
+                device=self._device,
             )
             session.add(row)
             session.flush()
             return _effect(row)
 
-    def move_effect(self, effect_id: str, to: EffectState, **changes: Any) -> Effect:
-        """Move an effect, synced to disk before it returns.
+    def record_effect(
+        self, effect_id: str, event: Event, settling: Settling | None = None
+    ) -> Effect:
+        """Keep what an event makes of an effect, synced to disk before it returns.
 
-        Raises `IllegalMove` when the table of moves does not lead there, and when another effect
-        of the same subject is live.
+        Raises `IllegalMove` when the event cannot come in the effect's state, and when another
+        effect of the same subject is live.
         """
         with self._database.write() as session:
             row = session.get(EffectRow, effect_id)
             if row is None:
                 raise KeyError(effect_id)
-            start = row.state
-            if to not in EFFECT_MOVES[start]:
-                raise IllegalMove(effect_id, start, to)
-            change(row, changes, fixed=_FIXED)
-            row.updated_at = self._clock.now()
-            session.flush()
+            before = _effect(row)
+            after = decide(before, event, settling)
+            changes = columns_of(after, without=_DECIDED) | {"updated_at": self._clock.now()}
+            changes["evidence"] = list(after.evidence)
             try:
                 moved = session.execute(
                     update(EffectRow)
-                    .where(EffectRow.id == effect_id, EffectRow.state == start)
-                    .values(state=to)
+                    .where(EffectRow.id == effect_id, EffectRow.state == before.state)
+                    .values(**changes)
                     .returning(EffectRow.id)
                 ).all()
             except IntegrityError as error:
-                raise IllegalMove(effect_id, start, to) from error
+                raise IllegalMove(effect_id, before.state, after.state) from error
             if len(moved) != 1:
-                raise IllegalMove(effect_id, start, to)
+                raise IllegalMove(effect_id, before.state, after.state)
             session.refresh(row)
-            return _effect(row)
-
-    def update_effect(self, effect_id: str, **changes: Any) -> Effect:
-        """Change columns other than the state; raises `TypeError` for an unknown one."""
-        with self._database.write() as session:
-            row = session.get(EffectRow, effect_id)
-            if row is None:
-                raise KeyError(effect_id)
-            change(row, changes, fixed=_FIXED)
-            row.updated_at = self._clock.now()
-            session.flush()
             return _effect(row)
 
     def live_effect(self, kind: EffectKind, subject: str) -> Effect | None:
@@ -102,6 +120,11 @@ class EffectJournal:
             rows = session.scalars(chosen.order_by(EffectRow.updated_at)).all()
             return tuple(_effect(row) for row in rows)
 
+    def nonces(self) -> frozenset[str]:
+        """Return the mark of every attempt that this library ever planned."""
+        with self._database.read() as session:
+            return frozenset(session.scalars(select(EffectRow.nonce)).all())
+
 
 def _newest(kind: EffectKind, subject: str) -> Any:
     return (
@@ -113,4 +136,4 @@ def _newest(kind: EffectKind, subject: str) -> Any:
 
 
 def _effect(row: EffectRow) -> Effect:
-    return Effect(**fields_from(row, Effect))
+    return Effect(**fields_from(row, Effect, without=("evidence",)), evidence=tuple(row.evidence))

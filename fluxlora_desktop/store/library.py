@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
@@ -24,13 +25,23 @@ from fluxlora_desktop.store.upgrade import bring_up_to_date, check_after_crash
 
 
 class Library:
-    """An open library; this process alone has it until `close`."""
+    """An open library; this process alone has it until `close`.
+
+    `last_opened` is the computer that had it before, when that was another one, and since when.
+    """
 
     def __init__(
-        self, *, data_dir: Path, stores: Stores, database: Database, lock: LibraryLock
+        self,
+        *,
+        data_dir: Path,
+        stores: Stores,
+        database: Database,
+        lock: LibraryLock,
+        last_opened: tuple[str, datetime] | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.stores = stores
+        self.last_opened = last_opened
         self._database = database
         self._lock = lock
 
@@ -47,8 +58,8 @@ class Library:
             self._lock.release()
 
 
-def open_library(data_dir: Path, *, clock: Clock) -> Library:
-    """Open the library in a folder, making what is missing.
+def open_library(data_dir: Path, *, clock: Clock, device: str = "") -> Library:
+    """Open the library in a folder, making what is missing; `device` names this computer.
 
     Requests that were under way when the last process ended become `unknown`. Raises
     `LibraryBusy`, `NewerLibrary`, `CorruptFile`, `AccessDenied`, `DiskFull`.
@@ -63,10 +74,17 @@ def open_library(data_dir: Path, *, clock: Clock) -> Library:
         _note_opening(_marker(data_dir), path)
         database = Database(path=path)
         undo.callback(database.close)
-        stores = _join(data_dir, database, clock)
+        library_id, last_opened = _introduce(database, clock, device)
+        stores = _join(data_dir, database, clock, library_id, device)
         recover_interrupted(database, clock)
         undo.pop_all()
-    return Library(data_dir=data_dir, stores=stores, database=database, lock=lock)
+    return Library(
+        data_dir=data_dir,
+        stores=stores,
+        database=database,
+        lock=lock,
+        last_opened=last_opened,
+    )
 
 
 def _marker(data_dir: Path) -> Path:
@@ -81,22 +99,28 @@ def _note_opening(marker: Path, database: Path) -> None:
         marker.touch()
 
 
-def _join(data_dir: Path, database: Database, clock: Clock) -> Stores:
+def _join(data_dir: Path, database: Database, clock: Clock, library_id: str, device: str) -> Stores:
     return Stores(
         files=LibraryFiles(root=data_dir),
         datasets=SqlDatasetStore(database=database, clock=clock),
-        runs=SqlRunStore(database=database, clock=clock, library_id=_library_id(database, clock)),
+        runs=SqlRunStore(database=database, clock=clock, library_id=library_id, device=device),
         loras=SqlLoraStore(database=database, clock=clock),
         pictures=SqlPictureStore(database=database, clock=clock),
         ledger=SqlLedger(database=database),
     )
 
 
-def _library_id(database: Database, clock: Clock) -> str:
+def _introduce(
+    database: Database, clock: Clock, device: str
+) -> tuple[str, tuple[str, datetime] | None]:
+    """Return the library's id, and the other computer that had it open last, if any."""
     with database.write() as session:
         row = session.scalars(select(LibraryRow)).first()
         if row is None:
             row = LibraryRow(id=secrets.token_hex(4), created_at=clock.now())
             session.add(row)
-            session.flush()
-        return row.id
+        before = (row.device, row.opened_at)
+        row.device, row.opened_at = device, clock.now()
+        session.flush()
+        was, at = before
+        return row.id, (was, at) if was and at and was != device else None

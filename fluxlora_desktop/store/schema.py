@@ -53,11 +53,16 @@ class Table(DeclarativeBase):
 
 
 class LibraryRow(Table):
-    """The one row that tells this library from others; its id opens every nonce."""
+    """The one row that tells this library from others; its id opens every nonce.
+
+    `device` is the computer that had it open last, `opened_at` since when.
+    """
 
     __tablename__ = "library"
     id: Mapped[str] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]
+    device: Mapped[str] = mapped_column(default="", server_default="")
+    opened_at: Mapped[datetime | None]
 
 
 class PhotoRow(Table):
@@ -173,6 +178,10 @@ class RunRow(Table):
     huggingface_status: Mapped[str | None]
     lora_ready_for_inference: Mapped[bool] = mapped_column(default=False)
     hidden: Mapped[bool] = mapped_column(default=False)
+    account: Mapped[str] = mapped_column(default="", server_default="")
+    wait_until: Mapped[datetime | None]
+    confirmations: Mapped[int] = mapped_column(default=0, server_default="0")
+    recovered: Mapped[bool] = mapped_column(default=False, server_default="0")
 
 
 class RunEventRow(Table):
@@ -206,7 +215,11 @@ class LossPointRow(Table):
 
 
 class EffectRow(Table):
-    """A paid request; the database itself forbids a second live one for the same subject."""
+    """A request with an effect outside.
+
+    The database itself forbids a second live one for the same subject; one that cost nothing may be
+    made again once it was confirmed.
+    """
 
     __tablename__ = "effects"
     __table_args__ = (
@@ -216,7 +229,10 @@ class EffectRow(Table):
             "kind",
             "subject",
             unique=True,
-            sqlite_where=text("state IN ('in_flight', 'unknown', 'confirmed')"),
+            sqlite_where=text(
+                "state IN ('in_flight', 'unknown') OR "
+                "(state = 'confirmed' AND kind IN ('training', 'picture', 'caption'))"
+            ),
         ),
     )
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -234,6 +250,13 @@ class EffectRow(Table):
     reads: Mapped[int] = mapped_column(default=0)
     note: Mapped[str] = mapped_column(default="")
     handle: Mapped[str] = mapped_column(default="", server_default="")
+    confirmation: Mapped[int] = mapped_column(default=0, server_default="0")
+    request: Mapped[str] = mapped_column(default="", server_default="")
+    request_sha256: Mapped[str] = mapped_column(default="", server_default="")
+    server_date: Mapped[datetime | None]
+    deadline_s: Mapped[int] = mapped_column(default=0, server_default="0")
+    evidence: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    device: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class LoraRow(Table):

@@ -20,8 +20,8 @@ from fluxlora_desktop.store.errors import translate_storage_errors
 from fluxlora_desktop.store.schema import Table
 
 APPLICATION_ID = 0x464C5841  # "FLXA" in the file's header, which file(1) and others can show
-HEAD = "0002"
-KNOWN = ("0001", "0002")
+HEAD = "0003"
+KNOWN = ("0001", "0002", "0003")
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 

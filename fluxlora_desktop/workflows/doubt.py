@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from dataclasses import replace
 
 from fluxlora_desktop.domain.errors import (
     CredentialError,
@@ -12,9 +12,11 @@ from fluxlora_desktop.domain.errors import (
     ServiceError,
     UnexpectedReply,
 )
+from fluxlora_desktop.domain.journal import Denied, Found, Looked
 from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
 from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, RunState
-from fluxlora_desktop.domain.training import Mark, RemoteRun
+from fluxlora_desktop.domain.training import FoundRuns, Mark, RemoteRun
+from fluxlora_desktop.workflows.accounts import foreign_account
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.launch import adopt_launch
 from fluxlora_desktop.workflows.tools import Tools
@@ -44,13 +46,14 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
         return _adopt(run, effect.remote_id, backend, tools, ctx)
     if effect.state is EffectState.ABSENT:
         return _absent(run, absent, tools, ctx)
-    sent = effect.sent_at or run.updated_at
+    since = effect.server_date or effect.sent_at or run.updated_at
     for wait in tools.patience.retries():
         run = runs.get(run.id)
         if run.state is not RunState.UNKNOWN:
             return run
         try:
-            found = backend.find(Mark(effect.nonce, effect.file_id), sent, ctx)
+            other = foreign_account(run, backend)
+            found = backend.find(Mark(effect.nonce, effect.file_id), since, ctx)
         except (CredentialError, ServiceError):
             words = f"We are asking {backend.title} whether the training started. No answer yet."
             run = runs.update(run.id, attention=words)
@@ -59,12 +62,13 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
             if first is not None:
                 _confirm(run, effect, first, "adopted", tools)
                 return _adopt(run, first.id, backend, tools, ctx)
-            if found.complete:
-                effect = runs.update_effect(effect.id, reads=effect.reads + 1)
-            run = runs.update(run.id, attention=_looking_words(backend, effect.reads, tools))
-            old_enough = tools.clock.now() >= sent + timedelta(seconds=tools.patience.settle)
-            if effect.reads >= tools.patience.settle_reads and old_enough:
-                runs.move_effect(effect.id, EffectState.ABSENT)
+            look = _look_at(found, tools)
+            complete = look.complete and not other  # another account's list proves nothing
+            look = replace(look, complete=complete)
+            effect = runs.record_effect(effect.id, look, tools.patience.settling)
+            words = other or _looking_words(backend, effect, tools)
+            run = runs.update(run.id, attention=words)
+            if effect.state is EffectState.ABSENT:
                 return _absent(run, absent, tools, ctx)
         ctx.report(RunChanged(run))
         ctx.pause(wait)
@@ -89,12 +93,18 @@ def _taken(found: RemoteRun, run: Run, tools: Tools) -> bool:
     )
 
 
-def _looking_words(backend: TrainingBackend, reads: int, tools: Tools) -> str:
-    unsure = "We cannot tell whether the training started."
+def _look_at(found: FoundRuns, tools: Tools) -> Looked:
+    """Return what a look at the service proves, by the service's own clock where it tells it."""
+    at = found.at or tools.clock.now()
+    return Looked(at, found.complete, by_server=found.at is not None)
+
+
+def _looking_words(backend: TrainingBackend, effect: Effect, tools: Tools) -> str:
+    unsure = "We sent the order and got no answer."
     if backend.abilities().absence_shows:
         return (
-            f"{unsure} Looking at {backend.title}: read {reads} of "
-            f"{tools.patience.settle_reads}. Nothing is sent twice."
+            f"{unsure} Looking at your {backend.title} account (read {effect.reads} of at least "
+            f"{tools.patience.settle_reads}). Nothing will be ordered twice."
         )
     return (
         f"{unsure} {backend.title} does not list what still waits in its queue, so we go on "
@@ -104,9 +114,7 @@ def _looking_words(backend: TrainingBackend, reads: int, tools: Tools) -> str:
 
 def _confirm(run: Run, effect: Effect, found: RemoteRun, note: str, tools: Tools) -> None:
     """Write down that a launch without an answer did happen, before the run says so."""
-    tools.stores.runs.move_effect(
-        effect.id, EffectState.CONFIRMED, remote_id=found.id, handle=found.handle, note=note
-    )
+    tools.stores.runs.record_effect(effect.id, Found(found.id, found.handle, note))
     tools.stores.runs.update(run.id, page=found.page)
 
 
@@ -125,7 +133,7 @@ def say_absent(run_id: str, tools: Tools) -> Run:
     if effect.state is EffectState.CONFIRMED:
         return adopt_launch(run, effect.remote_id, effect.service, tools)
     if effect.state is EffectState.UNKNOWN:
-        runs.move_effect(effect.id, EffectState.ABSENT, note="a person looked and found nothing")
+        runs.record_effect(effect.id, Denied())
     words = f"You found no such training at {title}. If one did start, it is charged there."
     return _end_absent(run, words, tools)
 

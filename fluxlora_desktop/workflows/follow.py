@@ -19,13 +19,15 @@ from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
 from fluxlora_desktop.domain.runs import EffectKind, Run, RunState
 from fluxlora_desktop.domain.training import RemoteRun, RemoteState, RunSnapshot
+from fluxlora_desktop.workflows.accounts import foreign_account
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.tools import Tools
 
 _GONE_READS = 3
 _CANCEL_PATIENCE = timedelta(minutes=1)
 _ODD_READS, _ODD_PATIENCE = 30, timedelta(hours=3)  # a computer may sleep between two reads
-_CLEARED: Mapping[str, object] = {"attention": "", "eta_seconds": None}
+_LONGEST_WAIT = 900.0
+_CLEARED: Mapping[str, object] = {"attention": "", "eta_seconds": None, "wait_until": None}
 _CANCEL_TAKEN = "Cancel was asked for."
 
 
@@ -73,6 +75,9 @@ class _Follower:
         try:
             snapshot = self.backend.poll(remote_of(self.run, self.tools))
         except NotFoundAtService as error:
+            if other := self._other_account():
+                self._hold(other)
+                return
             self.gone += 1
             self.gone_since = self.gone_since or self.tools.clock.now()
             often = self.gone >= _GONE_READS
@@ -91,7 +96,7 @@ class _Follower:
                 "a token of another account cannot see it."
             )
         except ServiceBusy as error:
-            self._hold(f"{self.backend.title} asks to wait.", error.retry_after)
+            self._hold(f"{self.backend.title} asks to wait.", error.retry_after, asked=True)
         except PaymentRequired:
             self._hold(
                 f"{self.backend.title} tells nothing while the account has no credit. "
@@ -137,13 +142,23 @@ class _Follower:
         assert self.gone_since is not None
         return self.tools.clock.now() - self.gone_since >= long
 
-    def _hold(self, words: str, at_least: float = 0.0) -> None:
+    def _other_account(self) -> str:
+        """Return in words that another account's token is in use, which sees nothing of the run."""
+        try:
+            return foreign_account(self.run, self.backend)
+        except (CredentialError, ServiceError):
+            return ""
+
+    def _hold(self, words: str, at_least: float = 0.0, *, asked: bool = False) -> None:
+        """Say what the run waits for and wait; `asked` when the service named the time."""
         patience = self.tools.patience
         self.wait = min(max(self.wait * 2, patience.shortest_retry), patience.longest_retry)
-        if self.run.attention != words:
-            self.run = self.tools.stores.runs.update(self.run.id, attention=words)
+        wait = max(self.wait, min(at_least, _LONGEST_WAIT))
+        until = self.tools.clock.now() + timedelta(seconds=wait) if asked else None
+        if (self.run.attention, self.run.wait_until) != (words, until):
+            self.run = self.tools.stores.runs.update(self.run.id, attention=words, wait_until=until)
             self.ctx.report(RunChanged(self.run))
-        self.ctx.pause(max(self.wait, min(at_least, 900.0)))
+        self.ctx.pause(wait)
 
     def _apply(self, snapshot: RunSnapshot) -> None:
         runs = self.tools.stores.runs
@@ -174,6 +189,7 @@ class _Follower:
             "eta_seconds": seen.eta_seconds,
             "loss": self.run.loss if seen.loss is None else seen.loss,
             "attention": "",
+            "wait_until": None,
         }
         if snapshot.state is RemoteState.TRAINING and self.run.state is RunState.QUEUED:
             self.run = runs.advance(self.run.id, RunState.TRAINING, **changes)
@@ -186,6 +202,7 @@ class _Follower:
         common = {
             "eta_seconds": None,
             "attention": "",
+            "wait_until": None,
             "cost_usd": snapshot.charge_usd if snapshot.charge_sure else None,
         }
         if snapshot.state is RemoteState.SUCCEEDED:

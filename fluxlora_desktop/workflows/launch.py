@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 from fluxlora_desktop.domain.captions import one_line, with_trigger
@@ -13,9 +15,11 @@ from fluxlora_desktop.domain.errors import (
     ServiceBusy,
     ServiceUnreachable,
 )
+from fluxlora_desktop.domain.journal import Answered, NoAnswer, Prepared, Sending, outcome_of
 from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
 from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.training import Destination, RemoteFile, TrainingSpec
+from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.photos import check_dataset, finding_key
 from fluxlora_desktop.workflows.plans import check_captions, check_plan, spec_for, trainer_of
@@ -49,6 +53,7 @@ def start_run(run_id: str, tools: Tools) -> Run:
         price_high=estimate.high_usd,
         total=trainer_of(run.plan, backend).steps_of(spec.parameters),
         started_at=tools.clock.now(),
+        confirmations=run.confirmations + 1,
     )
 
 
@@ -70,11 +75,12 @@ def try_again(run_id: str, tools: Tools) -> Run:
         "finished_at": None,
         "failed_at": None,
     }
+    wanted = {"confirmations": run.confirmations + 1}
     if run.state is RunState.FAILED and run.failed_at is RunState.COLLECTING:
         return runs.advance(run_id, RunState.COLLECTING, **fresh)
     effect = runs.live_effect(EffectKind.TRAINING, run_id)
     if effect is None or effect.state is not EffectState.CONFIRMED:
-        return runs.advance(run_id, RunState.PACKAGING, **fresh)
+        return runs.advance(run_id, RunState.PACKAGING, **fresh, **wanted)
     for begun in runs.open_runs():  # a version is frozen for one start, so this is its other try
         if begun.version_id == run.version_id:
             return begun
@@ -88,6 +94,7 @@ def try_again(run_id: str, tools: Tools) -> Run:
         price_high=run.price_high,
         total=run.total,
         started_at=tools.clock.now(),
+        confirmations=1,
     )
 
 
@@ -125,11 +132,29 @@ def launch_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
     archive = _package(run, version, backend, tools, ctx)
     run = tools.stores.runs.advance(run.id, RunState.UPLOADING)
     ctx.report(RunChanged(run))
-    destination = backend.prepare(spec, ctx)
-    run = tools.stores.runs.update(run.id, destination=destination.name)
+    destination = _destination(run, spec, backend, tools, ctx)
+    run = tools.stores.runs.update(
+        run.id, destination=destination.name, account=destination.name.partition("/")[0]
+    )
     run = _upload_and_submit(run, spec, destination, archive, backend, tools, ctx)
     ctx.report(RunChanged(run))
     return run
+
+
+def _destination(
+    run: Run, spec: TrainingSpec, backend: TrainingBackend, tools: Tools, ctx: JobContext
+) -> Destination:
+    """Return where the result will lie; made, and journalled, unless it is there."""
+    return ensure(
+        EffectKind.MODEL,
+        run.id,
+        backend.key,
+        tools,
+        look=lambda: backend.find_destination(spec, ctx),
+        make=lambda: backend.prepare(spec, ctx),
+        named=lambda made: made.name,
+        request={"destination": spec.destination, "trainer": spec.trainer},
+    )
 
 
 def _version(run: Run, tools: Tools) -> DatasetVersion:
@@ -175,25 +200,48 @@ def _upload_and_submit(
     runs = tools.stores.runs
     waits = tools.patience.retries()
     for _ in range(tools.patience.launch_tries):
-        effect = runs.plan_effect(EffectKind.TRAINING, run.id, backend.key, run.price_high)
+        effect = runs.plan_effect(
+            EffectKind.TRAINING,
+            run.id,
+            backend.key,
+            run.price_high,
+            confirmation=run.confirmations,
+            request=_request(spec, destination, archive),
+        )
         data = backend.upload(archive, effect.nonce, ctx)
-        effect = runs.update_effect(effect.id, file_id=data.id)
+        effect = runs.record_effect(effect.id, Prepared(data.id, data.server_date))
         ctx.check()
         run = runs.advance(run.id, RunState.LAUNCHING, attention="")
         ctx.report(RunChanged(run))
         try:
             return _submit(run, effect, spec, destination, data, backend, tools)
         except ServiceUnreachable as error:
-            runs.move_effect(effect.id, EffectState.PLANNED, note=str(error))
+            runs.record_effect(effect.id, outcome_of(error, effect.kind))
             wait, words = next(waits), "There is no connection. Nothing was started."
         except ServiceBusy as error:
-            runs.move_effect(effect.id, EffectState.REFUSED, note=str(error))
+            runs.record_effect(effect.id, outcome_of(error, effect.kind))
             wait, words = error.retry_after, f"{backend.title} asks to wait."
-        run = runs.advance(run.id, RunState.PACKAGING, attention=words)
+        until = tools.clock.now() + timedelta(seconds=wait)
+        run = runs.advance(run.id, RunState.PACKAGING, attention=words, wait_until=until)
         run = runs.advance(run.id, RunState.UPLOADING)
         ctx.report(RunChanged(run))
         ctx.pause(wait)
     raise ServiceUnreachable(backend.key, "the launch could not be sent")
+
+
+def _request(
+    spec: TrainingSpec, destination: Destination, archive: Archive
+) -> Mapping[str, object]:
+    """Return what a launch asks for, for the journal."""
+    return {
+        "trainer": spec.trainer,
+        "base": spec.base,
+        "destination": destination.name,
+        "trigger_word": spec.trigger_word,
+        "parameters": dict(spec.parameters),
+        "photos": spec.photo_count,
+        "archive_sha256": archive.sha256,
+    }
 
 
 def _submit(
@@ -207,25 +255,32 @@ def _submit(
 ) -> Run:
     """Send the one request that costs money; the journal is on disk before its first byte."""
     runs = tools.stores.runs
-    runs.move_effect(effect.id, EffectState.IN_FLIGHT, sent_at=tools.clock.now())
+    runs.record_effect(effect.id, Sending(tools.clock.now(), tools.patience.deadline))
     try:
         remote = backend.submit(spec, destination, data, effect.nonce)
     except (ServiceUnreachable, ServiceBusy):
         raise
     except OutcomeUnknown as error:
-        runs.move_effect(effect.id, EffectState.UNKNOWN, note=str(error))
-        runs.add_event(run.id, "warn", "No clear answer to the launch. Nothing is sent again.")
-        return runs.advance(run.id, RunState.UNKNOWN)
+        runs.record_effect(effect.id, outcome_of(error, effect.kind))
+        return _doubt(run, tools)
     except AppError as error:
-        runs.move_effect(effect.id, EffectState.REFUSED, note=str(error))
+        runs.record_effect(effect.id, outcome_of(error, effect.kind))
         raise
-    runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id=remote.id, handle=remote.handle)
+    answered = runs.record_effect(effect.id, Answered(remote.id, remote.handle))
+    if answered.state is EffectState.UNKNOWN:
+        return _doubt(run, tools)
     return adopt_launch(
         replace(run, page=remote.page, trainer_version=remote.trainer_version),
         remote.id,
         backend.key,
         tools,
     )
+
+
+def _doubt(run: Run, tools: Tools) -> Run:
+    words = "No clear answer to the launch. Nothing is sent again."
+    tools.stores.runs.add_event(run.id, "warn", words)
+    return tools.stores.runs.advance(run.id, RunState.UNKNOWN)
 
 
 def adopt_launch(run: Run, remote_id: str, service: str, tools: Tools) -> Run:
@@ -239,6 +294,7 @@ def adopt_launch(run: Run, remote_id: str, service: str, tools: Tools) -> Run:
         page=page,
         trainer_version=run.trainer_version,
         attention="",
+        wait_until=None,
     )
 
 
@@ -250,7 +306,7 @@ def finish_launch(run: Run, tools: Tools) -> Run:
         return adopt_launch(run, effect.remote_id, effect.service, tools)
     if effect is not None and effect.state in {EffectState.IN_FLIGHT, EffectState.UNKNOWN}:
         if effect.state is EffectState.IN_FLIGHT:
-            runs.move_effect(effect.id, EffectState.UNKNOWN, note="found in flight at start")
+            runs.record_effect(effect.id, NoAnswer("found in flight at start"))
         return runs.advance(run.id, RunState.UNKNOWN)
     return runs.advance(run.id, RunState.PACKAGING)
 

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -30,6 +30,7 @@ from fluxlora_desktop.domain.errors import (
     StorageError,
     UnexpectedReply,
 )
+from fluxlora_desktop.domain.journal import Answered, NoAnswer, Sending, outcome_of
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.domain.pictures import (
@@ -43,7 +44,7 @@ from fluxlora_desktop.domain.pictures import (
 )
 from fluxlora_desktop.domain.ports import ImageGenerator, JobContext
 from fluxlora_desktop.domain.routes import Route, check_request, routes_for, use_of
-from fluxlora_desktop.domain.runs import EffectKind, EffectState
+from fluxlora_desktop.domain.runs import EffectKind
 from fluxlora_desktop.workflows.events import PictureChanged
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
@@ -187,34 +188,42 @@ def _send(
     runs = tools.stores.runs
     tries = 0
     while True:
-        effect = runs.plan_effect(EffectKind.PICTURE, picture.id, generator.key, price)
-        runs.move_effect(effect.id, EffectState.IN_FLIGHT, sent_at=tools.clock.now())
+        effect = runs.plan_effect(
+            EffectKind.PICTURE, picture.id, generator.key, price, request=_wanted(request)
+        )
+        runs.record_effect(effect.id, Sending(tools.clock.now(), tools.patience.deadline))
         try:
             image = generator.generate(request, ctx)
-        except OutcomeUnknown as error:
-            runs.move_effect(effect.id, EffectState.UNKNOWN, note=str(error))
-            raise
-        except ServiceUnreachable as error:
-            runs.move_effect(effect.id, EffectState.PLANNED, note=str(error))
-            raise
         except ServiceBusy as error:
-            runs.move_effect(effect.id, EffectState.REFUSED, note=str(error))
+            runs.record_effect(effect.id, outcome_of(error, effect.kind))
             tries += 1
             if tries >= _BUSY_TRIES:
                 raise
             ctx.pause(error.retry_after)
         except AppError as error:
-            runs.move_effect(effect.id, EffectState.REFUSED, note=str(error))
+            runs.record_effect(effect.id, outcome_of(error, effect.kind))
             raise
         except JobCancelled:
-            runs.move_effect(effect.id, EffectState.UNKNOWN, note="stopped while it was made")
+            runs.record_effect(effect.id, NoAnswer("stopped while it was made"))
             _charge(picture, price, Certainty.MAYBE, tools)
             _maybe_charged(picture, OutcomeUnknown(generator.key, "You stopped it."), tools)
             raise
         else:
             with suppress(StorageError):  # what is paid for is worth more than the journal's line
-                runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id=image.remote_id)
+                runs.record_effect(effect.id, Answered(image.remote_id))
             return image
+
+
+def _wanted(request: PictureRequest) -> Mapping[str, object]:
+    """Return what a request asks for, for the journal; the prompt stands in the picture's row."""
+    return {
+        "model": request.model,
+        "seed": request.seed,
+        "size": [request.width, request.height],
+        "steps": request.steps,
+        "guidance": request.guidance,
+        "loras": [{"id": use.lora_id, "scale": use.scale} for use in request.loras],
+    }
 
 
 def _keep(

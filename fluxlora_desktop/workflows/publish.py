@@ -13,8 +13,9 @@ from fluxlora_desktop.domain.loras import (
 )
 from fluxlora_desktop.domain.pictures import CardPicture
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.domain.runs import Run
+from fluxlora_desktop.domain.runs import EffectKind, Run
 from fluxlora_desktop.domain.training import Visibility
+from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.plans import choices_for, repo_name, trainer_of
 from fluxlora_desktop.workflows.tools import Tools
 
@@ -45,7 +46,26 @@ def publish_lora(
         run_mark=lora.id,
         pictures=pictures,
     )
-    commit = hub.publish(bundle, ctx)
+    ensure(
+        EffectKind.REPO,
+        lora_id,
+        hub.key,
+        tools,
+        look=lambda: name if hub.status(name).exists else None,
+        make=lambda: _made_repo(bundle, tools),
+        named=str,
+        request={"repo": name, "visibility": visibility.value},
+    )
+    commit = ensure(
+        EffectKind.COMMIT,
+        lora_id,
+        hub.key,
+        tools,
+        look=lambda: hub.published(bundle),
+        make=lambda: hub.publish(bundle, ctx),
+        named=lambda made: made.commit,
+        request={"repo": name, "weights_sha256": lora.sha256, "visibility": visibility.value},
+    )
     status = hub.status(commit.repo)
     if status.weights_sha256 != lora.sha256:
         raise UnexpectedReply(hub.key, f"{commit.repo}: SHA-256", status.weights_sha256 or "none")
@@ -63,6 +83,11 @@ def publish_lora(
             updated_at=tools.clock.now(),
         )
     )
+
+
+def _made_repo(bundle: PublicationBundle, tools: Tools) -> str:
+    tools.services.hub.make_repo(bundle)
+    return bundle.repo
 
 
 def _plain_name(name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fluxlora_desktop.domain.errors import AccessDenied, DiskFull, StorageError
+from fluxlora_desktop.domain.journal import Settling
 from fluxlora_desktop.domain.ports import Clock, PhotoWorkshop, PictureWorkshop, Services, Stores
 
 
@@ -15,22 +16,28 @@ from fluxlora_desktop.domain.ports import Clock, PhotoWorkshop, PictureWorkshop,
 class Patience:
     """Waiting times in seconds; tests and practice mode use shorter ones.
 
-    `settle` is how long after a lost launch the service must have been read in full, `settle_reads`
-    times, before the launch counts as absent: Replicate does not document how soon a new training
-    shows in its list.
+    `settle` is how long after a lost launch's deadline the service must have been read in full,
+    `settle_reads` times, before the launch counts as absent: Replicate does not document how soon a
+    new training shows in its list. `deadline` is how long a launch may take.
     """
 
     poll: float = 5.0
     shortest_retry: float = 2.0
     longest_retry: float = 60.0
-    settle: float = 720.0
+    settle: float = 600.0
+    deadline: int = 120
     settle_reads: int = 5
     launch_tries: int = 20
 
     @classmethod
     def for_practice(cls) -> Patience:
         """Return the waiting times for services on this computer."""
-        return cls(poll=0.5, shortest_retry=0.5, longest_retry=5.0, settle=20.0)
+        return cls(poll=0.5, shortest_retry=0.5, longest_retry=5.0, settle=20.0, deadline=0)
+
+    @property
+    def settling(self) -> Settling:
+        """When a launch that nobody finds counts as absent."""
+        return Settling(self.settle_reads, self.settle)
 
     def retries(self) -> Iterator[float]:
         """Yield growing waits without end."""

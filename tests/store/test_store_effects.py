@@ -1,89 +1,149 @@
 from __future__ import annotations
 
+import hashlib
+import json
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from fluxlora_desktop.domain.errors import IllegalMove
+from fluxlora_desktop.domain.journal import (
+    Answered,
+    Denied,
+    Event,
+    Found,
+    Looked,
+    NoAnswer,
+    Prepared,
+    Refused,
+    Sending,
+)
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import PictureState
-from fluxlora_desktop.domain.runs import EFFECT_MOVES, EffectKind, EffectState, RunState
+from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
 from fluxlora_desktop.store.database import Database
 from tests.store.conftest import Shelf
 from tests.store.test_store_pictures import picture
 
-_PATHS: dict[EffectState, tuple[EffectState, ...]] = {
+_AT = datetime(2026, 11, 23, tzinfo=UTC)
+_PATHS: dict[EffectState, tuple[Event, ...]] = {
     EffectState.PLANNED: (),
-    EffectState.IN_FLIGHT: (EffectState.IN_FLIGHT,),
-    EffectState.CONFIRMED: (EffectState.IN_FLIGHT, EffectState.CONFIRMED),
-    EffectState.REFUSED: (EffectState.IN_FLIGHT, EffectState.REFUSED),
-    EffectState.UNKNOWN: (EffectState.IN_FLIGHT, EffectState.UNKNOWN),
-    EffectState.ABSENT: (EffectState.IN_FLIGHT, EffectState.UNKNOWN, EffectState.ABSENT),
+    EffectState.IN_FLIGHT: (Sending(_AT),),
+    EffectState.CONFIRMED: (Sending(_AT), Answered("abc")),
+    EffectState.REFUSED: (Sending(_AT), Refused("no")),
+    EffectState.UNKNOWN: (Sending(_AT), NoAnswer("lost")),
+    EffectState.ABSENT: (Sending(_AT), NoAnswer("lost"), Denied()),
 }
 
 
-def _effect_in(shelf: Shelf, state: EffectState, subject: str) -> str:
+def _effect_in(
+    shelf: Shelf, state: EffectState, subject: str, kind: EffectKind = EffectKind.TRAINING
+) -> str:
     runs = shelf.stores.runs
-    effect = runs.plan_effect(EffectKind.TRAINING, subject, "replicate", Decimal("1.5"))
-    for step in _PATHS[state]:
-        runs.move_effect(effect.id, step)
+    effect = runs.plan_effect(kind, subject, "replicate", Decimal("1.5"))
+    for event in _PATHS[state]:
+        runs.record_effect(effect.id, event)
     return effect.id
 
 
 def test_effect_is_the_same_when_the_library_is_opened_again(shelf: Shelf) -> None:
     runs = shelf.stores.runs
-    planned = runs.plan_effect(EffectKind.TRAINING, "run", "replicate", Decimal("1.5"))
-    runs.update_effect(planned.id, file_id="file-1", reads=2)
-    runs.move_effect(planned.id, EffectState.IN_FLIGHT, sent_at=shelf.clock.now())
-    kept = runs.move_effect(planned.id, EffectState.CONFIRMED, remote_id="abc", note="n")
+    wanted = {"trainer": "x", "steps": 1000}
+    planned = runs.plan_effect(
+        EffectKind.TRAINING, "run", "replicate", Decimal("1.5"), confirmation=3, request=wanted
+    )
+    for event in (
+        Prepared("file-1", _AT),
+        Sending(_AT, 120),
+        NoAnswer("lost"),
+        Looked(_AT, complete=True),
+        Found("abc", "handle", "adopted"),
+    ):
+        kept = runs.record_effect(planned.id, event)
 
     again = shelf.reopen().runs.live_effect(EffectKind.TRAINING, "run")
 
     assert again == kept
-    assert (kept.attempt, kept.file_id, kept.remote_id, kept.reads) == (1, "file-1", "abc", 2)
-    assert kept.sent_at is not None
+    assert (kept.attempt, kept.file_id, kept.remote_id, kept.reads) == (1, "file-1", "abc", 1)
+    assert (kept.handle, kept.note, kept.deadline_s, kept.server_date) == (
+        *("handle", "adopted", 120),
+        _AT,
+    )
+    assert (kept.confirmation, json.loads(kept.request)) == (3, wanted)
+    assert kept.request_sha256 == hashlib.sha256(kept.request.encode()).hexdigest()
+    assert kept.sent_at == _AT
+    assert kept.evidence == ("2026-11-23T00:00:00Z not there",)
     assert kept.nonce == planned.nonce
 
 
-@pytest.mark.parametrize("start", EffectState)
-@pytest.mark.parametrize("to", EffectState)
-def test_effect_moves_only_along_the_table(
-    shelf: Shelf, start: EffectState, to: EffectState
-) -> None:
+@pytest.mark.parametrize("start", set(EffectState) - {EffectState.IN_FLIGHT})
+def test_event_that_cannot_come_leaves_the_row_as_it_was(shelf: Shelf, start: EffectState) -> None:
     effect_id = _effect_in(shelf, start, "run")
+    (before,) = shelf.stores.runs.effects(start)
 
-    if to in EFFECT_MOVES[start]:
-        assert shelf.stores.runs.move_effect(effect_id, to).state is to
-    else:
-        with pytest.raises(IllegalMove):
-            shelf.stores.runs.move_effect(effect_id, to, note="not kept")
-        (kept,) = shelf.stores.runs.effects(start)
-        assert kept.note == ""
+    with pytest.raises(IllegalMove):
+        shelf.stores.runs.record_effect(effect_id, Answered("other"))
+
+    assert shelf.reopen().runs.effects(start) == (before,)
 
 
 @pytest.mark.parametrize(
     "live", [EffectState.IN_FLIGHT, EffectState.UNKNOWN, EffectState.CONFIRMED]
 )
-def test_second_live_effect_of_a_subject_is_refused(shelf: Shelf, live: EffectState) -> None:
+def test_second_attempt_beside_a_live_one_is_not_even_planned(
+    shelf: Shelf, live: EffectState
+) -> None:
     _effect_in(shelf, live, "run")
-    second = shelf.stores.runs.plan_effect(EffectKind.TRAINING, "run", "replicate", None)
 
     with pytest.raises(IllegalMove):
-        shelf.stores.runs.move_effect(second.id, EffectState.IN_FLIGHT)
+        shelf.stores.runs.plan_effect(EffectKind.TRAINING, "run", "replicate", None, confirmation=9)
 
     newest = shelf.stores.runs.live_effect(EffectKind.TRAINING, "run")
     assert newest is not None
-    assert (newest.attempt, newest.state) == (2, EffectState.PLANNED)
+    assert newest.attempt == 1
+
+
+def test_two_planned_attempts_cannot_both_be_sent(shelf: Shelf) -> None:
+    runs = shelf.stores.runs
+    first = runs.plan_effect(EffectKind.TRAINING, "run", "replicate", None)
+    second = runs.plan_effect(EffectKind.TRAINING, "run", "replicate", None)
+    runs.record_effect(first.id, Sending(_AT))
+
+    with pytest.raises(IllegalMove):
+        runs.record_effect(second.id, Sending(_AT))
+
+    (waiting,) = runs.effects(EffectState.PLANNED)
+    assert waiting.id == second.id
+
+
+def test_what_costs_nothing_may_be_made_again_once_it_is_settled(shelf: Shelf) -> None:
+    _effect_in(shelf, EffectState.CONFIRMED, "lora", EffectKind.COMMIT)
+    _effect_in(shelf, EffectState.CONFIRMED, "lora", EffectKind.COMMIT)
+
+    assert len(shelf.stores.runs.effects(EffectState.CONFIRMED)) == 2
+
+
+def test_absent_launch_is_tried_again_only_for_a_new_click(shelf: Shelf) -> None:
+    runs = shelf.stores.runs
+    _effect_in(shelf, EffectState.ABSENT, "run")
+
+    with pytest.raises(IllegalMove):
+        runs.plan_effect(EffectKind.TRAINING, "run", "replicate", None, confirmation=1)
+
+    assert runs.plan_effect(EffectKind.TRAINING, "run", "replicate", None, confirmation=2)
 
 
 def test_second_live_effect_is_refused_by_the_database_itself(shelf: Shelf) -> None:
     _effect_in(shelf, EffectState.UNKNOWN, "run")
-    shelf.stores.runs.plan_effect(EffectKind.TRAINING, "run", "replicate", None)
+    shelf.stores.runs.plan_effect(EffectKind.TRAINING, "other", "replicate", None)
     database = Database(path=shelf.folder / "library.db")
 
     with pytest.raises(IntegrityError), database.write() as session:
-        session.connection().exec_driver_sql("UPDATE effects SET state = 'in_flight'")
+        session.connection().exec_driver_sql(
+            "UPDATE effects SET state = 'in_flight', subject = 'run', attempt = rowid"
+        )
 
     database.close()
 
@@ -91,9 +151,10 @@ def test_second_live_effect_is_refused_by_the_database_itself(shelf: Shelf) -> N
 @pytest.mark.parametrize("ended", [EffectState.REFUSED, EffectState.ABSENT])
 def test_next_attempt_may_start_when_the_last_one_is_over(shelf: Shelf, ended: EffectState) -> None:
     _effect_in(shelf, ended, "run")
-    second = shelf.stores.runs.plan_effect(EffectKind.TRAINING, "run", "replicate", None)
+    runs = shelf.stores.runs
+    second = runs.plan_effect(EffectKind.TRAINING, "run", "replicate", None, confirmation=2)
 
-    assert shelf.stores.runs.move_effect(second.id, EffectState.IN_FLIGHT).attempt == 2
+    assert runs.record_effect(second.id, Sending(_AT)).attempt == 2
 
 
 def test_live_effects_of_other_subjects_and_kinds_do_not_matter(shelf: Shelf) -> None:
@@ -102,7 +163,7 @@ def test_live_effects_of_other_subjects_and_kinds_do_not_matter(shelf: Shelf) ->
     _effect_in(shelf, EffectState.IN_FLIGHT, "other run")
     same_name = runs.plan_effect(EffectKind.PICTURE, "run", "together", None)
 
-    assert runs.move_effect(same_name.id, EffectState.IN_FLIGHT).state is EffectState.IN_FLIGHT
+    assert runs.record_effect(same_name.id, Sending(_AT)).state is EffectState.IN_FLIGHT
 
 
 def test_effects_cannot_be_deleted(shelf: Shelf) -> None:
@@ -113,14 +174,6 @@ def test_effects_cannot_be_deleted(shelf: Shelf) -> None:
         session.connection().exec_driver_sql("DELETE FROM effects")
 
     database.close()
-
-
-def test_effect_refuses_changes_of_its_mark(shelf: Shelf) -> None:
-    effect_id = _effect_in(shelf, EffectState.PLANNED, "run")
-
-    for column in ("nonce", "subject", "state"):
-        with pytest.raises(TypeError):
-            shelf.stores.runs.update_effect(effect_id, **{column: "x"})
 
 
 def test_launching_run_is_unknown_after_the_app_stopped_in_flight(shelf: Shelf) -> None:
@@ -167,7 +220,7 @@ def test_picture_being_made_is_settled_when_the_app_stopped(
     if effect is not None:
         made = stores.runs.plan_effect(EffectKind.PICTURE, "p", "together", Decimal("0.02"))
         for step in _PATHS[effect]:
-            stores.runs.move_effect(made.id, step)
+            stores.runs.record_effect(made.id, step)
 
     stores = shelf.reopen()
 

@@ -23,6 +23,7 @@ _HOLDER = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
+from fluxlora_desktop.domain.journal import Sending
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunPlan, RunState
 from fluxlora_desktop.store.library import open_library
 
@@ -36,7 +37,7 @@ for state in (RunState.PACKAGING, RunState.UPLOADING):
     stores.runs.advance(run.id, state)
 effect = stores.runs.plan_effect(EffectKind.TRAINING, run.id, "replicate", None)
 stores.runs.advance(run.id, RunState.LAUNCHING)
-stores.runs.move_effect(effect.id, EffectState.IN_FLIGHT)
+stores.runs.record_effect(effect.id, Sending(Clock().now()))
 print(run.id, effect.id, flush=True)
 sys.stdin.read()
 """

@@ -13,9 +13,10 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QWidget
 
 from fluxlora_desktop.domain.datasets import Photo, PhotoFacts
+from fluxlora_desktop.domain.journal import Answered, NoAnswer, Sending
 from fluxlora_desktop.domain.loras import Lora, Publication, PublicationStatus
 from fluxlora_desktop.domain.ports import Stores
-from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunPlan, RunState
+from fluxlora_desktop.domain.runs import EffectKind, Run, RunPlan, RunState
 from fluxlora_desktop.domain.training import Visibility
 
 _S = RunState
@@ -47,9 +48,10 @@ def add_run(stores: Stores, name: str, state: RunState, **changes: Any) -> Run:
         run = stores.runs.advance(run.id, place)
         if place is RunState.LAUNCHING:
             effect = stores.runs.plan_effect(EffectKind.TRAINING, run.id, "replicate", None)
-            stores.runs.move_effect(effect.id, EffectState.IN_FLIGHT, sent_at=datetime.now(UTC))
-            known = EffectState.UNKNOWN if state is RunState.UNKNOWN else EffectState.CONFIRMED
-            stores.runs.move_effect(effect.id, known)
+            stores.runs.record_effect(effect.id, Sending(datetime.now(UTC)))
+            lost = state is RunState.UNKNOWN
+            answer = NoAnswer("lost") if lost else Answered("remote-1")
+            stores.runs.record_effect(effect.id, answer)
     told = {
         "version_id": version.id,
         "base": "flux.1-dev",

@@ -135,6 +135,9 @@ class FakeTrainer:
         trainer = self.abilities().trainer(spec.trainer)
         return trainer.price.estimate(trainer.steps_of(spec.parameters))
 
+    def find_destination(self, spec: object, ctx: JobContext) -> Destination | None:
+        return None
+
     def prepare(self, spec: object, ctx: JobContext) -> Destination:
         return Destination("tester/fox")
 
@@ -192,6 +195,12 @@ class FakeHub:
 
     def whoami(self) -> HubAccount:
         return HubAccount("tester", "fineGrained", True, True)
+
+    def make_repo(self, bundle: PublicationBundle) -> None:
+        self.repos.setdefault(bundle.repo, HubStatus(True, bundle.visibility))
+
+    def published(self, bundle: PublicationBundle) -> PublishedCommit | None:
+        return None
 
     def publish(self, bundle: PublicationBundle, ctx: JobContext) -> PublishedCommit:
         self._transfer(bundle.weights_size, ctx)

@@ -3,16 +3,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fluxlora_desktop.domain.runs import (
     AT_SERVICE,
     BEFORE_LAUNCH,
-    EFFECT_MOVES,
     FINAL,
     MOVES,
-    EffectState,
     RunState,
     may_move,
 )
@@ -30,7 +26,6 @@ def test_run_may_go_the_straight_way_from_draft_to_ready() -> None:
 
 def test_tables_answer_for_every_state() -> None:
     assert set(MOVES) == set(RunState)
-    assert set(EFFECT_MOVES) == set(EffectState)
 
 
 @pytest.mark.parametrize(
@@ -65,14 +60,3 @@ def test_every_state_that_is_not_final_has_a_way_out() -> None:
 
 def test_groups_of_states_do_not_overlap() -> None:
     assert not (FINAL & BEFORE_LAUNCH or FINAL & AT_SERVICE or BEFORE_LAUNCH & AT_SERVICE)
-
-
-@given(st.lists(st.sampled_from(EffectState), max_size=12))
-def test_unknown_effect_never_flies_again(wishes: list[EffectState]) -> None:
-    state, was_unknown = EffectState.PLANNED, False
-    for wish in wishes:
-        if wish in EFFECT_MOVES[state]:
-            state = wish
-        was_unknown = was_unknown or state is EffectState.UNKNOWN
-        if was_unknown:
-            assert state not in {EffectState.PLANNED, EffectState.IN_FLIGHT, EffectState.REFUSED}

@@ -116,6 +116,7 @@ class FakeBackend:
     absence_shows: bool = True
     handle: str = ""
     knows: bool = True
+    prepared: dict[str, Destination] = field(default_factory=dict)
 
     def abilities(self) -> TrainingAbilities:
         return TrainingAbilities((TRAINER,), absence_shows=self.absence_shows)
@@ -126,8 +127,13 @@ class FakeBackend:
     def estimate(self, spec) -> Estimate:
         return TRAINER.price.estimate(TRAINER.steps_of(spec.parameters))
 
+    def find_destination(self, spec, ctx) -> Destination | None:
+        return self.prepared.get(spec.run_id)
+
     def prepare(self, spec, ctx) -> Destination:
-        return Destination(f"tester/{spec.destination}")
+        made = Destination(f"tester/{spec.destination}")
+        self.prepared[spec.run_id] = made
+        return made
 
     def upload(self, archive: Archive, nonce: str, ctx) -> RemoteFile:
         self.uploads.append(nonce)
@@ -191,6 +197,12 @@ class FakeHub:
 
     def whoami(self) -> HubAccount:
         return HubAccount("tester", "fineGrained", True, True)
+
+    def make_repo(self, bundle: PublicationBundle) -> None:
+        self.repos.setdefault(bundle.repo, HubStatus(True, bundle.visibility))
+
+    def published(self, bundle: PublicationBundle) -> PublishedCommit | None:
+        return None
 
     def publish(self, bundle: PublicationBundle, ctx) -> PublishedCommit:
         if self.trouble:

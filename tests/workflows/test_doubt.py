@@ -16,6 +16,7 @@ from fluxlora_desktop.domain.errors import (
     ServiceRefused,
     UnexpectedReply,
 )
+from fluxlora_desktop.domain.journal import Found
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.training import FoundRuns, RemoteRun, RemoteState, RunSnapshot
@@ -298,7 +299,7 @@ def test_looking_ends_when_the_doubt_is_settled_between_two_looks(bench: Bench) 
 def test_word_about_a_launch_that_the_journal_knows_takes_it_on(bench: Bench, say) -> None:
     run = in_doubt(bench, looks=1)
     effect = effect_of(bench, run)
-    bench.tools.stores.runs.move_effect(effect.id, EffectState.CONFIRMED, remote_id="remote-7")
+    bench.tools.stores.runs.record_effect(effect.id, Found("remote-7"))
 
     run = say(run.id, bench.tools)
 

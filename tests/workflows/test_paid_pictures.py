@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fluxlora_desktop.domain.errors import DiskFull, SecretStoreLocked
+from fluxlora_desktop.domain.journal import Answered
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import PictureRequest, PictureState
-from fluxlora_desktop.domain.runs import EffectState
 from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures
 from tests.workflows.conftest import Bench
 
@@ -59,12 +59,12 @@ def test_paid_picture_is_kept_in_the_temporary_folder_when_the_library_takes_not
 
 def test_paid_picture_is_kept_when_its_journal_cannot_be_written(bench, monkeypatch):
     runs = bench.tools.stores.runs
-    move = runs.move_effect
+    record = runs.record_effect
 
-    def moving(effect_id, to, **changes):
-        return refuse() if to is EffectState.CONFIRMED else move(effect_id, to, **changes)
+    def recording(effect_id, event):
+        return refuse() if isinstance(event, Answered) else record(effect_id, event)
 
-    monkeypatch.setattr(runs, "move_effect", moving)
+    monkeypatch.setattr(runs, "record_effect", recording)
 
     (picture,) = make(bench, ONE)
 

@@ -11,6 +11,7 @@ from fluxlora_desktop.domain.errors import (
     OutcomeUnknown,
     SecretStoreLocked,
 )
+from fluxlora_desktop.domain.journal import Answered, Denied, Event, Found, NoAnswer, Sending
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
 from fluxlora_desktop.domain.training import FoundRuns, RemoteRun, RemoteState, RunSnapshot
 from fluxlora_desktop.workflows.carry import carry_run, set_aside
@@ -48,7 +49,7 @@ def test_trouble_on_this_computer_never_ends_a_training(bench, trouble):
 
     run = carry_run(start(bench).id, bench.tools, bench.ctx)
 
-    assert run.state is RunState.READY
+    assert run.state is RunState.READY, run.error
     assert run.attention == ""
     assert any("The training is not touched" in e.run.attention for e in bench.ctx.events)
     assert len(bench.backend.launched) == 1
@@ -60,7 +61,7 @@ def test_locked_password_store_waits_while_a_lost_launch_is_looked_for(bench):
 
     run = carry_run(start(bench).id, bench.tools, bench.ctx)
 
-    assert run.state is RunState.READY
+    assert run.state is RunState.READY, run.error
     assert run.external_training_id == "remote-9"
 
 
@@ -79,13 +80,13 @@ def test_locked_password_store_waits_while_weights_are_fetched(bench):
 
 def test_launch_whose_answer_could_not_be_written_down_is_looked_for(bench, monkeypatch):
     runs = bench.tools.stores.runs
-    confirming = lambda _effect, to: to is EffectState.CONFIRMED  # noqa: E731 - one use
-    monkeypatch.setattr(runs, "move_effect", full_once(runs.move_effect, when=confirming))
+    confirming = lambda _effect, event: event == Answered("remote-1")  # noqa: E731 - one use
+    monkeypatch.setattr(runs, "record_effect", full_once(runs.record_effect, when=confirming))
     bench.backend.finds = [FOUND]
 
     run = carry_run(start(bench).id, bench.tools, bench.ctx)
 
-    assert run.state is RunState.READY
+    assert run.state is RunState.READY, run.error
     assert run.external_training_id == "remote-9"
     assert len(bench.backend.launched) == 1
 
@@ -97,7 +98,7 @@ def test_launch_that_was_written_down_but_not_taken_over_is_taken_over(bench, mo
 
     run = carry_run(start(bench).id, bench.tools, bench.ctx)
 
-    assert run.state is RunState.READY
+    assert run.state is RunState.READY, run.error
     assert run.external_training_id == "remote-1"
 
 
@@ -109,20 +110,19 @@ def test_publication_that_could_not_be_written_down_is_tried_again(bench, monkey
     assert carry_run(start(bench).id, bench.tools, bench.ctx).state is RunState.READY
 
 
-def stop_in_unknown(bench: Bench, outcome: EffectState) -> str:
+def stop_in_unknown(bench: Bench, outcome: Event) -> str:
     """Return a run as a kill leaves it between the journal's line and its own."""
     runs, run = bench.tools.stores.runs, start(bench)
     sent = runs.plan_effect(EffectKind.TRAINING, run.id, "replicate", None)
     for place in (RunState.UPLOADING, RunState.LAUNCHING, RunState.UNKNOWN):
         runs.advance(run.id, place)
-    runs.move_effect(sent.id, EffectState.IN_FLIGHT, sent_at=bench.clock.now())
-    runs.move_effect(sent.id, EffectState.UNKNOWN)
-    runs.move_effect(sent.id, outcome, remote_id="remote-9")
+    for event in (Sending(bench.clock.now()), NoAnswer(), outcome):
+        runs.record_effect(sent.id, event)
     return run.id
 
 
 def test_kill_right_after_a_lost_launch_was_found_takes_it_over(bench):
-    run_id = stop_in_unknown(bench, EffectState.CONFIRMED)
+    run_id = stop_in_unknown(bench, Found("remote-9"))
     bench.backend.polls = [RunSnapshot(RemoteState.QUEUED)]
 
     run = carry_run(run_id, bench.tools, bench.ctx)
@@ -132,7 +132,7 @@ def test_kill_right_after_a_lost_launch_was_found_takes_it_over(bench):
 
 
 def test_kill_right_after_a_lost_launch_was_given_up_says_so(bench):
-    run = carry_run(stop_in_unknown(bench, EffectState.ABSENT), bench.tools, bench.ctx)
+    run = carry_run(stop_in_unknown(bench, Denied()), bench.tools, bench.ctx)
 
     assert (run.state, run.failed_at) == (RunState.FAILED, RunState.LAUNCHING)
     assert "Nothing was charged" in run.error

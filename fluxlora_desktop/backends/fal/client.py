@@ -63,6 +63,12 @@ class FalClient:
         self._storage = part(_STORAGE, _UPLOAD_HOSTS)
         self._platform = part(_PLATFORM, frozenset())
 
+    @property
+    def server_date(self) -> datetime | None:
+        """fal's own time of its latest reply."""
+        parts = (self._queue, self._storage, self._platform)
+        return max((part.server_date for part in parts if part.server_date), default=None)
+
     def submit(self, model: str, inputs: dict[str, Any]) -> Submitted:
         """Put a request into the queue: one request that costs money."""
         with _credit_trouble():

@@ -87,6 +87,10 @@ class FalTraining:
         trainer = self._trainer(spec.trainer)
         return trainer.price.estimate(trainer.steps_of(spec.parameters))
 
+    def find_destination(self, _spec: TrainingSpec, _ctx: JobContext) -> Destination | None:
+        """Return no place; see `prepare`."""
+        return Destination("")
+
     def prepare(self, _spec: TrainingSpec, _ctx: JobContext) -> Destination:
         """Return no place: fal keeps results as files, not in models of their own."""
         return Destination("")
@@ -97,7 +101,9 @@ class FalTraining:
             raise InputError("photos", "fal takes less than 100 MB of photos at once")
         ctx.check()
         ticket = self._client.upload(archive.path, f"photos-{nonce}.zip", ctx)
-        return RemoteFile(ticket.file_id, ticket.file_url, archive.sha256)
+        return RemoteFile(
+            ticket.file_id, ticket.file_url, archive.sha256, server_date=self._client.server_date
+        )
 
     def submit(
         self, spec: TrainingSpec, _destination: Destination, data: RemoteFile, _nonce: str
@@ -138,7 +144,7 @@ class FalTraining:
             )
             for item in sorted(hits, key=_rank)
         )
-        return FoundRuns(tuple(runs), complete=False)
+        return FoundRuns(tuple(runs), complete=False, at=self._client.server_date)
 
     def poll(self, run: RemoteRun) -> RunSnapshot:
         """Return how a training stands, with everything that its log tells."""

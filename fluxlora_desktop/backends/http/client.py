@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ import httpx
 from fluxlora_desktop import __version__
 from fluxlora_desktop.backends.http.downloads import save_stream
 from fluxlora_desktop.backends.http.endpoint import Endpoint
-from fluxlora_desktop.backends.http.errors import error_for_break, error_for_reply, parse_json
+from fluxlora_desktop.backends.http.errors import (
+    date_of,
+    error_for_break,
+    error_for_reply,
+    parse_json,
+)
 from fluxlora_desktop.backends.http.retries import NEVER_TAKEN, repeat_free
 from fluxlora_desktop.backends.http.transport import Exchange, WatchedTransport, exchange
 from fluxlora_desktop.backends.http.uploads import Bare, Form, Upload
@@ -52,6 +58,8 @@ class ServiceClient:
 
     def __init__(self, *, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.server_date: datetime | None = None
+        """The service's own time of its latest reply, from the header `date`."""
 
     def get_json(
         self,
@@ -269,6 +277,7 @@ class ServiceClient:
                         headers=sending,
                     ) as response,
                 ):
+                    self.server_date = date_of(response.headers)
                     yield response
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise self._broken(error, watched, secret, paid) from error

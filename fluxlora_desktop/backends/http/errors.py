@@ -119,6 +119,15 @@ def wait_of(headers: httpx.Headers, body: bytes) -> float:
     return min(float(said.group(1)), _LONGEST_WAIT) if said else 10.0
 
 
+def date_of(headers: httpx.Headers) -> datetime | None:
+    """Return the moment that the header `date` names, or None."""
+    try:
+        at = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def error_for_reply(
     service: str,
     status: int,

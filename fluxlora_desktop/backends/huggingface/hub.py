@@ -127,6 +127,9 @@ class HuggingFaceHub:
             commit = self._committed(bundle, small, held, ctx)
         if bundle.visibility is Visibility.PUBLIC:
             self._ensure_visibility(held, bundle.visibility)
+        return self._commit_of(bundle, commit)
+
+    def _commit_of(self, bundle: PublicationBundle, commit: str) -> PublishedCommit:
         return PublishedCommit(
             repo=bundle.repo,
             commit=commit,
@@ -134,6 +137,28 @@ class HuggingFaceHub:
             address=f"{self._address}/{bundle.repo}/resolve/main/{WEIGHTS_NAME}",
             visibility=bundle.visibility,
         )
+
+    def make_repo(self, bundle: PublicationBundle) -> None:
+        """Make the repo, as visible as the bundle says; silent when it is there."""
+        with hub_errors("create repo"):
+            self._api.create_repo(
+                bundle.repo,
+                private=bundle.visibility is Visibility.PRIVATE,
+                exist_ok=True,
+                token=self._revealed(),
+            )
+
+    def published(self, bundle: PublicationBundle) -> PublishedCommit | None:
+        """Return the commit when the repo holds just the bundle, as visible as it says."""
+        try:
+            held = self._snapshot(bundle.repo)
+        except NotFoundAtService:
+            return None
+        if held.visibility is not bundle.visibility:
+            return None
+        if not _holds_all(held, bundle, _small_files(bundle)):
+            return None
+        return self._commit_of(bundle, held.commit)
 
     def status(self, repo: str) -> HubStatus:
         """Return what the hub holds under owner/name; a repo nobody may see does not exist."""
@@ -176,14 +201,11 @@ class HuggingFaceHub:
 
     def _opened_repo(self, bundle: PublicationBundle, ctx: JobContext) -> RepoSnapshot:
         """Return the repo as it stands, made if it was not there, refused if it is not ours."""
-        with hub_errors("create repo"):
-            self._api.create_repo(
-                bundle.repo,
-                private=bundle.visibility is Visibility.PRIVATE,
-                exist_ok=True,
-                token=self._revealed(),
-            )
-        held = self._snapshot(bundle.repo)
+        try:
+            held = self._snapshot(bundle.repo)
+        except NotFoundAtService:
+            self.make_repo(bundle)
+            held = self._snapshot(bundle.repo)
         if not held.empty and not self._is_ours(held, bundle.run_mark, ctx):
             raise ServiceRefused(
                 SERVICE,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from fluxlora_desktop.backends.http.client import Blob, ServiceClient
@@ -44,6 +45,11 @@ class ReplicateClient:
     def __init__(self, *, address: str, token: Callable[[], Secret | None]) -> None:
         root = address.rstrip("/").removesuffix("/v1")
         self._http = ServiceClient(endpoint=Endpoint(SERVICE, f"{root}/v1", token, DELIVERY_HOSTS))
+
+    @property
+    def server_date(self) -> datetime | None:
+        """Replicate's own time of its latest reply."""
+        return self._http.server_date
 
     def account(self) -> AccountReply:
         """Return whose token it is."""

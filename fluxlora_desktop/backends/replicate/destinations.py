@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fluxlora_desktop.backends.replicate.client import ReplicateClient
 from fluxlora_desktop.backends.replicate.wire import SERVICE, Hardware, ModelReply
 from fluxlora_desktop.domain.errors import NotFoundAtService, ServiceInterrupted, ServiceRefused
@@ -11,12 +13,26 @@ from fluxlora_desktop.domain.training import Destination, TrainingSpec
 _MOST_NAMES = 30
 
 
-def find_destination(client: ReplicateClient, spec: TrainingSpec, ctx: JobContext) -> Destination:
+def find_destination(
+    client: ReplicateClient, spec: TrainingSpec, ctx: JobContext
+) -> Destination | None:
+    """Return the model that this run made before, or None."""
+    owner = client.account().username
+    for name in _names(spec):
+        ctx.check()
+        model = _existing(client, f"{owner}/{name}")
+        if model is None:
+            return None
+        if _made_by(model, spec.run_id):
+            return Destination(f"{owner}/{name}")
+    return None
+
+
+def make_destination(client: ReplicateClient, spec: TrainingSpec, ctx: JobContext) -> Destination:
     """Return this run's model, made if it is not there; a name taken otherwise gets a number."""
     owner = client.account().username
-    for place in range(1, _MOST_NAMES + 1):
+    for name in _names(spec):
         ctx.check()
-        name = spec.destination if place == 1 else f"{spec.destination}-{place}"
         model = _existing(client, f"{owner}/{name}")
         created = model is None
         if model is None:
@@ -24,6 +40,11 @@ def find_destination(client: ReplicateClient, spec: TrainingSpec, ctx: JobContex
         if _made_by(model, spec.run_id):
             return Destination(f"{owner}/{name}", created)
     raise ServiceRefused(SERVICE, f"every name like {spec.destination} is taken")
+
+
+def _names(spec: TrainingSpec) -> Iterator[str]:
+    yield spec.destination
+    yield from (f"{spec.destination}-{place}" for place in range(2, _MOST_NAMES + 1))
 
 
 def _existing(client: ReplicateClient, name: str) -> ModelReply | None:

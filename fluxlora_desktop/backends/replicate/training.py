@@ -11,7 +11,7 @@ from fluxlora_desktop.backends.http.downloads import bring_from, forget_part
 from fluxlora_desktop.backends.http.errors import scrub
 from fluxlora_desktop.backends.http.logs import clean_log
 from fluxlora_desktop.backends.replicate.client import ReplicateClient
-from fluxlora_desktop.backends.replicate.destinations import find_destination
+from fluxlora_desktop.backends.replicate.destinations import find_destination, make_destination
 from fluxlora_desktop.backends.replicate.logs import read_losses, read_progress
 from fluxlora_desktop.backends.replicate.trainers import TRAINERS
 from fluxlora_desktop.backends.replicate.weights import take_weights
@@ -20,6 +20,7 @@ from fluxlora_desktop.domain.datasets import Archive
 from fluxlora_desktop.domain.errors import (
     InputError,
     NotFoundAtService,
+    OutcomeUnknown,
     ServiceInterrupted,
     ServiceRefused,
     ServiceUnreachable,
@@ -85,9 +86,13 @@ class ReplicateTraining:
         trainer = self._trainer(spec.trainer)
         return trainer.price.estimate(trainer.steps_of(spec.parameters))
 
+    def find_destination(self, spec: TrainingSpec, ctx: JobContext) -> Destination | None:
+        """Return the model that this run made before, or None."""
+        return find_destination(self._client, spec, ctx)
+
     def prepare(self, spec: TrainingSpec, ctx: JobContext) -> Destination:
         """Make the model that will hold the trained version, unless this run made it before."""
-        return find_destination(self._client, spec, ctx)
+        return make_destination(self._client, spec, ctx)
 
     def upload(self, archive: Archive, nonce: str, ctx: JobContext) -> RemoteFile:
         """Send the archive for one attempt; what arrives is compared by SHA-256."""
@@ -98,7 +103,9 @@ class ReplicateTraining:
             raise ServiceInterrupted(SERVICE, "the photos arrived damaged")
         if not file.address:
             raise UnexpectedReply(SERVICE, "FileReply.urls.get", "no address")
-        return RemoteFile(file.id, file.address, archive.sha256, file.expires_at)
+        return RemoteFile(
+            file.id, file.address, archive.sha256, file.expires_at, self._client.server_date
+        )
 
     def submit(
         self, spec: TrainingSpec, destination: Destination, data: RemoteFile, nonce: str
@@ -109,6 +116,8 @@ class ReplicateTraining:
         job = self._client.create_training(
             trainer.key, version, destination.name, _inputs(trainer, spec, data, nonce)
         )
+        if not job.bears(nonce, data.id):
+            raise OutcomeUnknown(SERVICE, f"the answer names another training: {job.id}")
         return _remote(job, trainer.key, version)
 
     def find(self, mark: Mark, since: datetime, ctx: JobContext) -> FoundRuns:
@@ -121,8 +130,8 @@ class ReplicateTraining:
             past = any(job.created_at and job.created_at < until for job in reply.results)
             page = reply.next
             if past or not page:
-                return FoundRuns(_in_order(hits), complete=True)
-        return FoundRuns(_in_order(hits), complete=False)
+                return FoundRuns(_in_order(hits), complete=True, at=self._client.server_date)
+        return FoundRuns(_in_order(hits), complete=False, at=self._client.server_date)
 
     def poll(self, run: RemoteRun) -> RunSnapshot:
         """Return how a training stands, with everything that its log tells."""
