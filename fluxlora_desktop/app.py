@@ -209,6 +209,7 @@ class Session(QObject):
         self.window.fill(makers, first)
         self.desks.runs.load()
         self.desks.loras.load()
+        self.desks.pictures.resume()
         self.desks.accounts.check_all()
         if self.options.files:
             self.desks.draft.add_files(self.options.files)

@@ -76,7 +76,7 @@ def open_library(data_dir: Path, *, clock: Clock, device: str = "") -> Library:
         undo.callback(database.close)
         library_id, last_opened = _introduce(database, clock, device)
         stores = _join(data_dir, database, clock, library_id, device)
-        recover_interrupted(database, clock)
+        recover_interrupted(database, clock, LibraryFiles(root=data_dir))
         undo.pop_all()
     return Library(
         data_dir=data_dir,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -12,19 +13,19 @@ from fluxlora_desktop.domain.pictures import PictureState
 from fluxlora_desktop.domain.ports import Clock
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
 from fluxlora_desktop.store.database import Database
+from fluxlora_desktop.store.files import LibraryFiles
 from fluxlora_desktop.store.schema import ChargeRow, EffectRow, PictureRow, RunEventRow, RunRow
 
 _MAYBE = "The app stopped while this was made. It may have been charged; it is not sent again."
-_NOT_SENT = "The app stopped before this was sent. Nothing was charged."
 _SENT = frozenset({EffectState.UNKNOWN, EffectState.CONFIRMED})
 
 
-def recover_interrupted(database: Database, clock: Clock) -> None:
+def recover_interrupted(database: Database, clock: Clock, files: LibraryFiles) -> None:
     """Turn every request that was under way into one whose outcome is unknown.
 
     Runs that were launching wait in UNKNOWN for the service to be asked. Pictures have nobody to
-    ask: one that was sent may have been charged and counts so in the ledger, one that was not has
-    failed. Waiting pictures stay as they are.
+    ask: one whose file is there is done, one that was sent may have been charged and counts so in
+    the ledger, one that was not sent waits again.
     """
     with database.write() as session:
         flying = session.scalars(
@@ -36,7 +37,7 @@ def recover_interrupted(database: Database, clock: Clock) -> None:
             effect.updated_at = clock.now()
         session.flush()
         _settle_runs(session, flying, clock)
-        _settle_pictures(session, clock)
+        _settle_pictures(session, clock, files)
 
 
 def _settle_runs(session: Session, flying: Sequence[EffectRow], clock: Clock) -> None:
@@ -51,7 +52,7 @@ def _settle_runs(session: Session, flying: Sequence[EffectRow], clock: Clock) ->
         )
 
 
-def _settle_pictures(session: Session, clock: Clock) -> None:
+def _settle_pictures(session: Session, clock: Clock, files: LibraryFiles) -> None:
     making = select(PictureRow).where(PictureRow.state == PictureState.MAKING)
     for picture in session.scalars(making).all():
         sent = session.scalars(
@@ -62,20 +63,45 @@ def _settle_pictures(session: Session, clock: Clock) -> None:
             )
         ).first()
         if sent is None:
-            picture.state, picture.error = PictureState.FAILED, _NOT_SENT
-            continue
-        picture.state, picture.error = PictureState.MAYBE_CHARGED, _MAYBE
-        charge = f"picture-{picture.id}"
-        if session.get(ChargeRow, charge) is None:
-            session.add(
-                ChargeRow(
-                    id=charge,
-                    service=picture.generator,
-                    kind="picture",
-                    amount_usd=sent.price_usd or NOTHING,
-                    at=sent.sent_at or clock.now(),
-                    certainty=Certainty.MAYBE,
-                    picture_id=picture.id,
-                    note=picture.prompt[:80],
-                )
-            )
+            picture.state = PictureState.WAITING
+        elif _has_file(picture, files):
+            _take_file(picture, sent, files)
+            _charge(session, picture, sent, Certainty.CHARGED, clock)
+        else:
+            picture.state, picture.error = PictureState.MAYBE_CHARGED, _MAYBE
+            _charge(session, picture, sent, Certainty.MAYBE, clock)
+
+
+def _has_file(picture: PictureRow, files: LibraryFiles) -> bool:
+    """Tell whether the app ended between a picture's file, which is written whole, and its row."""
+    return files.picture(picture.id, picture.created_at).is_file()
+
+
+def _take_file(picture: PictureRow, sent: EffectRow, files: LibraryFiles) -> None:
+    path, thumb = files.picture(picture.id, picture.created_at), files.picture_thumb(picture.id)
+    with path.open("rb") as file:
+        picture.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    picture.file = files.relative(path)
+    picture.thumb = files.relative(thumb) if thumb.is_file() else ""
+    picture.remote_id, picture.cost_usd = sent.remote_id, sent.price_usd
+    picture.state, picture.error = PictureState.DONE, ""
+
+
+def _charge(
+    session: Session, picture: PictureRow, sent: EffectRow, certainty: Certainty, clock: Clock
+) -> None:
+    charge = f"picture-{picture.id}"
+    if session.get(ChargeRow, charge) is not None:
+        return
+    session.add(
+        ChargeRow(
+            id=charge,
+            service=picture.generator,
+            kind="picture",
+            amount_usd=sent.price_usd or NOTHING,
+            at=sent.sent_at or clock.now(),
+            certainty=certainty,
+            picture_id=picture.id,
+            note=picture.prompt[:80],
+        )
+    )

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,8 @@ _ENDS_ORDER = (
     *(CredentialError, PaymentRequired, ServiceUnreachable, ModelWithdrawn, LoraNotUsable),
     *(SecretStoreError, StorageError),
 )
+_LONGEST_ORDER = timedelta(days=1)
+_NOT_SENT = "The app stopped before this was sent. Nothing was charged."
 _THROWN_AWAY = "You deleted it before it was sent. Nothing was charged."
 _SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp"}
 
@@ -106,6 +109,45 @@ def order_pictures(request: PictureRequest, tools: Tools) -> tuple[Picture, ...]
     )
     tools.stores.pictures.add(pictures)
     return pictures
+
+
+def waiting_orders(tools: Tools) -> tuple[tuple[PictureRequest, tuple[Picture, ...]], ...]:
+    """Return what was ordered and never sent, oldest first, to be made with `make_pictures`.
+
+    An order that waits for more than a day, or whose Lora is gone, fails instead: nothing was
+    charged, and a person may order it again.
+    """
+    orders: dict[str, list[Picture]] = {}
+    oldest = tools.clock.now() - _LONGEST_ORDER
+    for picture in tools.stores.pictures.unfinished():
+        if picture.state is not PictureState.WAITING:
+            continue
+        if picture.created_at < oldest or not _has_loras(picture, tools):
+            _failed(picture, AppError(_NOT_SENT), tools)
+            continue
+        orders.setdefault(picture.order_id, []).append(picture)
+    return tuple((_request_of(some[0], len(some), tools), tuple(some)) for some in orders.values())
+
+
+def _has_loras(picture: Picture, tools: Tools) -> bool:
+    known = {lora.id for lora in tools.stores.loras.all()}
+    return all(use.lora_id in known for use in picture.loras)
+
+
+def _request_of(picture: Picture, count: int, tools: Tools) -> PictureRequest:
+    loras = tools.stores.loras
+    return PictureRequest(
+        picture.generator,
+        picture.model,
+        picture.prompt,
+        tuple(use_of(loras.get(use.lora_id), use.scale) for use in picture.loras),
+        picture.width,
+        picture.height,
+        picture.steps,
+        picture.guidance,
+        picture.seed,
+        count,
+    )
 
 
 def make_pictures(

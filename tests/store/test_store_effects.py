@@ -203,9 +203,9 @@ def test_launching_run_stays_when_nothing_was_sent(shelf: Shelf) -> None:
     [
         (EffectState.IN_FLIGHT, PictureState.MAYBE_CHARGED, [Certainty.MAYBE]),
         (EffectState.CONFIRMED, PictureState.MAYBE_CHARGED, [Certainty.MAYBE]),
-        (EffectState.PLANNED, PictureState.FAILED, []),
-        (EffectState.REFUSED, PictureState.FAILED, []),
-        (None, PictureState.FAILED, []),
+        (EffectState.PLANNED, PictureState.WAITING, []),
+        (EffectState.REFUSED, PictureState.WAITING, []),
+        (None, PictureState.WAITING, []),
     ],
 )
 def test_picture_being_made_is_settled_when_the_app_stopped(
@@ -225,7 +225,30 @@ def test_picture_being_made_is_settled_when_the_app_stopped(
     stores = shelf.reopen()
 
     assert stores.pictures.get("p").state is expected
-    assert stores.pictures.get("p").error
+    assert bool(stores.pictures.get("p").error) is bool(charges)
     assert stores.pictures.get("w").state is PictureState.WAITING
     assert [charge.certainty for charge in stores.ledger.charges()] == charges
     assert stores.ledger.total() == Decimal("0.02") * len(charges)
+
+
+def test_picture_whose_file_was_written_is_done_when_the_app_stopped_before_its_row(
+    shelf: Shelf,
+) -> None:
+    stores = shelf.stores
+    made = picture("p", state=PictureState.MAKING)
+    stores.pictures.add([made])
+    effect = stores.runs.plan_effect(EffectKind.PICTURE, "p", "together", Decimal("0.02"))
+    for event in (Sending(_AT), Answered("remote-1")):
+        stores.runs.record_effect(effect.id, event)
+    path = stores.files.picture("p", made.created_at)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"the whole file")
+
+    stores = shelf.reopen()
+
+    found = stores.pictures.get("p")
+    assert (found.state, found.error) == (PictureState.DONE, "")
+    assert stores.files.resolve(found.file) == path
+    assert found.sha256 == hashlib.sha256(b"the whole file").hexdigest()
+    assert (found.remote_id, found.cost_usd) == ("remote-1", Decimal("0.02"))
+    assert [charge.certainty for charge in stores.ledger.charges()] == [Certainty.CHARGED]

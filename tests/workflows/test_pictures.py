@@ -25,7 +25,12 @@ from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import LoraUse, PictureRequest, PictureState
 from fluxlora_desktop.domain.runs import EffectKind, EffectState
 from fluxlora_desktop.workflows.events import PictureChanged
-from fluxlora_desktop.workflows.pictures import SEED_LIMIT, make_pictures, order_pictures
+from fluxlora_desktop.workflows.pictures import (
+    SEED_LIMIT,
+    make_pictures,
+    order_pictures,
+    waiting_orders,
+)
 from tests.workflows.conftest import Bench
 from tests.workflows.fakes import Context
 
@@ -255,3 +260,27 @@ def test_lora_is_sent_and_kept_with_its_strength_and_hash(bench):
     assert bench.generator.asked[0].loras == (use,)
     (kept,) = picture.loras
     assert (kept.name, kept.scale, kept.tensor_hash) == ("Fox", 0.8, "a" * 64)
+
+
+def test_order_that_was_never_sent_is_made_after_a_restart_as_it_was_ordered(bench):
+    first, *rest = order_pictures(ORDER, bench.tools)
+    make_pictures([first], ORDER, bench.tools, bench.ctx)
+
+    ((request, waiting),) = waiting_orders(bench.tools)
+    make_pictures(waiting, request, bench.tools, bench.ctx)
+
+    assert waiting == tuple(rest)
+    assert request == replace(ORDER, seed=8, count=2)
+    assert [asked.seed for asked in bench.generator.asked] == [7, 8, 9]
+    assert waiting_orders(bench.tools) == ()
+
+
+def test_order_of_last_week_is_not_sent_by_itself(bench):
+    (old,) = order_pictures(ONE, bench.tools)
+    bench.clock.pass_seconds(25 * 3600)
+
+    assert waiting_orders(bench.tools) == ()
+    ended = bench.tools.stores.pictures.get(old.id)
+    assert ended.state is PictureState.FAILED
+    assert "Nothing was charged" in ended.error
+    assert bench.generator.asked == []

@@ -26,7 +26,12 @@ from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.loras import Trash
 from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.events import PictureChanged
-from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures, save_picture
+from fluxlora_desktop.workflows.pictures import (
+    make_pictures,
+    order_pictures,
+    save_picture,
+    waiting_orders,
+)
 from fluxlora_desktop.workflows.tools import Tools
 
 
@@ -119,6 +124,21 @@ class PictureDesk(Desk):
     def estimate(self, offer: Offer, width: int, height: int, steps: int, count: int) -> Estimate:
         """Return the price and time range of an order."""
         return offer.model.estimate(width, height, steps).times(count)
+
+    def resume(self) -> None:
+        """Make what was ordered before the app ended and never sent."""
+        self._run(
+            "Find waiting pictures",
+            lambda _ctx: waiting_orders(self.tools),
+            lane="library",
+            done=self._on_waiting,
+        )
+
+    def _on_waiting(
+        self, orders: tuple[tuple[PictureRequest, tuple[Picture, ...]], ...]
+    ) -> None:
+        for request, pictures in orders:
+            self._on_ordered(request, pictures)
 
     def make(self, request: PictureRequest) -> None:
         """Order pictures: the click that costs money. They appear one by one."""
