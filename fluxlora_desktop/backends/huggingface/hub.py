@@ -55,6 +55,7 @@ from fluxlora_desktop.domain.training import Visibility
 _DELIVERY_HOSTS = frozenset({".huggingface.co", ".hf.co"})
 _CARD = "README.md"
 _CARD_LIMIT = 1_000_000
+_LIMITS = httpx2.Timeout(60.0, connect=10.0)
 
 
 class _HubClient(httpx2.Client):
@@ -70,7 +71,7 @@ def _client_with_limits() -> httpx2.Client:
     """Return a client with time-outs: the hub client's own has none; uploads may idle a minute."""
     return _HubClient(
         event_hooks={"request": [hf_request_event_hook]},
-        timeout=httpx2.Timeout(60.0, connect=10.0),
+        timeout=_LIMITS,
         follow_redirects=True,
     )
 

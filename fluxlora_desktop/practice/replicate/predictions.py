@@ -89,7 +89,11 @@ class Predictions:
         )
         self._state.predictions.put(prediction)
         self._context.ledger.record(
-            "replicate", "prediction_created", id=prediction.id, model=model
+            "replicate",
+            "prediction_created",
+            id=prediction.id,
+            model=model,
+            prompt=str(given.get("prompt", "")),
         )
         task = self._work_on(prediction, given.get("hf_api_token"))
         prefers = _WAIT.search(request.headers.get("prefer", ""))

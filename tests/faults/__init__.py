@@ -1,0 +1,1 @@
+"""Faults on purpose: every cell of the matrix, and kills at any instant, judged from outside."""
