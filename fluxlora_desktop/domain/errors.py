@@ -126,6 +126,10 @@ class ServiceInterrupted(ServiceError):
     """The connection broke after the first byte of a request that costs nothing."""
 
 
+class ArrivedDamaged(ServiceInterrupted):
+    """What the service says it got is not what was sent; nothing was started with it."""
+
+
 class ServiceBusy(ServiceError):
     """The service asks to wait (429, 503); `retry_after` is in seconds."""
 

@@ -64,6 +64,7 @@ from fluxlora_desktop.domain.training import (
 from fluxlora_desktop.domain.work import Clock as Clock
 from fluxlora_desktop.domain.work import JobContext as JobContext
 from fluxlora_desktop.domain.work import Transferred as Transferred
+from fluxlora_desktop.domain.work import Waiting as Waiting
 
 
 @dataclass(frozen=True, slots=True)

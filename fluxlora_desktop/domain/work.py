@@ -34,6 +34,14 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A service asked to wait before a request that costs nothing is made again, in seconds."""
+
+    service: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Transferred:
     """Progress of bytes: what is being moved, how many so far, of how many (0: unknown)."""
 

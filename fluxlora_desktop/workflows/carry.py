@@ -17,6 +17,7 @@ from fluxlora_desktop.workflows.follow import follow_training
 from fluxlora_desktop.workflows.launch import finish_launch, launch_training
 from fluxlora_desktop.workflows.publish import publish_lora
 from fluxlora_desktop.workflows.tools import Tools
+from fluxlora_desktop.workflows.waiting import WaitsTold
 
 _Step = Callable[[Run, Tools, JobContext], Run]
 _HELD = AT_SERVICE | {RunState.UNKNOWN, RunState.PUBLISHING}
@@ -34,6 +35,7 @@ def carry_run(run_id: str, tools: Tools, ctx: JobContext) -> Run:
     never failed by trouble on this computer: it says what it waits for and goes on.
     """
     run = tools.stores.runs.get(run_id)
+    ctx = WaitsTold(run_id, tools, ctx)
     while run.open:
         step = _STEPS[run.state]
         try:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 from fluxlora_desktop.domain.captions import one_line, with_trigger
 from fluxlora_desktop.domain.datasets import Archive, DatasetVersion, PackItem
 from fluxlora_desktop.domain.errors import (
     AppError,
+    ArrivedDamaged,
     OutcomeUnknown,
     ServiceBusy,
     ServiceUnreachable,
@@ -24,6 +26,7 @@ from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.photos import check_dataset, finding_key
 from fluxlora_desktop.workflows.plans import check_captions, check_plan, spec_for, trainer_of
 from fluxlora_desktop.workflows.tools import Tools
+from fluxlora_desktop.workflows.waiting import patiently
 
 
 def start_run(run_id: str, tools: Tools) -> Run:
@@ -132,11 +135,16 @@ def launch_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
     archive = _package(run, version, backend, tools, ctx)
     run = tools.stores.runs.advance(run.id, RunState.UPLOADING)
     ctx.report(RunChanged(run))
-    destination = _destination(run, spec, backend, tools, ctx)
+    find = partial(_destination, run, spec, backend, tools, ctx)
+    destination = patiently(find, run, backend.title, tools, ctx)
     run = tools.stores.runs.update(
         run.id, destination=destination.name, account=destination.name.partition("/")[0]
     )
-    run = _upload_and_submit(run, spec, destination, archive, backend, tools, ctx)
+    try:
+        run = _upload_and_submit(run, spec, destination, archive, backend, tools, ctx)
+    except ArrivedDamaged:  # on the way or on this computer's disk: made anew, once
+        archive = _package(run, version, backend, tools, ctx)
+        run = _upload_and_submit(run, spec, destination, archive, backend, tools, ctx)
     ctx.report(RunChanged(run))
     return run
 
@@ -208,7 +216,8 @@ def _upload_and_submit(
             confirmation=run.confirmations,
             request=_request(spec, destination, archive),
         )
-        data = backend.upload(archive, effect.nonce, ctx)
+        upload = partial(backend.upload, archive, effect.nonce, ctx)
+        data = patiently(upload, run, backend.title, tools, ctx)
         effect = runs.record_effect(effect.id, Prepared(data.id, data.server_date))
         ctx.check()
         run = runs.advance(run.id, RunState.LAUNCHING, attention="")

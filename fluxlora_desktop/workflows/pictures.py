@@ -241,6 +241,8 @@ def _send(
             tries += 1
             if tries >= _BUSY_TRIES:
                 raise
+            words = f"{generator.title} asks to wait {error.retry_after:.0f} s."
+            ctx.report(PictureChanged(tools.stores.pictures.update(picture.id, error=words)))
             ctx.pause(error.retry_after)
         except AppError as error:
             runs.record_effect(effect.id, outcome_of(error, effect.kind))
@@ -308,7 +310,10 @@ def _store(
     try:
         sha256 = tools.pictures.finish(image.data, text, target, thumb)
     except UnexpectedReply as error:
-        return _failed(picture, error, tools)
+        spilled = _spill(picture, image, tools)
+        where = f" What came lies at {spilled}." if spilled else ""
+        words = f"What was made and charged is not a picture that opens: {error.got}.{where}"
+        return _failed(picture, AppError(words), tools)
     return tools.stores.pictures.update(
         picture.id,
         state=PictureState.DONE,

@@ -18,7 +18,8 @@ class Patience:
 
     `settle` is how long after a lost launch's deadline the service must have been read in full,
     `settle_reads` times, before the launch counts as absent: Replicate does not document how soon a
-    new training shows in its list. `deadline` is how long a launch may take.
+    new training shows in its list. `deadline` is how long a launch may take, `give_up` how long a
+    step before the launch is tried while a service does not answer.
     """
 
     poll: float = 5.0
@@ -28,6 +29,7 @@ class Patience:
     deadline: int = 120
     settle_reads: int = 5
     launch_tries: int = 20
+    give_up: float = 600.0
 
     @classmethod
     def for_practice(cls) -> Patience:

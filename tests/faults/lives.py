@@ -26,6 +26,7 @@ from fluxlora_desktop.backends.http import client as http_client
 from fluxlora_desktop.backends.huggingface import hub
 from fluxlora_desktop.domain.errors import AppError
 from fluxlora_desktop.domain.journal import Sending
+from fluxlora_desktop.domain.ports import Waiting
 from fluxlora_desktop.domain.runs import RunState
 from fluxlora_desktop.workflows import collect
 from fluxlora_desktop.workflows.events import PictureChanged, RunChanged
@@ -101,6 +102,8 @@ class Seen(Impatient):
     def report(self, event: object) -> None:
         super().report(event)
         said = ""
+        if isinstance(event, Waiting):
+            said = f"{event.service} asks to wait."
         if isinstance(event, RunChanged):
             said = event.run.attention or event.run.error
         elif isinstance(event, PictureChanged):
@@ -234,10 +237,10 @@ def _wait(scene: Scene, _clock: SystemClock, _plan: dict[str, Any]) -> None:
 def _spoil(scene: Scene, _clock: SystemClock, _plan: dict[str, Any]) -> None:
     """Change bytes in the middle of what the step before left in the run's folder."""
     for path in (scene.data_dir / "runs").rglob("*"):
-        if path.is_file() and path.stat().st_size > 100_000:
+        if path.is_file() and path.stat().st_size > 4096:
             with path.open("r+b") as file, suppress(OSError):
                 file.seek(path.stat().st_size // 2)
-                file.write(b"\xff" * 4096)
+                file.write(b"\xff" * 512)
 
 
 def _spoil_weights(scene: Scene, _clock: SystemClock, _plan: dict[str, Any]) -> None:

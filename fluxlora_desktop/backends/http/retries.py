@@ -12,7 +12,7 @@ from fluxlora_desktop.domain.errors import (
     ServiceInterrupted,
     ServiceUnreachable,
 )
-from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.ports import JobContext, Waiting
 
 T = TypeVar("T")
 
@@ -64,5 +64,7 @@ class _Patience:
             return False
         if self._ctx is None:
             return wait if wait <= _LONGEST_BLIND_WAIT else False
+        if isinstance(error, ServiceBusy):
+            self._ctx.report(Waiting(error.service, wait))
         self._ctx.pause(wait)
         return 0.0

@@ -14,10 +14,12 @@ from pathlib import Path
 
 from fluxlora_desktop.backends.http.client import Blob, ServiceClient
 from fluxlora_desktop.backends.http.endpoint import Endpoint
+from fluxlora_desktop.backends.http.replies import words
 from fluxlora_desktop.backends.http.uploads import Field, Form
 from fluxlora_desktop.backends.replicate.wire import (
     SERVICE,
     AccountReply,
+    FilePage,
     FileReply,
     Hardware,
     JobPage,
@@ -84,6 +86,14 @@ class ReplicateClient:
         )
         return read(FileReply, self._http.upload("files", form, ctx=ctx))
 
+    def file_of(self, nonce: str, sha256: str, ctx: JobContext) -> FileReply | None:
+        """Return the file that one attempt uploaded whole, though its answer may have been lost."""
+        page = read(FilePage, self._http.get_json("files", ctx=ctx))
+        for file in page.results:
+            if words(file.metadata.get("attempt")) == nonce and file.sha256 == sha256:
+                return file
+        return None
+
     def delete_file(self, file_id: str) -> None:
         """Delete an uploaded file; silent when it is gone."""
         try:
@@ -101,8 +111,8 @@ class ReplicateClient:
         )
 
     def training(self, training_id: str) -> JobReply:
-        """Return a training with its whole log."""
-        reply = self._http.get_json(f"trainings/{training_id}", attempts=2, limit=_PAGE_LIMIT)
+        """Return a training with its whole log; asked once, since who follows it asks again."""
+        reply = self._http.get_json(f"trainings/{training_id}", attempts=1, limit=_PAGE_LIMIT)
         return read(JobReply, reply)
 
     def trainings(self, page: str, ctx: JobContext) -> JobPage:

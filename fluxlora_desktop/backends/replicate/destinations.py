@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from fluxlora_desktop.backends.replicate.client import ReplicateClient
 from fluxlora_desktop.backends.replicate.wire import SERVICE, Hardware, ModelReply
-from fluxlora_desktop.domain.errors import NotFoundAtService, ServiceInterrupted, ServiceRefused
+from fluxlora_desktop.domain.errors import (
+    NotFoundAtService,
+    ServiceInterrupted,
+    ServiceRefused,
+    UnexpectedReply,
+)
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.training import Destination, TrainingSpec
 
@@ -63,8 +68,11 @@ def _create(client: ReplicateClient, owner: str, name: str, run_id: str) -> Mode
             sku=_sku(client.hardware()),
             description=f"A LoRA made with FluxLoRA Desktop, run {run_id}",
         )
-    except ServiceInterrupted:
-        return client.model(f"{owner}/{name}")
+    except (ServiceInterrupted, UnexpectedReply) as error:
+        made = _existing(client, f"{owner}/{name}")
+        if made is None:
+            raise ServiceInterrupted(SERVICE, error.detail, status=error.status) from error
+        return made
     except ServiceRefused as error:
         if error.status != 409:
             raise

@@ -15,9 +15,10 @@ from fluxlora_desktop.backends.replicate.destinations import find_destination, m
 from fluxlora_desktop.backends.replicate.logs import read_losses, read_progress
 from fluxlora_desktop.backends.replicate.trainers import TRAINERS
 from fluxlora_desktop.backends.replicate.weights import take_weights
-from fluxlora_desktop.backends.replicate.wire import SERVICE, JobReply
+from fluxlora_desktop.backends.replicate.wire import SERVICE, FileReply, JobReply
 from fluxlora_desktop.domain.datasets import Archive
 from fluxlora_desktop.domain.errors import (
+    ArrivedDamaged,
     InputError,
     NotFoundAtService,
     OutcomeUnknown,
@@ -98,14 +99,25 @@ class ReplicateTraining:
         """Send the archive for one attempt; what arrives is compared by SHA-256."""
         if archive.size_bytes >= _ARCHIVE_LIMIT:
             raise InputError("photos", "Replicate takes less than 100 MB of photos")
-        file = self._client.upload(archive, nonce, ctx)
+        file = self._sent(archive, nonce, ctx)
         if file.sha256 and file.sha256 != archive.sha256:
-            raise ServiceInterrupted(SERVICE, "the photos arrived damaged")
+            self._client.delete_file(file.id)
+            raise ArrivedDamaged(SERVICE, "the photos arrived damaged")
         if not file.address:
             raise UnexpectedReply(SERVICE, "FileReply.urls.get", "no address")
         return RemoteFile(
             file.id, file.address, archive.sha256, file.expires_at, self._client.server_date
         )
+
+    def _sent(self, archive: Archive, nonce: str, ctx: JobContext) -> FileReply:
+        """Send the archive; when its answer is lost, look whether all of it arrived."""
+        try:
+            return self._client.upload(archive, nonce, ctx)
+        except (ServiceInterrupted, UnexpectedReply):
+            file = self._client.file_of(nonce, archive.sha256, ctx)
+            if file is None:
+                raise
+            return file
 
     def submit(
         self, spec: TrainingSpec, destination: Destination, data: RemoteFile, nonce: str

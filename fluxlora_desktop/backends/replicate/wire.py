@@ -95,6 +95,7 @@ class FileReply(Reply):
     id: Id
     urls: Table = Field(default_factory=dict)
     checksums: Table = Field(default_factory=dict)
+    metadata: Table = Field(default_factory=dict)
     expires_at: Words = ""
 
     @property
@@ -106,6 +107,12 @@ class FileReply(Reply):
     def sha256(self) -> str:
         """Return the service's own SHA-256 of the file, or nothing."""
         return words(self.checksums.get("sha256"))
+
+
+class FilePage(Reply):
+    """The newest uploaded files."""
+
+    results: tuple[FileReply, ...]
 
 
 class Hardware(Reply):

@@ -134,9 +134,7 @@ class PictureDesk(Desk):
             done=self._on_waiting,
         )
 
-    def _on_waiting(
-        self, orders: tuple[tuple[PictureRequest, tuple[Picture, ...]], ...]
-    ) -> None:
+    def _on_waiting(self, orders: tuple[tuple[PictureRequest, tuple[Picture, ...]], ...]) -> None:
         for request, pictures in orders:
             self._on_ordered(request, pictures)
 
