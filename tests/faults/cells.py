@@ -48,18 +48,18 @@ _TABLE = """
  1  A  A  -  -  -  H  X  X  L  A  -
  2  X  A  -  -  -  A  X  H  L  A  -
  3  A  A  -  -  -  -  H  A  L  A  -
- 4  A  A  A  W  A  A  -  H  L  A  H
+ 4  A  A  A  W  A  A  -  A  L  A  H
  5  A  Q  A  W  A  A  H  A  L  A  H
  6  A  Q  Q  W  Q  Q  H  Q  L  Q  H
  7  A  A  A  W  A  A  H  A  L  A  H
- 8  A  A  A  W  A  A  H  H  L  A  H
+ 8  A  A  A  W  A  A  H  A  L  A  H
  9  A  A  -  -  -  -  H  H  L  A  -
 10  A  Q  A  W  A  A  H  A  L  A  H
-11  A  Q  A  W  A  A  H  H  L  A  H
-12  A  Q  A  W  A  A  H  H  L  A  H
+11  A  Q  A  W  A  A  H  A  L  A  H
+12  A  Q  A  W  A  A  H  A  L  A  H
 13  A  A  -  -  -  -  H  H  L  A  -
 14  A  H  H  W  H  H  H  H  L  A  H
-15  -  A  A  W  A  H  H  H  L  A  -
+15  -  A  A  W  A  A  H  H  L  A  -
 """
 
 

@@ -25,6 +25,7 @@ CALLS = (
     *("connect", "sendto", "recvfrom", "mkdir"),
 )
 LONGEST_LIFE_S = 90.0
+LISTING = "calls.txt"
 _LOOK_S = 0.002
 _ATTACH_S = 5.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,7 +190,8 @@ def _attach(child: int, told: dict[str, Any]) -> subprocess.Popen[bytes]:
     calls = ",".join(CALLS)
     command = ["strace", "-f", "-q", "-e", f"trace={calls}", "-e", "signal=none"]
     if told["count"]:
-        command += ["-o", str(Path(told["scene"]["folder"]) / "calls.txt")]
+        listing = Path(told["scene"]["folder"]) / LISTING
+        command += ["-y", "-s", "160", "-o", str(listing)]
     else:
         command += ["-o", "/dev/null", "-e", f"inject={calls}:signal=KILL:when={told['nth']}"]
     tracer = subprocess.Popen([*command, "-p", str(child)], stderr=subprocess.DEVNULL)
@@ -210,7 +212,7 @@ def _wait_attached(pid: int, tracer: subprocess.Popen[bytes]) -> bool:
 
 def _counted(told: dict[str, Any]) -> int:
     """Return how many calls of `CALLS` the life's first thread made."""
-    listing = Path(told["scene"]["folder"]) / "calls.txt"
+    listing = Path(told["scene"]["folder"]) / LISTING
     lines = listing.read_text("utf-8", errors="replace").splitlines()
     first = lines[0].split()[0] if lines else ""
     return sum(line.split()[0] == first and "resumed" not in line for line in lines)

@@ -25,7 +25,7 @@ import httpx2
 from fluxlora_desktop.backends.http import client as http_client
 from fluxlora_desktop.backends.huggingface import hub
 from fluxlora_desktop.domain.errors import AppError
-from fluxlora_desktop.domain.journal import Sending
+from fluxlora_desktop.domain.journal import Found, Sending
 from fluxlora_desktop.domain.ports import Waiting
 from fluxlora_desktop.domain.runs import RunState
 from fluxlora_desktop.workflows import collect
@@ -68,6 +68,10 @@ STEPS: dict[int, Place] = {
 }
 INTENT = Place("runs", "record_effect", lambda _effect, event, *_: isinstance(event, Sending))
 """The moment before a paid request leaves, at which its intent must reach the disk."""
+FOUND = Place("runs", "record_effect", lambda _effect, event, *_: isinstance(event, Found))
+"""The moment at which a launch in doubt was found, before that is written down."""
+
+_MOMENTS = {"intent": INTENT, "found": FOUND}
 
 
 class Watched:
@@ -107,7 +111,7 @@ class Seen(Impatient):
         if isinstance(event, RunChanged):
             said = event.run.attention or event.run.error
         elif isinstance(event, PictureChanged):
-            said = event.picture.error
+            said = event.picture.error and f"{event.picture.state}: {event.picture.error}"
         if said and said not in self.words[-1:]:
             self.words.append(said)
 
@@ -120,6 +124,7 @@ def scene_of(told: dict[str, Any]) -> Scene:
         tuple(Path(photo) for photo in told["photos"]),
         told["connections"],
         card=bool(told.get("card")),
+        who=told.get("who", ""),
     )
 
 
@@ -131,6 +136,7 @@ def told_of(scene: Scene) -> dict[str, Any]:
         "photos": [str(photo) for photo in scene.photos],
         "connections": scene.connections,
         "card": scene.card,
+        "who": scene.who,
     }
 
 
@@ -145,7 +151,7 @@ def begin(told: dict[str, Any], plan: dict[str, Any]) -> str:
     started = time.monotonic()
     events: list[str] = []
     try:
-        with open_tools(scene, clock) as tools:
+        with open_tools(scene, clock, locked=plan.get("locked", 0)) as tools:
             write_down(scene, "opened", seconds=time.monotonic() - started)
             try:
                 said = live(scene, ctx, _with_plan(tools, scene, clock, plan))
@@ -170,7 +176,8 @@ def _hurry() -> None:
 def _with_plan(tools: Tools, scene: Scene, clock: SystemClock, plan: dict[str, Any]) -> Tools:
     if "step" not in plan:
         return tools
-    place = INTENT if plan["step"] == "intent" else STEPS[int(plan["step"])]
+    step = plan["step"]
+    place = _MOMENTS[step] if step in _MOMENTS else STEPS[int(step)]
     left = [1] * int(plan.get("nth", 1))
 
     def at(moment: str, _told: Any) -> None:

@@ -96,7 +96,10 @@ class Ground:
     def scene(self, cell: Cell, variant: int = 0) -> Scene:
         """Return an empty place for a cell."""
         fault = cell.fault.replace("+", "p").replace("-", "m").lower()
-        name = f"cell-{cell.step}-{fault}-{variant}"
+        return self.place(f"cell-{cell.step}-{fault}-{variant}")
+
+    def place(self, name: str) -> Scene:
+        """Return an empty place of a name."""
         folder = self.folder / name
         (folder / "data").mkdir(parents=True)
         return Scene(name, folder, self.photos, self.cloud.connections)
@@ -186,7 +189,7 @@ def _variants(cell: Cell) -> tuple[_Variant, ...]:
     return made if isinstance(made, tuple) else (made,)
 
 
-def _goes_on(ground: Ground, scene: Scene, **plan: Any) -> tuple[Seen, list[str]]:
+def goes_on(ground: Ground, scene: Scene, **plan: Any) -> tuple[Seen, list[str]]:
     """Let lives follow each other until one is done; return the last and what a person clicked."""
     seen = Seen(False, "")
     for _ in range(_LIVES):
@@ -198,7 +201,7 @@ def _goes_on(ground: Ground, scene: Scene, **plan: Any) -> tuple[Seen, list[str]
     return seen, wrong
 
 
-def _no_clicks(scene: Scene, *, pictures: int = PICTURES) -> Iterator[str]:
+def no_clicks(scene: Scene, *, pictures: int = PICTURES) -> Iterator[str]:
     """Say where a person had to click although it should go on by itself."""
     for what in ("again", "publish"):
         if clicked := read_diary(scene, what):
@@ -208,13 +211,13 @@ def _no_clicks(scene: Scene, *, pictures: int = PICTURES) -> Iterator[str]:
         yield f"a person had to order {ordered} pictures for {pictures}"
 
 
-def _one_training(ground: Ground, scene: Scene) -> Iterator[str]:
+def one_training(ground: Ground, scene: Scene) -> Iterator[str]:
     taken = len(trainings_of(scene, ground.cloud))
     if taken != 1:
         yield f"{taken} trainings were taken"
 
 
-def _says(seen: Seen, pattern: str) -> Iterator[str]:
+def says(seen: Seen, pattern: str) -> Iterator[str]:
     if not re.search(pattern, seen.text):
         yield f"it does not say /{pattern}/: {seen.text[:500]}"
 
@@ -229,15 +232,15 @@ def _killed(cell: Cell) -> _Variant:
         first = ground.live(scene, **plan)
         if not first.killed:
             yield f"it was not killed: {first.text[:300]}"
-        last, wrong = _goes_on(ground, scene)
+        last, wrong = goes_on(ground, scene)
         yield from wrong
-        yield from _one_training(ground, scene)
+        yield from one_training(ground, scene)
         if cell.code == "H":  # nobody can be asked about a picture: one more order
-            yield from _no_clicks(scene, pictures=PICTURES + 1)
+            yield from no_clicks(scene, pictures=PICTURES + 1)
         else:
-            yield from _no_clicks(scene)
+            yield from no_clicks(scene)
         if cell.code == "Q" and cell.step == 6:
-            yield from _says(last, "The training had started. Continuing.")
+            yield from says(last, "The training had started. Continuing.")
 
     return _Variant(run)
 
@@ -248,24 +251,24 @@ def _broken_reply(cell: Cell, **fault: Any) -> Run:
 
     def run(ground: Ground, scene: Scene, _cell: Cell) -> Iterator[str]:
         ground.cloud.fault(service, method=method, path=path, **fault)
-        seen, wrong = _goes_on(ground, scene)
+        seen, wrong = goes_on(ground, scene)
         yield from wrong
-        yield from _one_training(ground, scene)
+        yield from one_training(ground, scene)
         if cell.code == "H":
-            yield from _says(seen, "charged")
-            yield from _no_clicks(scene, pictures=PICTURES + 1)
+            yield from says(seen, "charged")
+            yield from no_clicks(scene, pictures=PICTURES + 1)
             return
         if cell.code == "W":
-            yield from _says(seen, "asks to wait")
+            yield from says(seen, "asks to wait")
         if cell.code == "Q" and cell.step == 6 and fault.get("when") == "before":
-            yield from _says(seen, "has no such training. Nothing was charged.")
+            yield from says(seen, "has no such training. Nothing was charged.")
             again = len(read_diary(scene, "again"))
             if again != 1:
                 yield f"{again} clicks on Start now, for one launch that was lost"
             return
         if cell.code == "Q" and cell.step == 6:
-            yield from _says(seen, "The training had started. Continuing.")
-        yield from _no_clicks(scene)
+            yield from says(seen, "The training had started. Continuing.")
+        yield from no_clicks(scene)
 
     return run
 
@@ -300,10 +303,10 @@ def _planned(cell: Cell, *, moment: str = "before", **plan: Any) -> Run:
     """Return a run in which something happens at the step and it goes on by itself."""
 
     def run(ground: Ground, scene: Scene, _cell: Cell) -> Iterator[str]:
-        _seen_last, wrong = _goes_on(ground, scene, step=cell.step, moment=moment, **plan)
+        _seen_last, wrong = goes_on(ground, scene, step=cell.step, moment=moment, **plan)
         yield from wrong
-        yield from _one_training(ground, scene)
-        yield from _no_clicks(scene)
+        yield from one_training(ground, scene)
+        yield from no_clicks(scene)
 
     return run
 
@@ -314,12 +317,12 @@ def _refused_photo(ground: Ground, scene: Scene, _cell: Cell) -> Iterator[str]:
     cut = scene.folder / "cut.jpg"
     cut.write_bytes(whole[: len(whole) // 2])
     scene = replace(scene, photos=(scene.photos[0], cut, *scene.photos[1:]))
-    _last, wrong = _goes_on(ground, scene)
+    _last, wrong = goes_on(ground, scene)
     yield from wrong
     refused = {told["name"] for told in read_diary(scene, "refused")}
     if refused != {"cut.jpg"}:
         yield f"refused: {sorted(refused)}"
-    yield from _no_clicks(scene)
+    yield from no_clicks(scene)
 
 
 def _full(cell: Cell) -> _Variant:
@@ -331,13 +334,13 @@ def _full(cell: Cell) -> _Variant:
         first = ground.live(scene, pauses=_HOLD_PAUSES, **plan)
         if first.said == "done":
             yield "a full disk did not show"
-        yield from _says(first, "(?i)disk.*full|room|space|could not keep")
+        yield from says(first, "(?i)disk.*full|room|space|could not keep")
         if cell.step <= 6 and len(trainings_of(scene, ground.cloud)) > before:
             yield "a training was launched although its intent could not be kept"
         (scene.data_dir / FILLER).unlink(missing_ok=True)
-        _last, wrong = _goes_on(ground, scene)
+        _last, wrong = goes_on(ground, scene)
         yield from wrong
-        yield from _one_training(ground, scene)
+        yield from one_training(ground, scene)
 
     return _Variant(run, _small_disk)
 
@@ -356,10 +359,10 @@ def _spoiled_zip(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
 def _spoiled_weights(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
     """Change the fetched bytes before they are checked: held in words, fetched again by click."""
     first = ground.live(scene, step=cell.step, moment="before", do="spoil", pauses=_HOLD_PAUSES)
-    yield from _says(first, "(?i)check|usable|damaged|incomplete|cannot be read|other")
-    _last, wrong = _goes_on(ground, scene)
+    yield from says(first, "(?i)check|usable|damaged|incomplete|cannot be read|other")
+    _last, wrong = goes_on(ground, scene)
     yield from wrong
-    yield from _one_training(ground, scene)
+    yield from one_training(ground, scene)
 
 
 def _spoiled_lora(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
@@ -367,19 +370,19 @@ def _spoiled_lora(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
     first = ground.live(
         scene, step=cell.step, moment="before", do="spoil weights", pauses=_HOLD_PAUSES
     )
-    yield from _says(first, "(?i)changed|differ|damaged|other bytes")
+    yield from says(first, "(?i)changed|differ|damaged|other bytes")
 
 
 def _wrong_files(body: str) -> Run:
     def run(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
         service, method, path = REQUESTS[8 if cell.step == 8 else 15]
         ground.cloud.fault(service, method=method, path=path, status=200, body=body)
-        seen, wrong = _goes_on(ground, scene)
+        seen, wrong = goes_on(ground, scene)
         yield from wrong
-        yield from _one_training(ground, scene)
+        yield from one_training(ground, scene)
         if cell.step in {14, 15}:
-            yield from _says(seen, "(?i)charged|not a picture|damaged")
-            yield from _no_clicks(scene, pictures=PICTURES + 1)
+            yield from says(seen, "(?i)charged|not a picture|damaged")
+            yield from no_clicks(scene, pictures=PICTURES + 1)
 
     return run
 
@@ -412,13 +415,13 @@ def _second_start(cell: Cell) -> _Variant:
             stdout=subprocess.PIPE,
             text=True,
         )
-        _last, wrong = _goes_on(ground, scene, **moment)
+        _last, wrong = goes_on(ground, scene, **moment)
         said, _ = second.communicate(timeout=60)
         yield from wrong
         if said.strip() != LibraryBusy.__name__:
             yield f"the second start said {said.strip() or 'nothing'}"
-        yield from _one_training(ground, scene)
-        yield from _no_clicks(scene)
+        yield from one_training(ground, scene)
+        yield from no_clicks(scene)
 
     return _Variant(run)
 
@@ -453,11 +456,11 @@ def _clock(cell: Cell) -> _Variant:
     def run(ground: Ground, scene: Scene, _cell: Cell) -> Iterator[str]:
         """The clock jumps a month ahead and the answer is lost: the server's own date helps."""
         ground.cloud.fault("replicate", method="POST", path=LAUNCH, drop=True, when="after")
-        seen, wrong = _goes_on(ground, scene, step=6, moment="before", do="jump")
+        seen, wrong = goes_on(ground, scene, step=6, moment="before", do="jump")
         yield from wrong
-        yield from _says(seen, "The training had started. Continuing.")
-        yield from _one_training(ground, scene)
-        yield from _no_clicks(scene)
+        yield from says(seen, "The training had started. Continuing.")
+        yield from one_training(ground, scene)
+        yield from no_clicks(scene)
 
     return _Variant(run)
 
@@ -471,11 +474,11 @@ def _revoked(cell: Cell) -> _Variant:
         first = ground.live(scene, service=service, fault=fault, pauses=_HOLD_PAUSES, **plan)
         if first.said == "done":
             yield "a revoked token did not show"
-        yield from _says(first, "(?i)token")
+        yield from says(first, "(?i)token")
         ground.cloud.calm()
-        _last, wrong = _goes_on(ground, scene)
+        _last, wrong = goes_on(ground, scene)
         yield from wrong
-        yield from _one_training(ground, scene)
+        yield from one_training(ground, scene)
 
     return _Variant(run)
 

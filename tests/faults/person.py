@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fluxlora_desktop.backends.registry import build_services
-from fluxlora_desktop.domain.errors import UnreadablePhoto
+from fluxlora_desktop.domain.errors import SecretStoreLocked, UnreadablePhoto
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureState
 from fluxlora_desktop.domain.routes import use_of
@@ -62,6 +62,8 @@ class Scene:
     patience: Patience = QUICK
     card: bool = False
     """Whether the person also changes the card of the published Lora."""
+    who: str = ""
+    """Which of two computers it is that holds the library."""
 
     @property
     def data_dir(self) -> Path:
@@ -130,17 +132,29 @@ def read_diary(scene: Scene, what: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def open_tools(scene: Scene, clock: SystemClock | None = None) -> Iterator[Tools]:
-    """Join a real library and the real backends, as the app does."""
+def open_tools(
+    scene: Scene, clock: SystemClock | None = None, *, locked: int = 0
+) -> Iterator[Tools]:
+    """Join a real library and the real backends, as the app does.
+
+    The password store is locked for the first `locked` times that it is asked.
+    """
     clock = clock or SystemClock()
     known = scene.connections
+    asked = iter(range(locked))
+
+    def secret_for(name: str) -> Secret:
+        if next(asked, None) is not None:
+            raise SecretStoreLocked("keyring")
+        return Secret(known[name]["token"])
+
     library = open_library(scene.data_dir, clock=clock)
     try:
         yield Tools(
             stores=library.stores,
             services=build_services(
                 addresses={name: told["url"] for name, told in known.items()},
-                secret_for=lambda name: Secret(known[name]["token"]),
+                secret_for=secret_for,
             ),
             photos=PillowPhotoWorkshop(),
             pictures=PillowPictureWorkshop(),
@@ -273,7 +287,7 @@ def make_all(scene: Scene, lora: Lora, tools: Tools, ctx: Impatient) -> str:
             make_pictures(ordered, request, tools, ctx)
         if waiting:
             continue
-        prompt = f"{scene.name} GLZFOX {len(read_diary(scene, 'picture')) + 1}"
+        prompt = f"{scene.name}{scene.who} GLZFOX {len(read_diary(scene, 'picture')) + 1}"
         write_down(scene, "picture", prompt=prompt)
         request = request_for(lora, prompt)
         make_pictures(order_pictures(request, tools), request, tools, ctx)
