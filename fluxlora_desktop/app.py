@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Options:
     exit_after_first_paint: bool = False
     files: tuple[Path, ...] = ()
     practice_speed: float = PRACTICE_SPEED
+    lying_about: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables with tokens that the app was started with, for the offer to import them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +227,7 @@ class Session(QObject):
 
     def _surroundings(self, opened: Opened) -> Any:
         from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES, MODEL_CHOICES
-        from fluxlora_desktop.system.environment import tokens_in, tokens_in_file
+        from fluxlora_desktop.system.environment import blank_tokens, tokens_in, tokens_in_file
         from fluxlora_desktop.ui.pages import Surroundings
         from fluxlora_desktop.ui.settings.preferences import Computer
         from fluxlora_desktop.workflows.photos import list_photos
@@ -243,8 +245,9 @@ class Session(QObject):
             jobs=self.jobs,
             preferences=_Preferences(self.settings, self.theme, DEFAULT_ADDRESSES, MODEL_CHOICES),
             computer=computer,
-            tokens_here=lambda: dict(tokens_in(os.environ).tokens),
-            tokens_in_file=lambda path: dict(tokens_in_file(path).tokens),
+            tokens_here=lambda: tokens_in({**os.environ, **self.options.lying_about}),
+            tokens_in_file=tokens_in_file,
+            blank_file=blank_tokens,
             reveal=self.reveal,
             practise=partial(self.mode_requested.emit, True),
             samples=list_photos([resource("practice-photos")]),
@@ -423,6 +426,7 @@ def run(options: Options) -> int:
         window.show()
         return qt.exec()
     from fluxlora_desktop.system.crash import CrashReporter
+    from fluxlora_desktop.system.environment import take_tokens_out
     from fluxlora_desktop.system.logs import set_up_logging
     from fluxlora_desktop.system.single import SingleInstance
 
@@ -433,6 +437,7 @@ def run(options: Options) -> int:
     set_up_logging(places.logs, redactor)
     crashes = CrashReporter(redactor)
     crashes.install(places.logs)
+    options = replace(options, lying_about=take_tokens_out(os.environ))
     app = App(options, qt, redactor)
     crashes.crashed.connect(app.show_crash)
     crashes.crashed.connect(crashes.shown)

@@ -7,6 +7,7 @@ Imported before the first paint, so it stays small.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -107,6 +108,17 @@ def service_title(key: str) -> str:
 def token_pattern() -> str:
     """Return one regular expression for every token that can be told by its looks."""
     return rf"\b(?:{'|'.join(facts.token_pattern for facts in SERVICES if facts.token_pattern)})"
+
+
+def holds_token(text: str) -> bool:
+    """Tell whether a text that is not meant to hold a token holds what looks like one."""
+    return re.search(token_pattern(), text) is not None
+
+
+def owner_of_token(token: str) -> str:
+    """Return the key of the service whose tokens look like this one, "" when it cannot be told."""
+    looks = ((facts.key, facts.token_pattern) for facts in SERVICES if facts.token_pattern)
+    return next((key for key, pattern in looks if re.fullmatch(pattern, token)), "")
 
 
 def variable_prefixes() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import os
 import sys
 import threading
 import traceback
@@ -13,7 +14,7 @@ from typing import TextIO
 
 from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
 
-from fluxlora_desktop.system.redaction import Redactor
+from fluxlora_desktop.system.redaction import Redactor, plain_lines
 
 if sys.platform != "win32":
     from resource import RLIMIT_CORE, setrlimit
@@ -45,17 +46,18 @@ class CrashReporter(QObject):
         A core dump would hold the tokens.
         """
         logs_dir.mkdir(parents=True, exist_ok=True)
-        self._faults = (logs_dir / FAULTS_FILE).open("a", encoding="utf-8")
+        self._faults = _own_file(logs_dir / FAULTS_FILE)
         faulthandler.enable(self._faults)
-        if sys.platform != "win32":
-            setrlimit(RLIMIT_CORE, (0, 0))
+        forbid_core_dumps()
         sys.excepthook = self.report
         threading.excepthook = self._report_thread
+        sys.unraisablehook = self._report_unraisable
 
     def uninstall(self) -> None:
         """Give the hooks back."""
         sys.excepthook = sys.__excepthook__
         threading.excepthook = threading.__excepthook__
+        sys.unraisablehook = sys.__unraisablehook__
         faulthandler.disable()
         if self._faults is not None:
             self._faults.close()
@@ -79,12 +81,22 @@ class CrashReporter(QObject):
         text = self._redactor.redact("".join(traceback.format_exception(kind, error, trace)))
         _log.critical("not caught: %s", text)
         if sys.stderr is not None:  # a windowed program on Windows has none
-            sys.stderr.write(text)
+            sys.stderr.write(f"{plain_lines(text)}\n")
         self._caught.emit(text)
 
     def _report_thread(self, failure: threading.ExceptHookArgs) -> None:
         if failure.exc_value is not None and failure.exc_type is not SystemExit:
             self.report(failure.exc_type, failure.exc_value, failure.exc_traceback)
+
+    def _report_unraisable(self, failure: sys.UnraisableHookArgs) -> None:
+        """Log what broke where nobody can catch it, such as in `__del__`; its object is not shown.
+
+        The object's repr may hold anything.
+        """
+        lines = traceback.format_exception(
+            failure.exc_type, failure.exc_value, failure.exc_traceback
+        )
+        _log.error("not raised: %s", self._redactor.redact("".join(lines)))
 
     @Slot(str)
     def _on_caught(self, text: str) -> None:
@@ -92,3 +104,15 @@ class CrashReporter(QObject):
             return
         self._showing = True
         self.crashed.emit(text)
+
+
+def forbid_core_dumps() -> None:
+    """Let this process, and those it starts, leave no core dump; only POSIX has them."""
+    if sys.platform != "win32":
+        setrlimit(RLIMIT_CORE, (0, 0))
+
+
+def _own_file(path: Path) -> TextIO:
+    """Open a file that only its owner may read, to add to."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    return os.fdopen(descriptor, "a", encoding="utf-8")

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from fluxlora_desktop.system.redaction import Redactor
+from fluxlora_desktop.system.redaction import Redactor, plain_lines
 
 FILE_NAME = "fluxlora.log"
 _MAX_BYTES = 1_000_000
 _KEPT = 4
-_QUIET = ("httpx", "httpcore", "urllib3", "PIL", "asyncio", "keyring", "filelock")
+_QUIET = (
+    *("httpx", "httpcore", "httpx2", "httpcore2", "huggingface_hub", "urllib3"),
+    *("PIL", "asyncio", "keyring", "secretstorage", "jeepney", "filelock"),
+)
 """At INFO httpx writes addresses with their queries, at DEBUG httpcore signed redirects."""
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats a record, traceback included, and hides what is secret in the result."""
+    """Formats a record, traceback included, and hides what is secret in the result.
+
+    Only the first line of an entry begins at the margin, so that nothing that a service said, or a
+    file was called, can look like an entry of its own.
+    """
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(threadName)s %(name)s: %(message)s")
@@ -26,13 +34,18 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the whole entry, redacted."""
-        return self._redactor.redact(super().format(record))
+        return plain_lines(self._redactor.redact(super().format(record)))
 
 
 class _PrivateFileHandler(RotatingFileHandler):
     def _open(self) -> TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say where an entry was lost; the standard library would print what it was to hold."""
+        if sys.stderr is not None:  # a windowed program on Windows has none
+            sys.stderr.write(f"an entry of {record.name} could not be logged\n")
 
 
 def set_up_logging(
@@ -52,7 +65,8 @@ def set_up_logging(
     root.addHandler(handler)
     root.setLevel(level)
     for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.WARNING))
     return handler
 
 

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 from fluxlora_desktop.domain.errors import ServiceUnreachable
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.domain.services import SERVICES, variable_prefixes
+from fluxlora_desktop.domain.services import SERVICES
+from fluxlora_desktop.system.environment import without_tokens
 
 SERVICE = "practice"
 _FILE = "process.json"
@@ -31,7 +32,6 @@ _STOP_S = 15.0
 _LOOK_S = 0.05
 _ANSWER_S = 3.0
 _MAX_JSON = 16 * 1024
-_NOT_FOR_CHILDREN = (*variable_prefixes(), "RUNPOD_")
 _PROOF = "/_practice/ledger"
 _MAX_PROOF = 256
 
@@ -228,7 +228,7 @@ def _answers(connection: Connection) -> bool:
 
 def _environment() -> dict[str, str]:
     """Return this process's variables without anyone's tokens."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_FOR_CHILDREN)}
+    kept = without_tokens(os.environ)
     kept["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
     if not getattr(sys, "frozen", False):
         ours = str(Path(__file__).resolve().parents[2])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from fluxlora_desktop.domain.errors import StorageError
+from fluxlora_desktop.system.environment import without_tokens
 
 _TIMEOUT_S = 5.0
 _FILE_MANAGER = "org.freedesktop.FileManager1"
@@ -48,6 +50,7 @@ def _run(command: tuple[str, ...]) -> bool:
             command,
             check=False,
             timeout=_TIMEOUT_S,
+            env=without_tokens(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

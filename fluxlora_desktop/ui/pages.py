@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject
 
 from fluxlora_desktop.domain.ports import SecretStore
 from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.system.trash import move_to_trash, restore
 from fluxlora_desktop.ui.create.accounts import AccountsCard
 from fluxlora_desktop.ui.create.page import CreatePage
@@ -22,7 +23,7 @@ from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.gallery.page import GalleryPage
-from fluxlora_desktop.ui.import_tokens import Found, ImportTokensDialog
+from fluxlora_desktop.ui.import_tokens import Import, ImportTokensDialog
 from fluxlora_desktop.ui.library.page import LibraryPage
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.runs.page import RunsPage
@@ -87,8 +88,9 @@ class Surroundings:
     jobs: JobRunner
     preferences: Preferences
     computer: Computer
-    tokens_here: Callable[[], Found]
-    tokens_in_file: Callable[[Path], Found]
+    tokens_here: Callable[[], ImportedTokens]
+    tokens_in_file: Callable[[Path], ImportedTokens]
+    blank_file: Callable[[Path, Collection[str]], None]
     reveal: Callable[[Path], None]
     practise: Callable[[], object]
     samples: tuple[Path, ...] = ()
@@ -198,6 +200,19 @@ def _import_tokens(desks: Desks, around: Surroundings) -> None:
     dialog = ImportTokensDialog(
         found=around.tokens_here(), read_file=around.tokens_in_file, parent=around.window
     )
-    dialog.chosen.connect(desks.accounts.import_tokens)
+    dialog.chosen.connect(partial(_on_import_chosen, desks, around))
     dialog.finished.connect(dialog.deleteLater)
     dialog.open()
+
+
+def _on_import_chosen(desks: Desks, around: Surroundings, chosen: Import) -> None:
+    kept = None if chosen.blank is None else partial(_blank, around, chosen.blank)
+    desks.accounts.import_tokens(chosen.tokens, kept)
+
+
+def _blank(around: Surroundings, path: Path, service: str) -> None:
+    """Empty the file of a token that is kept now; one after another, for it is the same file."""
+    job = around.jobs.start(
+        "Empty the token's line", lambda _ctx: around.blank_file(path, {service}), lane="details"
+    )
+    job.failed.connect(around.window.notices.show_error)

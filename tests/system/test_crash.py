@@ -100,3 +100,46 @@ def test_installed_hooks_catch_slots_threads_and_hard_faults(tmp_path):
     assert ended.returncode < 0
     faults = (tmp_path / "logs" / FAULTS_FILE).read_text()
     assert "Segmentation fault" in faults
+
+
+def break_down(held: str) -> None:
+    """Raise with something in a local that the error does not name."""
+    raise ValueError("broke", len(held))
+
+
+def test_reports_hold_no_locals_and_faults_are_their_owners_only(qtbot, tmp_path, reporter):
+    reporter.install(tmp_path)
+    heard: list[str] = []
+    reporter.crashed.connect(heard.append)
+    try:
+        break_down("-".join(["words", "nobody", "knows"]))
+    except ValueError as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    qtbot.waitUntil(lambda: heard != [])
+    reporter.uninstall()
+
+    assert "break_down" in heard[0]
+    assert "words-nobody-knows" not in heard[0]
+    assert (tmp_path / FAULTS_FILE).stat().st_mode & 0o777 == 0o600
+
+
+class Sinking:
+    """Breaks where nobody can catch it, and shows a token when it is printed."""
+
+    def __del__(self) -> None:
+        raise ValueError(f"sank with {TOKEN}")
+
+    def __repr__(self) -> str:
+        return TOKEN
+
+
+def test_what_breaks_while_it_is_thrown_away_is_logged_without_it(
+    tmp_path, reporter, caplog, capsys
+):
+    reporter.install(tmp_path)
+    sinking = Sinking()
+    del sinking
+    reporter.uninstall()
+
+    assert "not raised" in caplog.text and "sank with [hidden]" in caplog.text
+    assert TOKEN not in caplog.text + capsys.readouterr().err

@@ -6,9 +6,12 @@ from fluxlora_desktop.domain.errors import InputError, StorageError
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.system.environment import (
     MAX_BYTES,
+    blank_tokens,
     parse_env,
+    take_tokens_out,
     tokens_in,
     tokens_in_file,
+    without_tokens,
 )
 
 
@@ -88,3 +91,58 @@ def test_what_is_no_env_file_is_refused(tmp_path):
             tokens_in_file(path)
     with pytest.raises(StorageError):
         tokens_in_file(tmp_path / "missing")
+
+
+SHELL = {
+    "PATH": "/bin",
+    "REPLICATE_API_TOKEN": "anything",
+    "FAL_KEY": "id:secret",
+    "HF_TOKEN": "x",
+    "TOGETHER_API_KEY": "0" * 64,
+    "RUNPOD_API_KEY": "rpa_x",
+    "MY_DEPLOY_VARIABLE": f"hf_{'q' * 34}",
+    "HF_ENDPOINT": "http://127.0.0.1:1",
+    "HF_HOME": "/big/disk",
+}
+
+
+def test_child_inherits_no_token_and_nothing_else_of_a_service():
+    assert without_tokens(SHELL) == {"PATH": "/bin"}
+
+
+def test_tokens_taken_out_at_the_start_leave_addresses_and_folders():
+    environ = dict(SHELL)
+    taken = take_tokens_out(environ)
+
+    assert set(environ) == {"PATH", "HF_ENDPOINT", "HF_HOME"}
+    assert environ | taken == SHELL
+
+
+def test_link_is_told_with_where_it_leads(tmp_path):
+    target, link = tmp_path / "real.env", tmp_path / ".env"
+    target.write_text("HF_TOKEN=hf_x\n")
+    link.symlink_to(target)
+
+    assert tokens_in_file(link).leads_to == target
+    assert tokens_in_file(target).leads_to is None
+
+
+def test_blanking_empties_the_tokens_asked_for_and_changes_nothing_else(tmp_path):
+    file = tmp_path / ".env"
+    file.write_bytes(b"# mine\r\nexport HF_TOKEN = 'hf_x' # old\r\nFAL_KEY=a:b\nOTHER=1")
+    file.chmod(0o640)
+    blank_tokens(file, {"huggingface"})
+
+    assert file.read_bytes() == b"# mine\r\nexport HF_TOKEN =\r\nFAL_KEY=a:b\nOTHER=1"
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_blanking_follows_a_link(tmp_path):
+    target, link = tmp_path / "real.env", tmp_path / ".env"
+    target.write_text("FAL_KEY=a:b\n")
+    link.symlink_to(target)
+    blank_tokens(link, {"fal"})
+
+    assert target.read_text() == "FAL_KEY=\n"
+    assert link.is_symlink()

@@ -5,6 +5,7 @@ import logging
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from urllib.parse import quote
 
@@ -42,6 +43,9 @@ def test_known_token_is_hidden_in_every_form(before):
         quote(CANARY, safe=""),
         base64.b64encode(whole).decode(),
         base64.urlsafe_b64encode(whole).decode(),
+        base64.b64encode((before + CANARY).encode("utf-16-le")).decode(),
+        (before + CANARY).encode("utf-16-le").decode("latin-1"),
+        repr((before + CANARY).encode("utf-16-le")),
     ):
         shown = redactor.redact(f"<{before}{text}>")
         assert text not in shown
@@ -124,3 +128,33 @@ def test_log_file_is_its_owners_only(log_file):
     logging.getLogger("app").warning("x")
 
     assert log_file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "one\n2026-01-01 00:00:00,000 INFO    MainThread app: forged",
+        "one\r2026-01-01 forged",
+        "\x1b[2K\x1b[1A2026-01-01 forged",
+        "one\u20282026-01-01 forged",
+        "user \u202e]gnp.exe",
+    ],
+)
+def test_text_from_outside_cannot_pass_for_an_entry_of_its_own(log_file, said):
+    logging.getLogger("app").warning("the service says %s", said)
+
+    text = log_file.read_text("utf-8")
+    assert all(sign not in text for sign in "\r\x1b\u2028\u202e")
+    first, *later = text.splitlines()
+    assert "the service says" in first
+    assert all(line.startswith("    | ") for line in later)
+
+
+def test_entry_that_cannot_be_written_shows_nothing_of_itself(log_file, capsys):
+    record = logging.LogRecord("app", logging.WARNING, "", 1, "%d", (CANARY,), None)
+    (handler,) = (h for h in logging.getLogger().handlers if isinstance(h, RotatingFileHandler))
+    handler.handle(record)
+
+    shown = capsys.readouterr().err
+    assert "could not be logged" in shown
+    assert CANARY not in shown

@@ -17,6 +17,7 @@ from fluxlora_desktop.domain.runs import RunState
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.imaging.workshop import PillowPictureWorkshop
+from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.ui.create.page import CreatePage
 from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.page import Page
@@ -126,8 +127,9 @@ class House:
             jobs=self.bench.jobs,
             preferences=Preferences(self.theme),
             computer=computer,
-            tokens_here=dict,
-            tokens_in_file=lambda path: {},
+            tokens_here=ImportedTokens,
+            tokens_in_file=lambda path: ImportedTokens(),
+            blank_file=lambda path, services: None,
             reveal=str,
             practise=bool,
         )

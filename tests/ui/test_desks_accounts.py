@@ -153,6 +153,35 @@ def test_imported_tokens_are_checked_one_by_one(desk: Desk) -> None:
     assert desk.secrets.get("unknown") is None
 
 
+@pytest.mark.parametrize(
+    ("token", "says"),
+    [
+        ("hf_" + "q" * 34, "This is a token of Hugging Face, not of Replicate."),
+        ("r8_goöd", "This holds characters that no token has."),
+    ],
+)
+def test_token_in_the_wrong_field_is_sent_to_nobody(desk: Desk, token: str, says: str) -> None:
+    assert desk.connect(Secret(token)) is AccountStatus.REJECTED
+    assert desk.desk.state("replicate").note == f"{says} It was not sent and not kept."
+    assert desk.secrets.get("replicate") is None
+    assert len(desk.changed) == 1
+
+
+def test_import_tells_what_was_kept_for_good(desk: Desk) -> None:
+    desk.secrets.persistent = True
+    kept: list[str] = []
+    desk.desk.import_tokens({"replicate": BAD, "huggingface": OTHER}, kept.append)
+    desk.rest()
+    assert kept == ["huggingface"]
+
+
+def test_what_is_kept_in_memory_only_is_not_told_as_kept(desk: Desk) -> None:
+    kept: list[str] = []
+    desk.desk.import_tokens({"huggingface": OTHER}, kept.append)
+    desk.rest()
+    assert kept == []
+
+
 def test_memory_is_said_not_to_last(desk: Desk) -> None:
     desk.connect(GOOD)
     assert not desk.desk.lasting

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QPushButton,
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.system.environment import tokens_in_file
-from fluxlora_desktop.ui.import_tokens import ImportTokensDialog
+from fluxlora_desktop.system.environment import ImportedTokens, tokens_in_file
+from fluxlora_desktop.ui.import_tokens import Import, ImportTokensDialog
 from tests.ui.desk_bench import Heard
 
-HERE = {"replicate": Secret("r8_from_here"), "huggingface": Secret("hf_from_here")}
+TOKENS = {"replicate": Secret("r8_from_here"), "huggingface": Secret("hf_from_here")}
+HERE = ImportedTokens(("REPLICATE_API_TOKEN", "HF_TOKEN"), tuple(TOKENS.items()))
 
 
 @dataclass
@@ -30,10 +31,6 @@ class Picker:
         self.asked += 1
         if self.answer is not None:
             take(self.answer)
-
-
-def read_file(path: Path) -> Mapping[str, Secret]:
-    return dict(tokens_in_file(path).tokens)
 
 
 @dataclass
@@ -56,9 +53,9 @@ class Desk:
         return "\n".join(words)
 
 
-def open_dialog(qtbot: QtBot, found: Mapping[str, Secret]) -> Desk:
+def open_dialog(qtbot: QtBot, found: ImportedTokens) -> Desk:
     picker = Picker()
-    dialog = ImportTokensDialog(found=found, read_file=read_file, choose_file=picker)
+    dialog = ImportTokensDialog(found=found, read_file=tokens_in_file, choose_file=picker)
     qtbot.addWidget(dialog)
     dialog.open()
     return Desk(dialog, picker, qtbot)
@@ -71,16 +68,17 @@ def desk(qtbot: QtBot) -> Desk:
 
 def test_found_tokens_are_named_by_service_and_never_shown(desk: Desk) -> None:
     assert [box.text() for box in desk.dialog.boxes.values()] == ["Replicate", "Hugging Face"]
-    assert "in this program's environment" in desk.says()
-    for secret in HERE.values():
+    assert "in this program's environment: REPLICATE_API_TOKEN, HF_TOKEN." in desk.says()
+    for secret in TOKENS.values():
         assert secret.reveal() not in desk.says()
 
 
 def test_only_what_is_ticked_is_imported(desk: Desk) -> None:
     chosen = Heard(desk.dialog.chosen)
-    desk.dialog.boxes["huggingface"].setChecked(False)
+    assert not desk.dialog.import_button.isEnabled()
+    desk.dialog.boxes["replicate"].setChecked(True)
     desk.click(desk.dialog.import_button)
-    assert chosen.all == [{"replicate": HERE["replicate"]}]
+    assert chosen.all == [Import({"replicate": TOKENS["replicate"]})]
     assert not desk.dialog.isVisible()
 
 
@@ -92,7 +90,7 @@ def test_cancel_imports_nothing(desk: Desk) -> None:
 
 
 def test_nothing_found_is_said_and_there_is_nothing_to_press(qtbot: QtBot) -> None:
-    desk = open_dialog(qtbot, {})
+    desk = open_dialog(qtbot, ImportedTokens())
     assert "No tokens were found in this program's environment." in desk.says()
     assert not desk.dialog.import_button.isEnabled()
     assert desk.dialog.file_button.isEnabled()
@@ -110,7 +108,29 @@ def test_chosen_file_takes_the_place_of_what_was_found(desk: Desk, tmp_path: Pat
     assert "tgp_v1_from_file" not in desk.says()
     assert "id:secret" not in desk.says()
     desk.click(desk.dialog.import_button)
-    assert chosen.all == [{"fal": Secret("id:secret"), "together": Secret("tgp_v1_from_file")}]
+    taken = {"fal": Secret("id:secret"), "together": Secret("tgp_v1_from_file")}
+    assert chosen.all == [Import(taken)]
+
+
+def test_emptying_the_file_is_offered_and_not_ticked(desk: Desk, tmp_path: Path) -> None:
+    chosen = Heard(desk.dialog.chosen)
+    assert not desk.dialog.blank_box.isVisible()
+    desk.picker.answer = tmp_path / ".env"
+    desk.picker.answer.write_text("FAL_KEY=id:secret\n")
+    desk.click(desk.dialog.file_button)
+    assert desk.dialog.blank_box.isVisible() and not desk.dialog.blank_box.isChecked()
+    assert "history and backups may still hold them" in desk.says()
+    desk.dialog.blank_box.setChecked(True)
+    desk.click(desk.dialog.import_button)
+    assert chosen.all == [Import({"fal": Secret("id:secret")}, tmp_path / ".env")]
+
+
+def test_link_is_shown_with_where_it_leads(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "real.env").write_text("FAL_KEY=id:secret\n")
+    desk.picker.answer = tmp_path / ".env"
+    desk.picker.answer.symlink_to(tmp_path / "real.env")
+    desk.click(desk.dialog.file_button)
+    assert f"It is a link to {tmp_path / 'real.env'}." in desk.says()
 
 
 def test_closed_question_for_a_file_leaves_what_was_found(desk: Desk) -> None:
@@ -129,6 +149,7 @@ def test_file_without_tokens_is_told(desk: Desk, tmp_path: Path) -> None:
 
 def test_return_key_imports(desk: Desk) -> None:
     chosen = Heard(desk.dialog.chosen)
+    desk.dialog.boxes["replicate"].setChecked(True)
     defaults = [b for b in desk.dialog.findChildren(QPushButton) if b.isDefault()]
     assert defaults == [desk.dialog.import_button]
     desk.qtbot.keyClick(desk.dialog, Qt.Key.Key_Return)
@@ -149,7 +170,7 @@ def test_file_that_cannot_be_read_is_told_and_changes_nothing(
 
 
 def test_the_apps_own_question_shows_hidden_files(qtbot: QtBot) -> None:
-    dialog = ImportTokensDialog(found={}, read_file=read_file)
+    dialog = ImportTokensDialog(found=ImportedTokens(), read_file=tokens_in_file)
     qtbot.addWidget(dialog)
     dialog.open()
     qtbot.mouseClick(dialog.file_button, Qt.MouseButton.LeftButton)

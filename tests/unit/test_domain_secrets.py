@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import json
 import logging
 import pickle
 import traceback
@@ -54,3 +56,28 @@ def test_secrets_are_equal_by_token_and_empty_ones_are_false() -> None:
     assert len({Secret(_TOKEN), Secret(_TOKEN)}) == 1
     assert Secret(_TOKEN) != _TOKEN
     assert not Secret("  ")
+
+
+def test_secret_stays_hidden_when_it_is_formatted() -> None:
+    assert f"{Secret(_TOKEN):>30}" == "Secret(hidden)".rjust(30)
+
+
+@pytest.mark.parametrize(
+    "take", [lambda s: dataclasses.asdict(_Holder(s)), json.dumps, lambda s: s.__getstate__()]
+)
+def test_secret_does_not_become_data(take: object) -> None:
+    assert callable(take)
+
+    with pytest.raises(TypeError):
+        take(Secret(_TOKEN))
+
+
+@pytest.mark.parametrize("pasted", ["r8_very Secret\nIndeed", "\ufeffr8_very\u200bSecretIndeed\t"])
+def test_what_a_paste_brings_along_is_no_part_of_the_token(pasted: str) -> None:
+    assert Secret(pasted).reveal() == _TOKEN
+
+
+def test_token_with_odd_letters_cannot_be_sent() -> None:
+    assert Secret(_TOKEN).sendable
+    assert not Secret("r8_véry").sendable
+    assert not Secret("r8_\x07").sendable

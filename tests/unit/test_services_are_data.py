@@ -12,6 +12,8 @@ import pytest
 from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES, MODEL_CHOICES, build_services
 from fluxlora_desktop.domain.services import (
     SERVICES,
+    holds_token,
+    owner_of_token,
     service_named,
     service_title,
     token_pattern,
@@ -109,16 +111,19 @@ def test_variables_of_tokens_begin_with_these() -> None:
 
 
 @pytest.mark.parametrize(
-    "token",
+    ("token", "owner"),
     [
-        "r8_" + "aB3" * 12,
-        "hf_" + "aB3" * 12,
-        "tgp_v1_" + "aB-3" * 8,
-        "0e6b5d3a-12cd-4e0f-9a7b-0123456789ab:" + "0f" * 16,
+        ("r8_" + "aB3" * 12, "replicate"),
+        ("hf_" + "aB3" * 12, "huggingface"),
+        ("tgp_v1_" + "aB-3" * 8, "together"),
+        ("0e6b5d3a-12cd-4e0f-9a7b-0123456789ab:" + "0f" * 16, "fal"),
     ],
 )
-def test_tokens_are_told_by_their_looks(token) -> None:
+def test_tokens_are_told_by_their_looks(token, owner) -> None:
     assert re.fullmatch(token_pattern(), token)
+    assert holds_token(f"a fox, {token}, on a beach")
+    assert owner_of_token(token) == owner
+    assert owner_of_token(f"x{token}") == ""
 
 
 @pytest.mark.parametrize(

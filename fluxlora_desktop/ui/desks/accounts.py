@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
@@ -19,7 +19,7 @@ from fluxlora_desktop.domain.errors import (
 from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.domain.ports import JobContext, SecretStore
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.domain.services import SERVICES
+from fluxlora_desktop.domain.services import SERVICES, owner_of_token, service_title
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.workflows.tools import Tools
@@ -99,22 +99,43 @@ class AccountDesk(Desk):
         self._set(AccountState(service, AccountStatus.CHECKING, lasting=self.lasting))
         self._start_check(service, partial(self._check, service))
 
-    def connect_account(self, service: str, secret: Secret) -> None:
-        """Check a token that was typed or pasted, and keep it when the service accepts it."""
+    def connect_account(
+        self, service: str, secret: Secret, kept: Callable[[str], None] | None = None
+    ) -> None:
+        """Check a token that was typed or pasted, and keep it when the service accepts it.
+
+        `kept(service)` is called when it was accepted and will be there at the next start. A token
+        that looks like another service's, or cannot be one, is sent to nobody.
+        """
         if not secret:
             return
+        trouble = _trouble_with(service, secret)
+        if trouble:
+            state = self._states[service]
+            connected = state.status is AccountStatus.CONNECTED  # by the token that is kept
+            status = state.status if connected else AccountStatus.REJECTED
+            note = f"{trouble} It was not sent and not kept."
+            self._set(replace(state, status=status, note=note))
+            return
         self._set(AccountState(service, AccountStatus.CHECKING, lasting=self.lasting))
-        self._start_check(service, partial(self._connect, service, secret))
+        self._start_check(service, partial(self._connect, service, secret), kept)
 
-    def _start_check(self, service: str, work: object) -> None:
+    def _start_check(
+        self, service: str, work: object, kept: Callable[[str], None] | None = None
+    ) -> None:
         assert callable(work)
         self._run(
             f"Check {service}",
             work,
             lane="network",
-            done=self._set,
+            done=partial(self._on_checked, kept),
             failed=partial(self._on_failed, service),
         )
+
+    def _on_checked(self, kept: Callable[[str], None] | None, state: AccountState) -> None:
+        self._set(state)
+        if kept is not None and state.status is AccountStatus.CONNECTED and state.lasting:
+            kept(state.service)
 
     def _connect(self, service: str, secret: Secret, ctx: JobContext) -> AccountState:
         before = self._secrets.get(service)
@@ -173,11 +194,13 @@ class AccountDesk(Desk):
         self._secrets.forget(service)
         return AccountState(service, AccountStatus.NONE, lasting=self.lasting)
 
-    def import_tokens(self, found: Mapping[str, Secret]) -> None:
-        """Check and keep tokens that a person chose to import."""
+    def import_tokens(
+        self, found: Mapping[str, Secret], kept: Callable[[str], None] | None = None
+    ) -> None:
+        """Check and keep tokens that a person chose to import; `kept` as in `connect_account`."""
         for service, secret in found.items():
             if service in self._states:
-                self.connect_account(service, secret)
+                self.connect_account(service, secret, kept)
 
     @Slot(object)
     def _set(self, state: AccountState) -> None:
@@ -194,3 +217,11 @@ class AccountDesk(Desk):
         month = f"{self.tools.clock.now():%Y-%m}"
         maybe = (c.amount_usd for c in charges if c.certainty is Certainty.MAYBE)
         return Spending(ledger.total(), ledger.total(month=month), sum(maybe, Decimal(0)), charges)
+
+
+def _trouble_with(service: str, secret: Secret) -> str:
+    """Return why a token must not be sent to a service, "" when nothing speaks against it."""
+    owner = owner_of_token(secret.reveal())
+    if owner and owner != service:
+        return f"This is a token of {service_title(owner)}, not of {service_title(service)}."
+    return "" if secret.sendable else "This holds characters that no token has."
