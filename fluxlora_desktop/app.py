@@ -27,6 +27,7 @@ from fluxlora_desktop.domain.work import Clock, JobContext
 from fluxlora_desktop.jobs.gc_guard import GcGuard
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.clock import SystemClock
+from fluxlora_desktop.system.guard import Guard
 from fluxlora_desktop.system.places import find_places, resource
 from fluxlora_desktop.system.redaction import Redactor
 from fluxlora_desktop.system.settings import Settings
@@ -103,6 +104,7 @@ class Session(QObject):
         self.places = find_places(options.data_dir, practice=options.practice)
         self.settings = Settings(file=self.places.settings_file)
         self._redactor = redactor
+        self._guard = Guard()
         self.clock: Clock = SystemClock()
         self.jobs = JobRunner(parent=self)
         self.theme = theme
@@ -166,7 +168,7 @@ class Session(QObject):
         else:
             from fluxlora_desktop.system.secret_store import choose_secret_store
 
-            secrets = choose_secret_store(learn=self._redactor.learn)
+            secrets = choose_secret_store(learn=self._redactor.learn, guard=self._guard)
             place = "this computer's password store"
             addresses = default_addresses(os.environ)
             given = ((key, self.settings.address(key)) for key in addresses)
@@ -276,6 +278,7 @@ class Session(QObject):
 
         Returns False when some work would not stop: the process may then only leave by `os._exit`.
         """
+        self._guard.close()
         stopped = self.jobs.shutdown(ms)
         if self.opened is not None:
             self._finish_saving()
@@ -333,11 +336,14 @@ class _Preferences:
 
 
 def _any_token(secrets: Any) -> bool:
-    from fluxlora_desktop.domain.errors import SecretStoreError
+    from fluxlora_desktop.domain.errors import SecretStoreError, SecretStoreLocked
     from fluxlora_desktop.domain.services import SERVICES
 
     try:
         return any(secrets.get(facts.key) for facts in SERVICES)
+    except SecretStoreLocked:
+        _log.info("the password store is locked")
+        return True  # nobody locks an empty one: the accounts say what to do
     except SecretStoreError:
         _log.info("the password store could not be read at start")
         return False

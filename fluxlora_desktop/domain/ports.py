@@ -216,6 +216,12 @@ class SecretStore(Protocol):
     def put(self, service: str, secret: Secret) -> None:
         """Keep a token; read back and compared. Raises `SecretStoreError`."""
 
+    def keep_for_session(self, service: str, secret: Secret) -> None:
+        """Keep a token in memory until the app closes, for when it could not be stored."""
+
+    def lasts(self, service: str) -> bool:
+        """Tell whether the service's token outlives the app."""
+
     def forget(self, service: str) -> None:
         """Drop a token; silent when there is none."""
 

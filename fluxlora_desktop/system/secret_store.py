@@ -11,11 +11,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TypeVar
 
 from keyring.backend import KeyringBackend
 from keyring.errors import (
     InitError,
-    KeyringError,
     KeyringLocked,
     NoKeyringError,
     PasswordDeleteError,
@@ -28,6 +29,7 @@ from fluxlora_desktop.domain.errors import (
 )
 from fluxlora_desktop.domain.ports import SecretStore
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.system.guard import SECONDS, Guard, NoAnswer
 
 SERVICE_NAME = "FluxLoRA Desktop"
 _BACKENDS = {
@@ -41,7 +43,14 @@ _BACKENDS = {
 }
 """The only stores that are used. keyring's own choice is not asked: its variable
 PYTHON_KEYRING_BACKEND and its keyringrc.cfg can name a store that loses or bares a token."""
+_NEVER = ("keyring.backends.fail", "keyring.backends.null", "keyring.backends.chainer", "keyrings.")
+"""Stores that keep nothing, that lead to others, and those of keyrings.alt, which write plain text;
+also when one of the above should turn out to be one of these."""
+_DISMISSED = ("PromptDismissedException", "LockedException")
+_LOCKED = "the password store is locked, unlock your keyring"
+_CHOICE_SECONDS = 10.0
 
+T = TypeVar("T")
 Learn = Callable[[Secret], None]
 _log = logging.getLogger(__name__)
 
@@ -68,6 +77,15 @@ class MemorySecrets:
         self._learn(secret)
         self._secrets[service] = secret
 
+    def keep_for_session(self, service: str, secret: Secret) -> None:
+        """Keep a token, as `put` does."""
+        self._learn(secret)
+        self._secrets[service] = secret
+
+    def lasts(self, service: str) -> bool:
+        """Tell whether a token outlives the app."""
+        return self.persistent
+
     def forget(self, service: str) -> None:
         """Drop a token; silent when there is none."""
         self._secrets.pop(service, None)
@@ -76,48 +94,90 @@ class MemorySecrets:
 class KeyringSecrets:
     """Keep tokens in a password store of the system; each is asked for once per process.
 
-    Calls may block as long as the system's prompt stands open. `learn` is told every token, so
-    that logs can hide it.
+    A call waits at most `seconds` for the store, whose prompt may stand open; then the store counts
+    as locked, and is asked again at the next need. `learn` is told every token, so that logs can
+    hide it.
     """
 
     persistent = True
 
-    def __init__(self, backend: KeyringBackend, *, learn: Learn = _learn_nothing) -> None:
+    def __init__(
+        self,
+        backend: KeyringBackend,
+        *,
+        learn: Learn = _learn_nothing,
+        guard: Guard | None = None,
+        seconds: float = SECONDS,
+    ) -> None:
         self._backend = backend
         self._learn = learn
+        self._guard = guard or Guard()
+        self._seconds = seconds
         self._name = type(backend).__module__.rpartition(".")[2]
         self._known: dict[str, Secret | None] = {}
-        self._lock = threading.RLock()
+        self._for_session: dict[str, Secret] = {}
+        self._lock = threading.Lock()
 
     def get(self, service: str) -> Secret | None:
         """Return the token of a service, or None; raises `SecretStoreError`."""
-        with suppress(KeyError):
-            return self._known[service]
         with self._lock:
-            if service not in self._known:
-                self._known[service] = self._read(service)
-            return self._known[service]
+            if service in self._for_session:
+                return self._for_session[service]
+            if service in self._known:
+                return self._known[service]
+        found = self._ask(partial(self._read, service))
+        self._remember(service, found)
+        return found
 
     def put(self, service: str, secret: Secret) -> None:
         """Keep a token, read it back and compare; raises `SecretStoreError`."""
         self._learn(secret)
         with self._lock:
             self._known.pop(service, None)
-            with self._translated():
-                self._backend.set_password(SERVICE_NAME, service, secret.reveal())
-            if self._read(service) != secret:
-                raise SecretStoreUnavailable(self._name, "what was stored did not come back")
-            self._known[service] = secret
+        self._ask(partial(self._store, service, secret))
+        self._remember(service, secret)
+
+    def keep_for_session(self, service: str, secret: Secret) -> None:
+        """Keep a token in memory, in place of what the store may hold, until the app closes."""
+        self._learn(secret)
+        with self._lock:
+            self._for_session[service] = secret
+
+    def lasts(self, service: str) -> bool:
+        """Tell whether a token outlives the app."""
+        with self._lock:
+            return service not in self._for_session
 
     def forget(self, service: str) -> None:
         """Drop a token; silent when there is none. Raises `SecretStoreError` when it stays."""
         with self._lock:
             self._known.pop(service, None)
-            with suppress(PasswordDeleteError), self._translated():
-                self._backend.delete_password(SERVICE_NAME, service)
-            if self._read(service) is not None:
-                raise SecretStoreError(self._name, "the token could not be deleted")
-            self._known[service] = None
+            self._for_session.pop(service, None)
+        self._ask(partial(self._delete, service))
+        self._remember(service, None)
+
+    def _remember(self, service: str, secret: Secret | None) -> None:
+        with self._lock:
+            self._known[service] = secret
+            self._for_session.pop(service, None)
+
+    def _ask(self, work: Callable[[], T]) -> T:
+        try:
+            return self._guard.call(work, seconds=self._seconds)
+        except NoAnswer as error:
+            raise SecretStoreLocked(self._name, f"{_LOCKED} (it did not answer)") from error
+
+    def _store(self, service: str, secret: Secret) -> None:
+        with self._translated():
+            self._backend.set_password(SERVICE_NAME, service, secret.reveal())
+        if self._read(service) != secret:
+            raise SecretStoreUnavailable(self._name, "what was stored did not come back")
+
+    def _delete(self, service: str) -> None:
+        with suppress(PasswordDeleteError), self._translated():
+            self._backend.delete_password(SERVICE_NAME, service)
+        if self._read(service) is not None:
+            raise SecretStoreError(self._name, "the token could not be deleted")
 
     def _read(self, service: str) -> Secret | None:
         with self._translated():
@@ -130,32 +190,46 @@ class KeyringSecrets:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn the store's errors into ours; their texts are kept out, they may quote anything."""
+        """Turn the store's errors into ours; their texts are kept out, they may quote anything.
+
+        Stores let more past keyring than its own errors: those of D-Bus, GLib and the systems.
+        """
         try:
             yield
         except PasswordDeleteError:
             raise
         except (KeyringLocked, InitError) as error:
-            raise SecretStoreLocked(self._name, type(error).__name__) from error
+            raise SecretStoreLocked(self._name, f"{_LOCKED} ({type(error).__name__})") from error
         except NoKeyringError as error:
             raise SecretStoreUnavailable(self._name, type(error).__name__) from error
-        except _other_errors() as error:
+        except Exception as error:
+            if type(error).__name__ in _DISMISSED:
+                raise SecretStoreLocked(self._name, _LOCKED) from error
             raise SecretStoreError(self._name, type(error).__name__) from error
 
 
 def choose_secret_store(
-    *, learn: Learn = _learn_nothing, candidates: Sequence[str] | None = None
+    *,
+    learn: Learn = _learn_nothing,
+    candidates: Sequence[str] | None = None,
+    guard: Guard | None = None,
 ) -> SecretStore:
     """Return the system's password store, or memory when there is none; see `persistent`.
 
-    `candidates` are "module:class" in order of preference. May block for a second or two.
+    `candidates` are "module:class" in order of preference. Takes at most some seconds. Whoever
+    closes the `guard` frees all that wait for the store.
     """
+    guard = guard or Guard()
     platform = sys.platform if sys.platform in ("darwin", "win32") else "linux"
     for name in _BACKENDS[platform] if candidates is None else candidates:
-        backend = _make_backend(name)
+        try:
+            backend = guard.call(partial(_make_backend, name), seconds=_CHOICE_SECONDS)
+        except NoAnswer:
+            _log.warning("%s did not answer", name)
+            break  # the others ask over the same bus
         if backend is not None:
             _log.info("tokens are kept by %s", name)
-            return KeyringSecrets(backend, learn=learn)
+            return KeyringSecrets(backend, learn=learn, guard=guard)
     _log.warning("no password store was found: tokens are kept until the app closes")
     return MemorySecrets(learn=learn)
 
@@ -164,14 +238,10 @@ def _make_backend(name: str) -> KeyringBackend | None:
     module_name, _, class_name = name.partition(":")
     try:
         kind: type[KeyringBackend] = getattr(importlib.import_module(module_name), class_name)
+        if any(parent.__module__.startswith(_NEVER) for parent in kind.__mro__):
+            _log.warning("%s does not keep tokens safely: it is not used", name)
+            return None
         return kind() if kind.viable else None
-    except (ImportError, AttributeError, KeyringError, OSError, RuntimeError) as error:
+    except Exception as error:  # noqa: BLE001 - what speaks to the system raises its own kinds
         _log.info("%s cannot be used: %s", name, type(error).__name__)
         return None
-
-
-def _other_errors() -> tuple[type[Exception], ...]:
-    """Return what a store may raise, with what the Secret Service's client lets past keyring."""
-    module = sys.modules.get("secretstorage.exceptions")
-    kind = getattr(module, "SecretStorageException", KeyringError)
-    return (KeyringError, OSError, kind)

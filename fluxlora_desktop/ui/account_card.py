@@ -16,6 +16,7 @@ _WORDS = {
     AccountStatus.CHECKING: ("Checking…", "muted", "clock"),
     AccountStatus.CONNECTED: ("Connected", "ok", "check"),
     AccountStatus.REJECTED: ("The token was not accepted", "danger", "error"),
+    AccountStatus.LOCKED: ("The password store is locked", "warn", "key"),
     AccountStatus.UNREACHABLE: ("Could not be asked now", "warn", "warning"),
 }
 
@@ -85,7 +86,8 @@ class AccountCard(QWidget):
         self.note.setText(note)
         self.note.setVisible(bool(note))
         connected = state.status is AccountStatus.CONNECTED
-        self.check_button.setVisible(connected or state.status is AccountStatus.UNREACHABLE)
+        waiting = state.status in {AccountStatus.UNREACHABLE, AccountStatus.LOCKED}
+        self.check_button.setVisible(connected or waiting)
         self.forget_button.setVisible(connected or state.status is AccountStatus.REJECTED)
         self.connect_button.setText("Replace" if connected else "Connect")
         busy = state.status is AccountStatus.CHECKING

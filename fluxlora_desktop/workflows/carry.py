@@ -6,7 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from fluxlora_desktop.domain.errors import AppError, SecretStoreError, StorageError
+from fluxlora_desktop.domain.errors import (
+    AppError,
+    SecretStoreError,
+    SecretStoreLocked,
+    StorageError,
+)
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.runs import AT_SERVICE, FINAL, EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.training import RemoteFile
@@ -23,6 +28,7 @@ _Step = Callable[[Run, Tools, JobContext], Run]
 _HELD = AT_SERVICE | {RunState.UNKNOWN, RunState.PUBLISHING}
 _SENT = frozenset({EffectState.IN_FLIGHT, EffectState.UNKNOWN, EffectState.CONFIRMED})
 _UNTOUCHED = "The training is not touched; we go on as soon as it works."
+_NOT_YET = "Nothing was started; we go on as soon as it works."
 _STOPPED = "A fault of the app stopped its work on this run; the log has the details."
 _NOT_ON_THE_HUB = "The LoRA is trained and safe here. It is not on the hub yet."
 
@@ -42,7 +48,7 @@ def carry_run(run_id: str, tools: Tools, ctx: JobContext) -> Run:
             run = step(run, tools, ctx)
         except AppError as error:
             run = tools.stores.runs.get(run_id)
-            wait = run.state in _HELD or was_sent(run, tools)
+            wait = run.state in _HELD or was_sent(run, tools) or _is_locked(error)
             run = _hold(run, error, tools, ctx) if wait else _fail(run, error, tools, ctx)
     if run.state in FINAL:
         _tidy_up(run, tools)
@@ -64,6 +70,8 @@ def _publish(run: Run, tools: Tools, ctx: JobContext) -> Run:
         lora = publish_lora(
             run.lora_id, run.plan.repo or run.plan.name, run.plan.visibility, tools, ctx
         )
+    except SecretStoreLocked:
+        raise
     except AppError as error:
         runs.add_event(run.id, "warn", f"Not published: {error}")
         changes = {
@@ -140,7 +148,11 @@ def was_sent(run: Run, tools: Tools) -> bool:
 
 def _hold(run: Run, error: AppError, tools: Tools, ctx: JobContext) -> Run:
     """Say what a run waits for, wait, and return it as it stands; a full disk keeps no words."""
-    if isinstance(error, SecretStoreError):
+    if _is_locked(error):
+        sent = run.state in _HELD or was_sent(run, tools)
+        rest = _UNTOUCHED if sent else _NOT_YET
+        words = f"The password store is locked. Unlock your keyring. {rest}"
+    elif isinstance(error, SecretStoreError):
         words = f"This computer's password store does not answer. {_UNTOUCHED}"
     else:
         words = f"This computer could not keep what happened: {error}. {_UNTOUCHED}"
@@ -150,6 +162,11 @@ def _hold(run: Run, error: AppError, tools: Tools, ctx: JobContext) -> Run:
     ctx.report(RunChanged(replace(run, attention=words)))
     ctx.pause(tools.patience.longest_retry)
     return runs.get(run.id)
+
+
+def _is_locked(error: AppError) -> bool:
+    """Tell a locked password store, which is no trouble but something to wait for."""
+    return isinstance(error, SecretStoreLocked)
 
 
 def _fail(run: Run, error: AppError, tools: Tools, ctx: JobContext) -> Run:

@@ -8,6 +8,7 @@ from fluxlora_desktop.domain.errors import (
     AppError,
     CredentialError,
     SecretStoreError,
+    SecretStoreLocked,
     ServiceBusy,
     ServiceInterrupted,
     ServiceUnreachable,
@@ -78,6 +79,8 @@ def _words_for(error: AppError, service: str) -> str:
             f"{service} does not accept the token. The weights wait there; "
             "replace the token in Settings."
         )
+    if isinstance(error, SecretStoreLocked):
+        return f"The password store is locked. Unlock your keyring. The weights wait at {service}."
     if isinstance(error, SecretStoreError):
         return f"This computer's password store does not answer. The weights wait at {service}."
     return f"The weights are on their way: {service} did not answer. Trying again."

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from fluxlora_desktop.domain.errors import (
     SecretStoreUnavailable,
 )
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.system.guard import Guard
 from fluxlora_desktop.system.secret_store import (
     SERVICE_NAME,
     KeyringSecrets,
@@ -172,6 +175,150 @@ def test_choice_takes_the_first_store_that_works():
     store = choose_secret_store(candidates=["no.such:Keyring", f"{__name__}:Drawer"])
 
     assert store.persistent
+
+
+@pytest.mark.parametrize(
+    "name", ["keyring.backends.null", "keyring.backends.fail", "keyring.backends.chainer"]
+)
+def test_choice_refuses_a_store_that_loses_tokens_or_leads_to_another(name):
+    kind = "ChainerBackend" if name.endswith("chainer") else "Keyring"
+
+    assert not choose_secret_store(candidates=[f"{name}:{kind}"]).persistent
+
+
+class Plain(Drawer):
+    """A store of keyrings.alt under another name."""
+
+
+def test_choice_refuses_plain_text_under_any_name(monkeypatch):
+    monkeypatch.setattr(Drawer, "__module__", "keyrings.alt.file")
+
+    assert not choose_secret_store(candidates=[f"{__name__}:Plain"]).persistent
+
+
+class Standing(Drawer):
+    """A store whose prompt stands open until it is answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answered = threading.Event()
+
+    def _fail(self) -> None:
+        assert self.answered.wait(60)
+
+
+def test_prompt_that_nobody_answers_counts_as_locked_and_is_asked_again():
+    drawer = Standing()
+    drawer.kept[SERVICE_NAME, "replicate"] = TOKEN
+    store = KeyringSecrets(drawer, seconds=0.05)
+    for service in ("replicate", "replicate", "fal"):
+        with pytest.raises(SecretStoreLocked):
+            store.get(service)
+    drawer.answered.set()
+
+    assert KeyringSecrets(drawer).get("replicate") == Secret(TOKEN)
+    assert Patiently(store).get("replicate") == Secret(TOKEN)
+
+
+class Patiently:
+    """Asks a store again while what was asked before still ends."""
+
+    def __init__(self, store: KeyringSecrets) -> None:
+        self._store = store
+
+    def get(self, service: str) -> Secret | None:
+        for _ in range(200):
+            with suppress(SecretStoreLocked):
+                return self._store.get(service)
+        raise AssertionError("the store never answered")
+
+
+def test_closing_the_guard_frees_who_waits_for_a_prompt():
+    drawer, guard = Standing(), Guard()
+    store = KeyringSecrets(drawer, guard=guard)
+    freed: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            store.get("replicate")
+        except SecretStoreLocked as error:
+            freed.append(error)
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    guard.close()
+    waiting.join(20)
+    drawer.answered.set()
+
+    assert not waiting.is_alive()
+    assert len(freed) == 1
+
+
+def test_what_else_a_store_raises_is_translated_too(drawer):
+    class PromptDismissedException(Exception):
+        pass
+
+    for trouble, expected in (
+        (PromptDismissedException(TOKEN), SecretStoreLocked),
+        (RuntimeError(TOKEN), SecretStoreError),
+    ):
+        drawer.trouble = trouble
+        with pytest.raises(SecretStoreError) as caught:
+            KeyringSecrets(drawer).get("replicate")
+        assert type(caught.value) is expected
+        assert TOKEN not in str(caught.value)
+
+
+def test_token_kept_for_the_session_is_told_as_such_until_it_is_stored(drawer):
+    store = KeyringSecrets(drawer)
+    store.keep_for_session("replicate", Secret(TOKEN))
+    assert store.get("replicate") == Secret(TOKEN)
+    assert not store.lasts("replicate")
+    assert drawer.kept == {}
+
+    store.put("replicate", Secret(TOKEN))
+    assert store.lasts("replicate")
+
+
+EVIL = "from pathlib import Path\nPath({marker!r}).write_text('loaded')\nclass Keyring: pass\n"
+
+
+def test_no_module_is_loaded_that_a_variable_or_file_of_keyring_names(tmp_path, home):
+    marker = tmp_path / "loaded"
+    (tmp_path / "evil_store.py").write_text(EVIL.format(marker=str(marker)))
+    for place in (home / ".config", home / ".local/share"):
+        folder = place / "python_keyring"
+        folder.mkdir(parents=True)
+        (folder / "keyringrc.cfg").write_text(
+            f"[backend]\ndefault-keyring=evil_store.Keyring\nkeyring-path={tmp_path}\n"
+        )
+    program = (
+        "from fluxlora_desktop.domain.secrets import Secret\n"
+        "from fluxlora_desktop.system.secret_store import choose_secret_store\n"
+        "store = choose_secret_store()\nstore.put('replicate', Secret('x'))\n"
+        "assert store.get('replicate') == Secret('x')\nprint(store.persistent)\n"
+    )
+    paths = os.pathsep.join((str(ROOT), str(tmp_path)))
+    environ = os.environ | {"PYTHONPATH": paths, "PYTHON_KEYRING_BACKEND": "evil_store.Keyring"}
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ended.stdout.strip() == "False"
+    assert not marker.exists()
+
+    subprocess.run(  # the trap works: keyring's own choice falls into it
+        [sys.executable, "-c", "import keyring; keyring.get_keyring()"],
+        env=environ,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert marker.exists()
 
 
 PROGRAM = """

@@ -11,7 +11,13 @@ from PIL import Image
 from PySide6.QtCore import QObject
 
 from fluxlora_desktop.domain.errors import ServiceUnreachable, TokenRejected
-from fluxlora_desktop.domain.ports import Account, PhotoWorkshop, PictureWorkshop, Services
+from fluxlora_desktop.domain.ports import (
+    Account,
+    PhotoWorkshop,
+    PictureWorkshop,
+    SecretStore,
+    Services,
+)
 from fluxlora_desktop.domain.runs import Run, RunPlan
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop
@@ -36,7 +42,7 @@ GOOD, OTHER, BAD = Secret("r8_good"), Secret("r8_other"), Secret("r8_bad")
 class Doorman(FakeBackend):
     """A training service that knows its tokens, as kept in the secrets at that moment."""
 
-    secrets: MemorySecrets | None = None
+    secrets: SecretStore | None = None
     down: bool = False
 
     def check(self) -> Account:

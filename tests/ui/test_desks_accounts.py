@@ -8,16 +8,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
 from pytestqt.qtbot import QtBot
 
-from fluxlora_desktop.domain.errors import (
-    SecretStoreUnavailable,
-    TokenRejected,
-)
+from fluxlora_desktop.domain.errors import TokenRejected
 from fluxlora_desktop.domain.loras import HubAccount
 from fluxlora_desktop.domain.money import Certainty, Charge
+from fluxlora_desktop.domain.ports import SecretStore
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.system.secret_store import MemorySecrets
+from fluxlora_desktop.system.secret_store import KeyringSecrets, MemorySecrets
 from fluxlora_desktop.ui.desks.accounts import AccountDesk, AccountStatus
 from tests.ui.desk_bench import BAD, GOOD, OTHER, DeskBench, Doorman, Heard
 from tests.workflows.conftest import write_lora
@@ -31,11 +31,32 @@ class ReadOnlyHub(FakeHub):
         return HubAccount("reader", "read", can_write=False, can_infer=False)
 
 
-class BrokenSecrets(MemorySecrets):
-    """A password store that refuses to keep anything."""
+class Drawer(KeyringBackend):
+    """A password store that may be locked, or lose what it is given."""
 
-    def put(self, service: str, secret: Secret) -> None:
-        raise SecretStoreUnavailable("SecretService")
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[str, str] = {}
+        self.locked = self.loses = False
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self._look()
+        return self.kept.get(username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._look()
+        if not self.loses:
+            self.kept[username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._look()
+        self.kept.pop(username, None)
+
+    def _look(self) -> None:
+        if self.locked:
+            raise KeyringLocked("the prompt was dismissed")
 
 
 @pytest.fixture
@@ -49,9 +70,7 @@ def bench(qtbot: QtBot, tmp_path: Path) -> Iterator[DeskBench]:
 class Desk:
     """An accounts desk on a bench, and what it said."""
 
-    def __init__(
-        self, bench: DeskBench, qtbot: QtBot, secrets: MemorySecrets | None = None
-    ) -> None:
+    def __init__(self, bench: DeskBench, qtbot: QtBot, secrets: SecretStore | None = None) -> None:
         self.bench, self.qtbot = bench, qtbot
         self.secrets = secrets or bench.secrets
         self.desk = AccountDesk(bench.tools, bench.jobs, self.secrets, bench.owner)
@@ -106,10 +125,65 @@ def test_token_is_kept_when_the_service_cannot_be_asked(desk: Desk) -> None:
     assert desk.secrets.get("replicate") == GOOD
 
 
-def test_password_store_that_refuses_is_told(bench: DeskBench, qtbot: QtBot) -> None:
-    desk = Desk(bench, qtbot, BrokenSecrets())
-    assert desk.connect(GOOD) is AccountStatus.NONE
-    assert isinstance(desk.troubles.last, SecretStoreUnavailable)
+@pytest.fixture
+def drawer() -> Drawer:
+    return Drawer()
+
+
+@pytest.fixture
+def stored(bench: DeskBench, qtbot: QtBot, drawer: Drawer) -> Desk:
+    """A desk over a real store's class, whose service knows the tokens that it keeps."""
+    secrets = KeyringSecrets(drawer)
+    bench.backend.secrets = secrets
+    return Desk(bench, qtbot, secrets)
+
+
+def test_token_that_the_store_loses_is_kept_for_this_session_and_that_is_said(
+    stored: Desk, drawer: Drawer
+) -> None:
+    drawer.loses = True
+    assert stored.connect(GOOD) is AccountStatus.CONNECTED
+    state = stored.desk.state("replicate")
+    assert not state.lasting
+    assert "did not keep the token" in state.note
+    assert stored.secrets.get("replicate") == GOOD
+
+
+def test_token_typed_while_the_store_is_locked_is_stored_at_the_next_check(
+    stored: Desk, drawer: Drawer
+) -> None:
+    drawer.locked = True
+    assert stored.connect(GOOD) is AccountStatus.CONNECTED
+    assert "Unlock your keyring" in stored.desk.state("replicate").note
+    assert not stored.desk.state("replicate").lasting
+    assert len(stored.troubles) == 0
+
+    drawer.locked = False
+    stored.desk.check("replicate")
+    assert stored.rest() is AccountStatus.CONNECTED
+    assert stored.desk.state("replicate").lasting
+    assert drawer.kept == {"replicate": GOOD.reveal()}
+
+
+def test_locked_store_is_no_trouble_and_is_asked_again(stored: Desk, drawer: Drawer) -> None:
+    drawer.kept["replicate"] = GOOD.reveal()
+    drawer.locked = True
+    stored.desk.check("replicate")
+    assert stored.rest() is AccountStatus.LOCKED
+    assert "Unlock your keyring" in stored.desk.state("replicate").note
+    assert len(stored.troubles) == 0
+
+    drawer.locked = False
+    stored.desk.check("replicate")
+    assert stored.rest() is AccountStatus.CONNECTED
+
+
+def test_rejected_token_is_told_as_rejected_even_when_the_store_is_locked(
+    stored: Desk, drawer: Drawer
+) -> None:
+    drawer.locked = True
+    assert stored.connect(BAD) is AccountStatus.REJECTED
+    assert isinstance(stored.troubles.last, TokenRejected)
 
 
 def test_empty_token_asks_nobody(desk: Desk) -> None:

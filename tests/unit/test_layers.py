@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "__main__": ("@app", "@selftest", "@practice"),
 }
 SHARED_BY_SERVICES = ("http", "registry")
-MAY_START_THREADS = ("jobs", "practice", "system.practice_process")
+MAY_START_THREADS = ("jobs", "practice", "system.practice_process", "system.guard")
 THREADS = (
     *("threading.Thread", "threading.Timer", "concurrent.futures.ThreadPoolExecutor"),
     *("PySide6.QtCore.QThread", "PySide6.QtCore.QThreadPool", "PySide6.QtCore.QRunnable"),

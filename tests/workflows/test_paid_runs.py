@@ -78,6 +78,41 @@ def test_locked_password_store_waits_while_weights_are_fetched(bench):
     assert carry_run(start(bench).id, bench.tools, bench.ctx).state is RunState.READY
 
 
+@pytest.mark.parametrize("step", ["prepare", "upload", "submit"])
+def test_locked_password_store_waits_before_anything_was_started(bench, step):
+    do, locked = getattr(bench.backend, step), [SecretStoreLocked("keyring")]
+
+    def locked_once(*arguments):
+        if locked:
+            raise locked.pop()
+        return do(*arguments)
+
+    setattr(bench.backend, step, locked_once)
+
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert run.state is RunState.READY
+    assert run.attention == ""
+    told = [e.run.attention for e in bench.ctx.events]
+    assert any("Unlock your keyring. Nothing was started" in words for words in told)
+    assert len(bench.backend.launched) == 1
+
+
+def test_locked_password_store_waits_before_publishing(bench):
+    publish, locked = bench.hub.publish, [SecretStoreLocked("keyring")]
+
+    def publish_once(*arguments):
+        if locked:
+            raise locked.pop()
+        return publish(*arguments)
+
+    bench.hub.publish = publish_once
+
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert (run.state, run.huggingface_status) == (RunState.READY, "verified")
+
+
 def test_launch_whose_answer_could_not_be_written_down_is_looked_for(bench, monkeypatch):
     runs = bench.tools.stores.runs
     confirming = lambda _effect, event: event == Answered("remote-1")  # noqa: E731 - one use

@@ -18,6 +18,7 @@ _WORDS = {
     AccountStatus.CHECKING: ("clock", "muted", "Checking…"),
     AccountStatus.CONNECTED: ("check", "ok", "Connected"),
     AccountStatus.REJECTED: ("error", "danger", "The token was not accepted"),
+    AccountStatus.LOCKED: ("warning", "warn", "The password store is locked"),
     AccountStatus.UNREACHABLE: ("warning", "warn", "Could not be asked now"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -14,6 +15,7 @@ from fluxlora_desktop.domain.errors import (
     AppError,
     CredentialError,
     SecretStoreError,
+    SecretStoreLocked,
     TokenMissing,
 )
 from fluxlora_desktop.domain.money import Certainty, Charge
@@ -24,6 +26,8 @@ from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.workflows.tools import Tools
 
+_log = logging.getLogger(__name__)
+
 
 class AccountStatus(StrEnum):
     """How an account stands."""
@@ -33,12 +37,16 @@ class AccountStatus(StrEnum):
     CHECKING = "checking"
     CONNECTED = "connected"
     REJECTED = "rejected"
+    LOCKED = "locked"
     UNREACHABLE = "unreachable"
 
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """One service's account as the screens show it; `lasting` is false while only in memory."""
+    """One service's account as the screens show it; `lasting` is false while only in memory.
+
+    LOCKED: the password store is, so that nobody knows whether it holds a token.
+    """
 
     service: str
     status: AccountStatus
@@ -97,7 +105,7 @@ class AccountDesk(Desk):
     def check(self, service: str) -> None:
         """Ask one service whose token is stored."""
         self._set(AccountState(service, AccountStatus.CHECKING, lasting=self.lasting))
-        self._start_check(service, partial(self._check, service))
+        self._start_check(service, partial(self._check_again, service))
 
     def connect_account(
         self, service: str, secret: Secret, kept: Callable[[str], None] | None = None
@@ -138,22 +146,59 @@ class AccountDesk(Desk):
             kept(state.service)
 
     def _connect(self, service: str, secret: Secret, ctx: JobContext) -> AccountState:
-        before = self._secrets.get(service)
-        self._secrets.put(service, secret)
+        before = self._stored(service)
+        trouble = self._keep(service, secret)
         try:
-            return self._check(service, ctx)
+            state = self._check(service, ctx)
         except CredentialError:
-            if before is None:
-                self._secrets.forget(service)
-            else:
-                self._secrets.put(service, before)
+            self._take_back(service, before)
             raise
+        return replace(state, note=" · ".join(filter(None, (state.note, trouble))))
+
+    def _stored(self, service: str) -> Secret | None:
+        try:
+            return self._secrets.get(service)
+        except SecretStoreError:
+            return None
+
+    def _keep(self, service: str, secret: Secret) -> str:
+        """Keep a token in the password store, or else in memory; return why not, "" if stored."""
+        try:
+            self._secrets.put(service, secret)
+        except SecretStoreLocked:
+            self._secrets.keep_for_session(service, secret)
+            return "The password store is locked. Unlock your keyring, then press Check."
+        except SecretStoreError as error:
+            self._secrets.keep_for_session(service, secret)
+            return f"The password store ({error.backend}) did not keep the token."
+        return ""
+
+    def _take_back(self, service: str, before: Secret | None) -> None:
+        """Drop what the service rejected and keep what was there; the rejection is the news."""
+        if before is not None:
+            self._keep(service, before)
+            return
+        try:
+            self._secrets.forget(service)
+        except SecretStoreError as error:
+            _log.warning("a rejected token is not deleted: %s", error)
 
     def _check(self, service: str, _ctx: JobContext) -> AccountState:
-        if self._secrets.get(service) is None:
+        secret = self._secrets.get(service)
+        if secret is None:
             return AccountState(service, AccountStatus.NONE, lasting=self.lasting)
         name, note = self._ask(service)
-        return AccountState(service, AccountStatus.CONNECTED, name, note, self.lasting)
+        lasting = self._secrets.lasts(service)
+        return AccountState(service, AccountStatus.CONNECTED, name, note, lasting)
+
+    def _check_again(self, service: str, ctx: JobContext) -> AccountState:
+        """Check an account; a token that could not be stored before is stored if that works now."""
+        trouble = ""
+        if self._secrets.persistent and not self._secrets.lasts(service):
+            secret = self._secrets.get(service)
+            trouble = self._keep(service, secret) if secret else ""
+        state = self._check(service, ctx)
+        return replace(state, note=" · ".join(filter(None, (state.note, trouble))))
 
     def _ask(self, service: str) -> tuple[str, str]:
         hub = self.tools.services.hub
@@ -173,6 +218,10 @@ class AccountDesk(Desk):
     def _on_failed(self, service: str, error: object) -> None:
         if isinstance(error, CredentialError):
             status = AccountStatus.REJECTED
+        elif isinstance(error, SecretStoreLocked):
+            waits = "Unlock your keyring, then press Check."
+            self._set(AccountState(service, AccountStatus.LOCKED, note=waits, lasting=self.lasting))
+            return  # no trouble to tell of: it is asked again at the next need
         elif isinstance(error, SecretStoreError):
             status = AccountStatus.NONE
         else:
