@@ -18,6 +18,7 @@ from fluxlora_desktop.domain.pictures import (
     LoraUse,
     PictureRequest,
 )
+from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ def check_request(
         raise InputError("model", f"{request.model} is not offered at present")
     if not request.prompt.strip():
         raise InputError("prompt", "Write what the picture shall show.")
+    if holds_token(request.prompt):
+        raise InputError("prompt", NOT_A_TOKEN_FIELD)
     if model.needs_lora and not request.loras:
         raise InputError("lora", f"{model.title} needs a LoRA")
     limit = 1 if model.needs_trained_version else model.max_loras

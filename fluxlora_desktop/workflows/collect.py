@@ -7,6 +7,7 @@ from pathlib import Path
 from fluxlora_desktop.domain.errors import (
     AppError,
     CredentialError,
+    InputError,
     SecretStoreError,
     SecretStoreLocked,
     ServiceBusy,
@@ -17,6 +18,7 @@ from fluxlora_desktop.domain.errors import (
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.ports import FetchedWeights, JobContext, TrainingBackend
 from fluxlora_desktop.domain.runs import Run, RunState
+from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 from fluxlora_desktop.domain.training import RemoteState, RunSnapshot
 from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights
 from fluxlora_desktop.workflows.events import RunChanged
@@ -119,6 +121,8 @@ def import_lora_file(source: Path, name: str, tools: Tools, ctx: JobContext) -> 
 
 def import_lora_repo(repo: str, tools: Tools, ctx: JobContext) -> Lora:
     """Fetch the weights of a hub repo into the library; `repo` is owner/name or an address."""
+    if holds_token(repo):
+        raise InputError("repo", NOT_A_TOKEN_FIELD)
     folder = tools.stores.files.run_folder("imports")
     fetched = tools.services.hub.fetch(repo, folder, ctx)
     try:

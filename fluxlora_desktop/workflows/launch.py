@@ -25,6 +25,7 @@ from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.photos import check_dataset, finding_key
 from fluxlora_desktop.workflows.plans import check_captions, check_plan, spec_for, trainer_of
+from fluxlora_desktop.workflows.publish import check_may_publish
 from fluxlora_desktop.workflows.tools import Tools
 from fluxlora_desktop.workflows.waiting import patiently
 
@@ -132,6 +133,7 @@ def launch_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
     if run.state is RunState.UPLOADING:
         run = tools.stores.runs.advance(run.id, RunState.PACKAGING)
     ctx.report(RunChanged(run))
+    check_may_publish(run.plan, tools)
     archive = _package(run, version, backend, tools, ctx)
     run = tools.stores.runs.advance(run.id, RunState.UPLOADING)
     ctx.report(RunChanged(run))

@@ -17,6 +17,7 @@ from fluxlora_desktop.domain.ports import Services, TrainingBackend
 from fluxlora_desktop.domain.recipes import recommend
 from fluxlora_desktop.domain.routes import Route, routes_for
 from fluxlora_desktop.domain.runs import Run, RunPlan
+from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 from fluxlora_desktop.domain.training import (
     Choice,
     Parameters,
@@ -131,6 +132,10 @@ def check_plan(run: Run, dataset: Dataset) -> None:
         raise InputError("name", "Give the LoRA a name.")
     if not repo_name(run.plan.repo or run.plan.name):
         raise InputError("repo", "Use letters a to z, digits and dashes.")
+    texts = {"trigger_word": dataset.trigger_word, "name": run.plan.name, "repo": run.plan.repo}
+    for field, text in texts.items():
+        if holds_token(text):
+            raise InputError(field, NOT_A_TOKEN_FIELD)
     if not run.plan.rights_confirmed:
         raise InputError("rights_confirmed", "Confirm that you may use these photos.")
 

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from fluxlora_desktop.domain.bases import base_named, title_of
-from fluxlora_desktop.domain.errors import InputError, UnexpectedReply
+from fluxlora_desktop.domain.errors import (
+    InputError,
+    ScopeMissing,
+    ServiceError,
+    TokenMissing,
+    TokenRejected,
+    UnexpectedReply,
+)
 from fluxlora_desktop.domain.loras import (
     CardFacts,
     Lora,
@@ -13,11 +22,31 @@ from fluxlora_desktop.domain.loras import (
 )
 from fluxlora_desktop.domain.pictures import CardPicture
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.domain.runs import EffectKind, Run
+from fluxlora_desktop.domain.runs import EffectKind, Run, RunPlan
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.plans import choices_for, repo_name, trainer_of
 from fluxlora_desktop.workflows.tools import Tools
+
+_log = logging.getLogger(__name__)
+
+
+def check_may_publish(plan: RunPlan, tools: Tools) -> None:
+    """Raise `ScopeMissing` when the hub's token cannot do the publishing that is planned.
+
+    For the time before a training is paid. A hub that does not answer, or an account that is not
+    connected, keeps no training back: its Lora can be published later.
+    """
+    if not plan.publish:
+        return
+    hub = tools.services.hub
+    try:
+        account = hub.whoami()
+    except (ServiceError, TokenMissing, TokenRejected) as error:
+        _log.info("the hub was not asked for the token's rights: %s", type(error).__name__)
+        return
+    if not account.can_write:
+        raise ScopeMissing(hub.key, "write access to your repos")
 
 
 def publish_lora(

@@ -267,6 +267,11 @@ def test_whoami_tells_the_rights_of_each_kind_of_token(
     assert (account.can_write, account.can_infer) == (can_write, can_infer)
 
 
+def test_token_that_may_do_everything_is_warned_of(practice: Practice) -> None:
+    assert "everything" in practice.hub("write").whoami().note
+    assert practice.hub("practice").whoami().note == ""
+
+
 def test_whoami_rejects_an_unknown_token_without_repeating_it(practice: Practice) -> None:
     token = make_token("huggingface")
     hub = HuggingFaceHub(address=practice.url, token=lambda: Secret(token))

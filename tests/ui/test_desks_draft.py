@@ -9,7 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.datasets import Readiness
-from fluxlora_desktop.domain.errors import DatasetError, UnreadablePhoto
+from fluxlora_desktop.domain.errors import DatasetError, InputError, UnreadablePhoto
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from tests.ui.desk_bench import DeskBench, Heard
@@ -303,6 +303,38 @@ def test_what_is_missing_is_told_with_its_field(
     table.desk.set_plan(name="Fox", rights_confirmed=True)
     table.desk.set_plan(**change)
     assert table.desk.draft().problem_field == field
+
+
+TOKEN = "r8_" + "Qz7" * 12
+
+
+@pytest.mark.parametrize(
+    ("put", "field"),
+    [
+        (lambda desk, _sha: desk.set_plan(name=f"my {TOKEN}"), "name"),
+        (lambda desk, _sha: desk.set_plan(repo=TOKEN), "repo"),
+        (lambda desk, _sha: desk.set_plan(parameters={"trigger": TOKEN}), "trigger"),
+        (lambda desk, _sha: desk.set_trigger(TOKEN), "trigger_word"),
+        (lambda desk, sha: desk.set_caption(sha, f"a fox {TOKEN}"), "caption"),
+    ],
+)
+def test_token_in_a_field_of_the_draft_is_not_kept_and_that_is_said(
+    table: Table, put: Callable[[DraftDesk, str], None], field: str
+) -> None:
+    table.add(table.bench.photo("a.jpg"))
+    put(table.desk, table.hashes()[0])
+    table.rest()
+
+    (error,) = table.troubles.all
+    assert isinstance(error, InputError) and error.field == field
+    assert TOKEN not in repr(table.desk.draft()) + str(error)
+    library = b"".join(f.read_bytes() for f in table.bench.folder.rglob("library.db*"))
+    assert TOKEN.encode() not in library
+
+
+def test_token_in_a_caption_file_is_left_out(table: Table) -> None:
+    table.add(table.bench.photo("a.jpg", caption=f"a fox {TOKEN}"))
+    assert table.captions() == [""]
 
 
 def test_new_draft_is_empty_and_the_old_one_is_forgotten(table: Table) -> None:

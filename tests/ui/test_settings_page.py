@@ -156,6 +156,26 @@ def test_what_is_no_safe_address_is_not_kept_and_named(room: Room, text: str) ->
     assert "not kept" in room.page.addresses.remark.text()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["https://me:pass@proxy.example", "https://proxy.example?api_key=x", "r8_" + "Qz7" * 12],
+)
+def test_address_that_bears_a_secret_is_not_kept_and_not_shown(room: Room, text: str) -> None:
+    type_address(room, text)
+    assert room.kept.addresses == {}
+    assert text not in room.says()
+    assert room.page.addresses.fields["together"].text() == ""
+    assert "never holds a token" in room.page.addresses.remark.text()
+
+
+def test_token_in_place_of_a_model_is_not_kept(room: Room) -> None:
+    field = room.page.addresses.models["flux.2-dev"]
+    field.setText("hf_" + "Qz7" * 12)
+    field.editingFinished.emit()
+    assert room.kept.models == {}
+    assert field.text() == ""
+
+
 def test_empty_field_shows_the_services_own_address(room: Room) -> None:
     field = room.page.addresses.fields["replicate"]
     assert field.placeholderText() == "https://replicate.example"

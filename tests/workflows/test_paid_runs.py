@@ -10,8 +10,11 @@ from fluxlora_desktop.domain.errors import (
     DiskFull,
     OutcomeUnknown,
     SecretStoreLocked,
+    ServiceUnreachable,
+    TokenMissing,
 )
 from fluxlora_desktop.domain.journal import Answered, Denied, Event, Found, NoAnswer, Sending
+from fluxlora_desktop.domain.loras import HubAccount
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
 from fluxlora_desktop.domain.training import FoundRuns, RemoteRun, RemoteState, RunSnapshot
 from fluxlora_desktop.workflows.carry import carry_run, set_aside
@@ -96,6 +99,31 @@ def test_locked_password_store_waits_before_anything_was_started(bench, step):
     told = [e.run.attention for e in bench.ctx.events]
     assert any("Unlock your keyring. Nothing was started" in words for words in told)
     assert len(bench.backend.launched) == 1
+
+
+def test_token_that_cannot_publish_is_refused_before_anything_is_uploaded(bench):
+    bench.hub.whoami = lambda: HubAccount("tester", "read", can_write=False, can_infer=True)
+
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert (run.state, run.error_kind) == (RunState.FAILED, "ScopeMissing")
+    assert bench.backend.uploads == []
+    assert bench.backend.launched == []
+
+
+@pytest.mark.parametrize(
+    "trouble", [ServiceUnreachable("huggingface"), TokenMissing("huggingface")]
+)
+def test_hub_that_cannot_be_asked_keeps_no_training_back(bench, trouble):
+    asked = [trouble]
+    account = bench.hub.whoami()
+    bench.hub.whoami = lambda: _raise(asked.pop()) if asked else account
+
+    assert carry_run(start(bench).id, bench.tools, bench.ctx).state is RunState.READY
+
+
+def _raise(error):
+    raise error
 
 
 def test_locked_password_store_waits_before_publishing(bench):

@@ -68,6 +68,13 @@ def test_bytes_as_they_came_are_known_by_their_hash(bench):
     assert picture.source_sha256 == hashlib.sha256(b"image").hexdigest()
 
 
+def test_prompt_with_a_token_is_refused_before_it_is_kept(bench):
+    with pytest.raises(InputError, match="looks like a token"):
+        order_pictures(replace(ORDER, prompt="a fox, hf_" + "Qz7" * 12), bench.tools)
+
+    assert bench.tools.stores.pictures.ids() == ()
+
+
 def test_seeds_wrap_round_at_their_limit(bench):
     pictures = make(bench, replace(ORDER, seed=SEED_LIMIT - 1))
     assert [picture.seed for picture in pictures] == [SEED_LIMIT - 1, 0, 1]

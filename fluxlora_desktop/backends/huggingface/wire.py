@@ -12,6 +12,10 @@ from fluxlora_desktop.domain.loras import HubAccount
 
 WRITE_REPOS = "repo.write"
 RUN_INFERENCE = "inference.serverless.write"
+_BROAD = (
+    "This token may change everything in the account. "
+    "A fine-grained one that may write repos under your name is safer."
+)
 
 
 class _Entity(WireModel):
@@ -54,7 +58,7 @@ def parse_account(service: str, reply: Any) -> HubAccount:
         raise UnexpectedReply(service, "whoami-v2", f"{error.error_count()} odd fields") from error
     token = who.auth.access_token
     if token.role != "fineGrained":
-        note = "" if token.role == "write" else "This token can read, and cannot publish."
+        note = _BROAD if token.role == "write" else "This token can read, and cannot publish."
         return HubAccount(who.name, token.role, token.role == "write", bool(token.role), note)
     own: set[str] = set()
     anywhere = set(token.fine_grained.everywhere)

@@ -25,6 +25,7 @@ from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.runs import Run, RunPlan
+from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 from fluxlora_desktop.domain.training import Choice, Parameters, Trainer
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
@@ -317,11 +318,12 @@ class DraftDesk(Desk):
         at = len(before)
         while at and self._places.get(before[at - 1].photo.sha256, -1) > place:
             at -= 1
-        item = DatasetPhoto(taken.photo, taken.caption)
+        caption = "" if holds_token(taken.caption) else taken.caption
+        item = DatasetPhoto(taken.photo, caption)
         after = (*before[:at], item, *before[at:])
         self.undo_stack.push(PhotosCommand(self, "Add photos", before, after, batch))
-        if taken.caption:
-            self._save_caption(sha256, taken.caption)
+        if caption:
+            self._save_caption(sha256, caption)
 
     def _on_refused(self, path: Path, error: object) -> None:
         if isinstance(error, AppError):
@@ -382,6 +384,8 @@ class DraftDesk(Desk):
         self._write_captions(f"Add {word} to all captions", changed)
 
     def _write_captions(self, text: str, captions: dict[str, str], typing: str = "") -> None:
+        if self._refuses_token("caption", *captions.values()):
+            return
         old = {item.photo.sha256: item.caption for item in self._dataset.photos}
         new = {sha: words for sha, words in captions.items() if old.get(sha) != words}
         if new:
@@ -406,7 +410,7 @@ class DraftDesk(Desk):
     def set_trigger(self, word: str, *, in_captions: bool = False) -> None:
         """Keep the trigger word; `in_captions` also exchanges it in the captions."""
         old = self._dataset.trigger_word
-        if word == old:
+        if word == old or self._refuses_token("trigger_word", word):
             return
         self._dataset = replace(self._dataset, trigger_word=word)
         store = self.tools.stores.datasets
@@ -452,6 +456,14 @@ class DraftDesk(Desk):
         self._findings = tuple(f for f in self._findings if finding_key(f) != key)
         self._announce()
 
+    def _refuses_token(self, field: str, *texts: str) -> bool:
+        """Tell whether a token was put where none belongs; it is not kept, and that is said."""
+        if not any(map(holds_token, texts)):
+            return False
+        self._announce(check=False)  # the field shows again what was there
+        self._tell_only(InputError(field, NOT_A_TOKEN_FIELD))
+        return True
+
     def choose_way(self, way: Way) -> None:
         """Train with another trainer; what was changed by hand for the old one waits for it."""
         self._choose(way)
@@ -474,6 +486,9 @@ class DraftDesk(Desk):
         plan = replace(self._run_row.plan, **changes)
         if plan == self._run_row.plan:
             return
+        for name, value in {**changes, **plan.parameters}.items():
+            if isinstance(value, str) and self._refuses_token(name, value):
+                return
         self._run_row = replace(self._run_row, plan=plan)
         self._save("Save draft", partial(self.tools.stores.runs.save_plan, self._run_row.id, plan))
         self._announce(check=False)

@@ -8,9 +8,16 @@ from urllib.parse import urlsplit
 from PySide6.QtWidgets import QGridLayout, QLineEdit
 
 from fluxlora_desktop.domain.bases import title_of
-from fluxlora_desktop.domain.services import SERVICES, service_title
+from fluxlora_desktop.domain.services import (
+    NOT_A_TOKEN_FIELD,
+    SERVICES,
+    holds_token,
+    service_title,
+)
 from fluxlora_desktop.ui.settings.preferences import Preferences
 from fluxlora_desktop.ui.widgets import Card, label
+
+_NOT_KEPT = "It was not kept."
 
 
 class AddressesCard(Card):
@@ -52,8 +59,12 @@ class AddressesCard(Card):
 
     def _keep(self, service: str) -> None:
         text = self.fields[service].text().strip()
+        if _bears_secret(text):
+            self.fields[service].setText(self._preferences.address(service))
+            self._say(f"An address never holds a token or a password. {_NOT_KEPT}", "danger")
+            return
         if text and not _is_address(text):
-            self._say(f"“{text}” is no web address. It was not kept.", "danger")
+            self._say(f"“{text}” is no web address. {_NOT_KEPT}", "danger")
             return
         if text != self._preferences.address(service):
             self._preferences.set_address(service, text)
@@ -61,6 +72,10 @@ class AddressesCard(Card):
 
     def _keep_model(self, base: str) -> None:
         text = self.models[base].text().strip()
+        if holds_token(text):
+            self.models[base].clear()
+            self._say(NOT_A_TOKEN_FIELD, "danger")
+            return
         kept = {choice.base: choice.given for choice in self._preferences.model_ids()}
         if text != kept[base]:
             self._preferences.set_model_id(base, text)
@@ -72,6 +87,15 @@ class AddressesCard(Card):
         )
         self.remark.setProperty("role", role)
         self.remark.style().polish(self.remark)
+
+
+def _bears_secret(text: str) -> bool:
+    """Tell whether an address names a user, has a query, or holds what looks like a token.
+
+    Addresses go to the settings file and into errors, so no secret may stand in one.
+    """
+    parts = urlsplit(text)
+    return holds_token(text) or "@" in parts.netloc or bool(parts.query)
 
 
 def _is_address(text: str) -> bool:
