@@ -118,6 +118,7 @@ class Session(QObject):
         self.window.leave_practice_requested.connect(partial(self.mode_requested.emit, False))
         self.window.reveal_requested.connect(self.reveal)
         self.window.retry_requested.connect(self._retry)
+        self.window.diagnostics_requested.connect(self.show_diagnostics)
         if not self.settings.geometry.isEmpty():
             self.window.restoreGeometry(self.settings.geometry)
 
@@ -265,6 +266,35 @@ class Session(QObject):
         from fluxlora_desktop.system.reveal import reveal
 
         self.jobs.start("Show in file manager", lambda _ctx: reveal(path), lane="disk")
+
+    def show_diagnostics(self) -> None:
+        """Show a text about the app that is safe to post; also when the library did not open."""
+        from fluxlora_desktop.store.report import read_report
+        from fluxlora_desktop.system.diagnostics import Subject, diagnose
+        from fluxlora_desktop.ui.settings.diagnostics import DiagnosticsDialog, surface
+
+        places, usual = self.places, find_places(practice=self.options.practice)
+        subject = Subject(
+            version=__version__,
+            practice=self.options.practice,
+            data_dir=places.data_dir,
+            usual_dir=usual.data_dir,
+            logs_dir=places.logs,
+            tokens=self._token_kind(),
+        )
+        seen = surface(self.theme, self.desks.accounts if self.desks is not None else None)
+        library = partial(read_report, places.data_dir / "library.db")
+        dialog = DiagnosticsDialog(
+            jobs=self.jobs,
+            gather=lambda _ctx: self._redactor.redact(diagnose(subject, seen, library)),
+            parent=self.window,
+        )
+        dialog.open()
+
+    def _token_kind(self) -> str:
+        if self.opened is None:
+            return "not asked"
+        return "password store" if self.opened.secrets.persistent else "memory"
 
     def _on_closing(self) -> None:
         state = self.window.state()

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
 
+from fluxlora_desktop.system import public_log
 from fluxlora_desktop.system.redaction import Redactor, plain_lines
 
 if sys.platform != "win32":
@@ -79,7 +80,7 @@ class CrashReporter(QObject):
             QCoreApplication.quit()
             return
         text = self._redactor.redact("".join(traceback.format_exception(kind, error, trace)))
-        _log.critical("not caught: %s", text)
+        _log.critical("not caught: %s", text, extra=public_log.failure(error, trace))
         if sys.stderr is not None:  # a windowed program on Windows has none
             sys.stderr.write(f"{plain_lines(text)}\n")
         self._caught.emit(text)
@@ -96,7 +97,9 @@ class CrashReporter(QObject):
         lines = traceback.format_exception(
             failure.exc_type, failure.exc_value, failure.exc_traceback
         )
-        _log.error("not raised: %s", self._redactor.redact("".join(lines)))
+        text = self._redactor.redact("".join(lines))
+        error = failure.exc_value or failure.exc_type()
+        _log.error("not raised: %s", text, extra=public_log.failure(error, failure.exc_traceback))
 
     @Slot(str)
     def _on_caught(self, text: str) -> None:

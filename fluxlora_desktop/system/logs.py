@@ -1,4 +1,7 @@
-"""The log file: small, rotating, readable by its owner only, without tokens."""
+"""The log files: small, rotating, readable by their owner only, without tokens.
+
+One has everything, the other only what may be shown to anybody.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from fluxlora_desktop.system import public_log
 from fluxlora_desktop.system.redaction import Redactor, plain_lines
 
 FILE_NAME = "fluxlora.log"
 _MAX_BYTES = 1_000_000
 _KEPT = 4
+_PUBLIC_BYTES = 200_000
 _QUIET = (
     *("httpx", "httpcore", "httpx2", "httpcore2", "huggingface_hub", "urllib3"),
     *("PIL", "asyncio", "keyring", "secretstorage", "jeepney", "filelock"),
@@ -48,19 +53,44 @@ class _PrivateFileHandler(RotatingFileHandler):
             sys.stderr.write(f"an entry of {record.name} could not be logged\n")
 
 
+class _Both(logging.Handler):
+    """Hands each entry to several handlers."""
+
+    def __init__(self, *handlers: logging.Handler) -> None:
+        super().__init__()
+        self._handlers = handlers
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for handler in self._handlers:
+            handler.handle(record)
+
+    def close(self) -> None:
+        for handler in self._handlers:
+            handler.close()
+        super().close()
+
+
+def _file_handler(
+    path: Path, most_bytes: int, kept: int, formatter: logging.Formatter
+) -> logging.Handler:
+    handler = _PrivateFileHandler(
+        path, maxBytes=most_bytes, backupCount=kept, encoding="utf-8", errors="backslashreplace"
+    )
+    handler.setFormatter(formatter)
+    return handler
+
+
 def set_up_logging(
     logs_dir: Path, redactor: Redactor, *, level: int = logging.INFO
 ) -> logging.Handler:
-    """Send the process's log to a file in `logs_dir` and return its handler."""
+    """Send the process's log to two files in `logs_dir` and return the handler of both."""
     logs_dir.mkdir(parents=True, exist_ok=True)
-    handler = _PrivateFileHandler(
-        logs_dir / FILE_NAME,
-        maxBytes=_MAX_BYTES,
-        backupCount=_KEPT,
-        encoding="utf-8",
-        errors="backslashreplace",
+    handler = _Both(
+        _file_handler(logs_dir / FILE_NAME, _MAX_BYTES, _KEPT, RedactingFormatter(redactor)),
+        _file_handler(
+            logs_dir / public_log.FILE_NAME, _PUBLIC_BYTES, 1, public_log.PublicFormatter()
+        ),
     )
-    handler.setFormatter(RedactingFormatter(redactor))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,11 +10,13 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QWidget
 
+from fluxlora_desktop.system import public_log
 from fluxlora_desktop.system.redaction import Redactor
 from fluxlora_desktop.ui.notices import Action, Notice, Tone, notice_for
 from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.ui.widgets import Symbol, button, column, icon_button, label, row, set_mark
 
+_log = logging.getLogger(__name__)
 _UNDO_MS = 8000
 _SAID_MS = 6000
 _SYMBOLS = {
@@ -27,10 +30,13 @@ _SYMBOLS = {
 class NoticeBar(QFrame):
     """Shows one notice below a page; `acted(Notice)` when its button is pressed.
 
+    `diagnostics_requested()` where a bug of the app is told.
+
     `redact` takes tokens out of what services said; without it, whatever looks like one.
     """
 
     acted = Signal(object)
+    diagnostics_requested = Signal()
 
     def __init__(
         self, parent: QWidget | None = None, *, redact: Callable[[str], str] | None = None
@@ -45,11 +51,16 @@ class NoticeBar(QFrame):
         self.body = label(role="muted", wrap=True)
         self.act = button("", self._on_act)
         self.copy = button("Copy details", self._copy, role="quiet")
+        self.diagnose = button("Diagnostics…", self.diagnostics_requested.emit, role="quiet")
         self._close = icon_button("close", "Close this notice", self.clear)
         self._away = QTimer(self, singleShot=True, interval=_SAID_MS)
         self._away.timeout.connect(self.clear)
         words = column(self.title, self.body, spacing=2)
-        layout = row(self._symbol, words, self.copy, self.act, self._close, spacing=12, margin=10)
+        layout = row(
+            *(self._symbol, words, self.copy, self.diagnose, self.act, self._close),
+            spacing=12,
+            margin=10,
+        )
         layout.setStretch(1, 1)
         self.setLayout(layout)
         self.hide()
@@ -62,6 +73,7 @@ class NoticeBar(QFrame):
     def show_error(self, error: object) -> None:
         """Show an error in words."""
         assert isinstance(error, BaseException)
+        _log.info("told of %s", type(error).__name__, extra=public_log.failure(error, None))
         notice = notice_for(error)
         self.show_notice(
             replace(
@@ -91,6 +103,7 @@ class NoticeBar(QFrame):
         self.act.setText(notice.button)
         self.act.setVisible(notice.action is not Action.NONE)
         self.copy.setVisible(bool(notice.details))
+        self.diagnose.setVisible(notice.is_bug)
         self.setAccessibleName(f"{notice.title} {notice.body}")
         self.show()
 

@@ -40,7 +40,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the notice bar says; `details` can be copied, `target` is what the action is about."""
+    """What the notice bar says; `details` can be copied, `target` is what the action is about.
+
+    `is_bug` tells trouble of the app itself, whose makers may want to see diagnostics.
+    """
 
     title: str
     body: str
@@ -49,6 +52,7 @@ class Notice:
     button: str = ""
     target: str = ""
     details: str = ""
+    is_bug: bool = False
 
 
 _CHARGED = {
@@ -65,6 +69,7 @@ def notice_for(error: BaseException) -> Notice:
             "Something went wrong in the app itself.",
             "Nothing of yours was lost. The details are in the log.",
             details=f"{type(error).__name__}: {error}",
+            is_bug=True,
         )
     for kind in type(error).__mro__:
         words = _WORDS.get(kind)

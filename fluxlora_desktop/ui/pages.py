@@ -193,6 +193,7 @@ def _settings(desks: Desks, around: Surroundings) -> Page:
     page.reveal_requested.connect(around.reveal)
     page.import_requested.connect(partial(_import_tokens, desks, around))
     page.practice_requested.connect(around.practise)
+    page.diagnostics_requested.connect(around.window.diagnostics_requested)
     return page
 
 

@@ -35,7 +35,7 @@ class MainWindow(QMainWindow):
     """The frame comes first and empty; `fill` brings the pages when the library is open.
 
     `closing()` before the window goes, `reveal_requested(Path)`, `leave_practice_requested()`,
-    `retry_requested()` for what failed last.
+    `retry_requested()` for what failed last, `diagnostics_requested()`.
     `redact` takes tokens out of notices.
     """
 
@@ -43,6 +43,7 @@ class MainWindow(QMainWindow):
     reveal_requested = Signal(object)
     leave_practice_requested = Signal()
     retry_requested = Signal()
+    diagnostics_requested = Signal()
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class MainWindow(QMainWindow):
         self.stack.addWidget(self._loading)
         self.notices = NoticeBar(redact=redact)
         self.notices.acted.connect(self._on_acted)
+        self.notices.diagnostics_requested.connect(self.diagnostics_requested)
         self.undo_bar = UndoBar()
         bars = column(self.notices, self.undo_bar, spacing=8)
         bars.setContentsMargins(24, 0, 24, 12)
@@ -108,7 +110,9 @@ class MainWindow(QMainWindow):
         self.help_action = QAction("Help", self)
         self.help_action.setShortcut(QKeySequence(Qt.Key.Key_F1))
         self.help_action.triggered.connect(self.show_help)
-        bar.addMenu("&Help").addAction(self.help_action)
+        self.diagnostics_action = QAction("Diagnostics…", self)
+        self.diagnostics_action.triggered.connect(self.diagnostics_requested)
+        bar.addMenu("&Help").addActions([self.help_action, self.diagnostics_action])
 
     def fill(self, makers: Mapping[str, Callable[[], Page]], first: str) -> None:
         """Take the pages, each made when it is first shown, and show the first."""

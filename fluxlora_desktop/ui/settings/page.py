@@ -25,13 +25,15 @@ class SettingsPage(Page):
     """One column of cards.
 
     `open_requested(str)` for a web page, `reveal_requested(Path)` for a folder,
-    `import_requested()` for tokens from the environment or a file, `practice_requested()`.
+    `import_requested()` for tokens from the environment or a file, `practice_requested()`,
+    `diagnostics_requested()`.
     """
 
     open_requested = Signal(str)
     reveal_requested = Signal(object)
     import_requested = Signal()
     practice_requested = Signal()
+    diagnostics_requested = Signal()
 
     def __init__(
         self, *, accounts: AccountDesk, preferences: Preferences, computer: Computer
@@ -171,5 +173,9 @@ class SettingsPage(Page):
         card = Card()
         card.body.addWidget(label("About", "section"))
         says = f"FluxLoRA Desktop {self._computer.version} · Qt for Python under the LGPL"
-        card.body.addWidget(label(says, "muted", wrap=True))
+        self.diagnostics_button = button("Copy diagnostics…", self.diagnostics_requested.emit)
+        words = label(says, "muted", wrap=True)
+        line = row(words, self.diagnostics_button, spacing=12)
+        line.setStretch(0, 1)
+        card.body.addLayout(line)
         return card
