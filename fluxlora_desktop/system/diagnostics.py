@@ -73,8 +73,10 @@ def diagnose(subject: Subject, surface: Surface, library: Callable[[], LibraryRe
 def _app(subject: Subject) -> list[str]:
     made = "bundle" if getattr(sys, "frozen", False) else "from source"
     mode = "practice" if subject.practice else "real services"
-    packages = (f"{name} {_version_of(name)}" for name in _PACKAGES)
-    return [f"version {subject.version}, {made}, {mode}", ", ".join(packages)]
+    packages = [f"{name} {_version_of(name)}" for name in _PACKAGES]
+    half = len(packages) // 2
+    told = (", ".join(packages[:half]), ", ".join(packages[half:]))
+    return [f"version {subject.version}, {made}, {mode}", *told]
 
 
 def _version_of(package: str) -> str:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 import re
 
+from fluxlora_desktop.domain.services import token_pattern
+
 _CONTROLS = re.compile(
     "\x1b\\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 
+_TOKENS = re.compile(rf"{token_pattern()}|(?<=\bBearer )\S{{8,}}|(?<=signature=)[^&\s\"']+", re.I)
+
 
 def clean_log(log: str) -> str:
-    """Return a log as plain text: no terminal codes, no text direction marks, lines by newline."""
-    return _CONTROLS.sub("", log.replace("\r\n", "\n").replace("\r", "\n"))
+    """Return a log as plain text: no terminal codes, no text direction marks, lines by newline.
+
+    What looks like a token is starred, sign for sign: a longer log must begin with the shorter.
+    """
+    plain = _CONTROLS.sub("", log.replace("\r\n", "\n").replace("\r", "\n"))
+    return _TOKENS.sub(lambda found: "*" * len(found[0]), plain)
 
 
 def seconds_per_step(rate: str | None, unit: str) -> float | None:
