@@ -125,9 +125,7 @@ class KeyringSecrets:
                 return self._for_session[service]
             if service in self._known:
                 return self._known[service]
-        found = self._ask(partial(self._read, service))
-        self._remember(service, found)
-        return found
+        return self._ask(partial(self._look_up, service))
 
     def put(self, service: str, secret: Secret) -> None:
         """Keep a token, read it back and compare; raises `SecretStoreError`."""
@@ -135,7 +133,6 @@ class KeyringSecrets:
         with self._lock:
             self._known.pop(service, None)
         self._ask(partial(self._store, service, secret))
-        self._remember(service, secret)
 
     def keep_for_session(self, service: str, secret: Secret) -> None:
         """Keep a token in memory, in place of what the store may hold, until the app closes."""
@@ -154,9 +151,9 @@ class KeyringSecrets:
             self._known.pop(service, None)
             self._for_session.pop(service, None)
         self._ask(partial(self._delete, service))
-        self._remember(service, None)
 
     def _remember(self, service: str, secret: Secret | None) -> None:
+        """Note what the store was made to hold, which then counts for the session as well."""
         with self._lock:
             self._known[service] = secret
             self._for_session.pop(service, None)
@@ -167,17 +164,26 @@ class KeyringSecrets:
         except NoAnswer as error:
             raise SecretStoreLocked(self._name, f"{_LOCKED} (it did not answer)") from error
 
+    def _look_up(self, service: str) -> Secret | None:
+        """Read a token and remember it; what is remembered changes in the order of the calls."""
+        found = self._read(service)
+        with self._lock:
+            self._known[service] = found
+        return found
+
     def _store(self, service: str, secret: Secret) -> None:
         with self._translated():
             self._backend.set_password(SERVICE_NAME, service, secret.reveal())
         if self._read(service) != secret:
             raise SecretStoreUnavailable(self._name, "what was stored did not come back")
+        self._remember(service, secret)
 
     def _delete(self, service: str) -> None:
         with suppress(PasswordDeleteError), self._translated():
             self._backend.delete_password(SERVICE_NAME, service)
         if self._read(service) is not None:
             raise SecretStoreError(self._name, "the token could not be deleted")
+        self._remember(service, None)
 
     def _read(self, service: str) -> Secret | None:
         with self._translated():

@@ -233,6 +233,18 @@ class Patiently:
         raise AssertionError("the store never answered")
 
 
+def test_late_answer_does_not_take_the_place_of_what_was_typed_meanwhile():
+    drawer = Standing()
+    store = KeyringSecrets(drawer, seconds=0.05)
+    with pytest.raises(SecretStoreLocked):
+        store.get("replicate")
+    store.keep_for_session("replicate", Secret(TOKEN))
+    drawer.answered.set()
+    assert Patiently(store).get("fal") is None
+
+    assert store.get("replicate") == Secret(TOKEN)
+
+
 def test_closing_the_guard_frees_who_waits_for_a_prompt():
     drawer, guard = Standing(), Guard()
     store = KeyringSecrets(drawer, guard=guard)
