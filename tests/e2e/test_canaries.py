@@ -102,7 +102,8 @@ class Stranger(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.requests.append(f"{self.path}\n{self.headers}".encode())
-        self.send_response(404)
+        self.send_response(503)
+        self.send_header("Retry-After", "0")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -241,6 +242,9 @@ def let_it_go_wrong(services: PracticeServices, trainer: str, elsewhere: str) ->
         {"status": 200, "body": f'{{"token": "{token}"', "content_type": "application/json"},
     ):
         training.next(method="GET", path=poll, **fault)
+    away = {"status": 302, "headers": {"location": elsewhere}, "body": ""}
+    training.next(method="GET", path=r".*\.(tar|safetensors)", **away)
+    services.together.next(method="GET", path=r".*\.(png|jpg|jpeg|webp)", **away)
     if trainer == "replicate":
         said = f"denied: Authorization: Bearer {token}, at https://x/?api_key={token}"
         services.replicate.next_training(TrainingScript(outcome="failed", error=said))
@@ -296,7 +300,7 @@ def test_tokens_are_nowhere_but_in_keyring_memory_and_their_own_services_header(
     assert launched_with_them == []
     assert [hit for hit in person.seen if hit.place.endswith("cmdline")] == []
 
-    assert at_stranger, "the redirect was followed"
+    assert at_stranger, "a redirect of a download was followed"
     assert find_in(b"\n".join(at_stranger), "the stranger", CANARIES) == []
     for request in heard:
         place = f"{request.service} {request.port}"
