@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QTimer, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtCore import QProcess, QTimer
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 import fluxlora_desktop.app as program
@@ -133,7 +133,7 @@ class Driven(program.App):
 
     def _open_elsewhere(self) -> Iterator[Until]:
         self.session.reveal(DATA_DIR)
-        QDesktopServices.openUrl(QUrl("https://example.org"))
+        QProcess.startDetached("xdg-open", ["https://example.org"])  # as Qt does on a desktop
         yield self._quiet
 
     def _break_down(self) -> Iterator[Until]:
@@ -168,5 +168,4 @@ def say(what: str, **facts: object) -> None:
 
 
 program.App = Driven  # type: ignore[misc]
-QTimer.singleShot(0, lambda: None)
 sys.exit(program.run(program.Options(data_dir=DATA_DIR)))
