@@ -93,7 +93,7 @@ class AccountCard(QWidget):
         busy = state.status is AccountStatus.CHECKING
         self.field.setEnabled(not busy)
         self._on_text(self.field.text())
-        if connected:
+        if connected or state.status is AccountStatus.REJECTED:
             self.field.clear()
 
     def _on_text(self, text: str) -> None:

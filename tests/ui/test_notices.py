@@ -180,6 +180,17 @@ def test_live_token_of_any_form_is_hidden_when_the_bar_knows_it(qtbot: QtBot) ->
     assert "plain-looking-key" not in bar.notice.details
 
 
+def test_diagnostics_are_offered_where_the_app_itself_broke(qtbot: QtBot) -> None:
+    bar = NoticeBar()
+    qtbot.addWidget(bar)
+    bar.show_error(e.ServiceRefused("together", "no"))
+    assert not bar.diagnose.isVisibleTo(bar)
+    bar.show_error(ValueError("odd"))
+    assert bar.diagnose.isVisibleTo(bar)
+    with qtbot.waitSignal(bar.diagnostics_requested):
+        bar.diagnose.click()
+
+
 def test_word_of_success_never_covers_trouble(qtbot: QtBot) -> None:
     bar = NoticeBar()
     qtbot.addWidget(bar)

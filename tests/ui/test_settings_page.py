@@ -176,6 +176,23 @@ def test_token_in_place_of_a_model_is_not_kept(room: Room) -> None:
     assert field.text() == ""
 
 
+def test_refused_token_leaves_the_field_so_that_the_next_is_checked_as_it_is_pasted(
+    room: Room,
+) -> None:
+    card = room.page.cards[0]
+    card.field.setText("hf_" + "Qz7" * 12)
+    assert "This is a token of Hugging Face" in card.note.text()
+    assert card.field.text() == ""
+    card.field.setText("r8_" + "Qz7" * 12)
+    room.qtbot.waitUntil(lambda: card.state.text().startswith("Connected"))
+
+
+def test_diagnostics_are_asked_for(room: Room) -> None:
+    asked = Heard(room.page.diagnostics_requested)
+    room.click("Copy diagnostics…")
+    assert len(asked) == 1
+
+
 def test_empty_field_shows_the_services_own_address(room: Room) -> None:
     field = room.page.addresses.fields["replicate"]
     assert field.placeholderText() == "https://replicate.example"
