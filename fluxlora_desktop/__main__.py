@@ -10,6 +10,7 @@ from pathlib import Path
 from fluxlora_desktop import __version__
 
 SERVICES_FLAG = "--practice-services"
+PHOTOS_FLAG = "--photo-worker"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -19,6 +20,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fluxlora_desktop.practice.__main__ import main as serve
 
         return serve(arguments[1:])
+    if arguments == [PHOTOS_FLAG]:
+        from fluxlora_desktop.imaging.worker import main as read_photos
+
+        return read_photos()
     read = parse(arguments)
     from fluxlora_desktop.app import Options, run
 

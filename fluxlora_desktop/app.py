@@ -130,23 +130,25 @@ class Session(QObject):
 
     def _open(self, ctx: JobContext) -> Opened:
         """Import what is slow and join it; runs in the background."""
-        from fluxlora_desktop.imaging.workshop import (
-            PillowPhotoWorkshop,
-            PillowPictureWorkshop,
+        from fluxlora_desktop.imaging.guarded import (
+            GuardedPhotoWorkshop,
+            GuardedPictureWorkshop,
+            PhotoWorkers,
         )
         from fluxlora_desktop.store.library import open_library
         from fluxlora_desktop.workflows.tools import Patience, Tools
 
         importlib.import_module("fluxlora_desktop.ui.pages")  # here, so that the window need not
         library = open_library(self.places.data_dir, clock=self.clock)
+        workers = PhotoWorkers()
         try:
             services, secrets, token_place = self._services(ctx)
             patience = Patience.for_practice() if self.options.practice else Patience()
             tools = Tools(
                 stores=library.stores,
                 services=services,
-                photos=PillowPhotoWorkshop(),
-                pictures=PillowPictureWorkshop(),
+                photos=GuardedPhotoWorkshop(workers),
+                pictures=GuardedPictureWorkshop(workers),
                 clock=self.clock,
                 patience=patience,
             )
@@ -154,7 +156,12 @@ class Session(QObject):
         except BaseException:
             library.close()
             raise
-        return Opened(tools, secrets, token_place, any_token, library.close)
+
+        def close() -> None:
+            workers.close()
+            library.close()
+
+        return Opened(tools, secrets, token_place, any_token, close)
 
     def _services(self, ctx: JobContext) -> tuple[Any, Any, str]:
         from fluxlora_desktop.backends.registry import (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import Final
+import math
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 _WHITE: Final = (255, 255, 255)
+_STRIP: Final = 256
+"""Rows that are scaled at once: as numbers of 8 bytes a large photo would fill the memory."""
 _DEEP: Final = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _PROFILED: Final = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
 
@@ -30,7 +33,12 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         notes.append("Its transparent parts were laid on white.")
     else:
         image = _apply_profile(_drop_palette(image), profile)
-    return image.convert("RGB"), tuple(notes)
+    return _convert(image, "RGB"), tuple(notes)
+
+
+def _convert(image: Image.Image, mode: str) -> Image.Image:
+    """Convert without copying what has the mode already: a large photo is held once."""
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _drop_palette(image: Image.Image) -> Image.Image:
@@ -38,15 +46,25 @@ def _drop_palette(image: Image.Image) -> Image.Image:
 
 
 def _scale_to_bytes(image: Image.Image) -> Image.Image:
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    values = np.asarray(image)
     low, high = _range_of(image.mode, values)
-    scaled = (np.clip(values, low, high) - low) * (255.0 / (high - low))
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+    scaled = np.empty(values.shape, dtype=np.uint8)
+    for row in range(0, len(values), _STRIP):
+        strip = np.clip(_plain(values[row : row + _STRIP]), low, high)
+        scaled[row : row + _STRIP] = np.rint((strip - low) * (255.0 / (high - low)))
+    return Image.fromarray(scaled)
 
 
-def _range_of(mode: str, values: NDArray[np.float64]) -> tuple[float, float]:
+def _plain(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.nan_to_num(values.astype(np.float64))
+
+
+def _range_of(mode: str, values: NDArray[Any]) -> tuple[float, float]:
     """Return which values mean black and white: of the type where it fits, else of the picture."""
-    least, most = float(values.min()), float(values.max())
+    least, most = math.inf, -math.inf
+    for row in range(0, len(values), _STRIP):
+        strip = _plain(values[row : row + _STRIP])
+        least, most = min(least, float(strip.min())), max(most, float(strip.max()))
     tops = (65535.0,) if mode.startswith("I;16") else (1.0,) if mode == "F" else (255.0, 65535.0)
     for top in tops:
         if least >= 0 and most <= top:
@@ -55,11 +73,10 @@ def _range_of(mode: str, values: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _lay_on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
-    layered = image.convert("RGBA")
+    layered = _convert(image, "RGBA")
     colours = _apply_profile(layered.convert("RGB"), profile)
-    ground = Image.new("RGB", image.size, _WHITE)
-    ground.paste(colours, mask=layered.getchannel("A"))
-    return ground
+    colours.paste(_WHITE, mask=ImageChops.invert(layered.getchannel("A")))
+    return colours
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -86,7 +86,9 @@ def open_bytes(data: bytes, name: Path | str = "picture") -> Decoded:
 
 def rebuild(image: Image.Image) -> Image.Image:
     """Copy the pixels alone: EXIF, GPS, comments and profiles stay behind."""
-    return Image.frombytes(image.mode, image.size, image.tobytes())
+    fresh = Image.new(image.mode, image.size)
+    fresh.paste(image)
+    return fresh
 
 
 def _refuse_bytes(path: Path, size: int) -> None:
@@ -103,18 +105,27 @@ def _decode(stream: BinaryIO, path: Path) -> Decoded:
         if start.startswith(magic):
             raise UnreadablePhoto(path, reason)
     try:
-        with Image.open(stream, formats=FORMATS) as opened:
-            _refuse_size(path, opened.size)
-            name = "JPEG" if opened.format == "MPO" else opened.format or ""
-            notes = _note_frames(opened)
-            opened.load()
-            upright = ImageOps.exif_transpose(opened)
-            rgb, changed = to_rgb(upright)
-            return Decoded(rebuild(rgb), name, notes + changed)
+        coloured = _load(stream, path)
+        return Decoded(rebuild(coloured.image), coloured.format, coloured.notes)
     except UnreadablePhoto:
         raise
     except _REFUSALS as error:
         raise UnreadablePhoto(path, _say(error)) from error
+
+
+def _load(stream: BinaryIO, path: Path) -> Decoded:
+    """Return upright sRGB pixels that may still hold metadata.
+
+    Apart from `_decode`, so that the picture as it was opened is gone when the pixels are copied.
+    """
+    with Image.open(stream, formats=FORMATS) as opened:
+        _refuse_size(path, opened.size)
+        name = "JPEG" if opened.format == "MPO" else opened.format or ""
+        notes = _note_frames(opened)
+        opened.load()
+        ImageOps.exif_transpose(opened, in_place=True)
+        rgb, changed = to_rgb(opened)
+        return Decoded(rgb, name, notes + changed)
 
 
 def _refuse_size(path: Path, size: tuple[int, int]) -> None:

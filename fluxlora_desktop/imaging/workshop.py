@@ -45,7 +45,8 @@ class PillowPhotoWorkshop:
         if min(image.size) < checks.REFUSED_SIDE.value:
             raise UnreadablePhoto(original, f"it is only {image.width} x {image.height} pixels")
         facts = _measure(decoded)
-        copy = _shrink(image, WORKING_SIDE)
+        image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        copy = rebuild(image)
         write_file(working, lambda stream: _save_copy(copy, stream, working.suffix))
         _write_thumb(copy, thumb)
         return facts
