@@ -15,8 +15,9 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 from fluxlora_desktop.domain.bases import FLUX1_DEV, FLUX2_DEV
 from fluxlora_desktop.domain.errors import WeightsError
@@ -26,15 +27,20 @@ SMALLEST_FILE = 100_000
 LARGEST_FILE = 4_000_000_000
 _CHUNK = 1 << 20
 _ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1}
-_SAMPLE_TENSORS = 64
-# For each kind of number: how memoryview calls its words, and the bits that are all set in NaN and
-# infinity. F8_E4M3 has no infinity and only two NaN.
-_EXPONENTS: Mapping[str, tuple[Literal["Q", "I", "H", "B"], int]] = {
-    "F64": ("Q", 0x7FF0_0000_0000_0000),
-    "F32": ("I", 0x7F80_0000),
-    "F16": ("H", 0x7C00),
-    "BF16": ("H", 0x7F80),
-    "F8_E5M2": ("B", 0x7C),
+_MOST_MARKS = 400_000
+"""Brackets and colons in a header; a tensor has seven."""
+_DEEPEST = 4
+_MOST_DIGITS = 20
+_ZERO, _SET = b"\0", b"\xff"
+# For each kind of number the bits that are all set in NaN and infinity: in its last byte and in the
+# one before. F8_E4M3 has no infinity and only two NaN.
+_ALL_SET: Mapping[str, tuple[int, int]] = {
+    "F64": (0x7F, 0xF0),
+    "F32": (0x7F, 0x80),
+    "F16": (0x7C, 0),
+    "BF16": (0x7F, 0x80),
+    "F8_E5M2": (0x7C, 0),
+    "F8_E4M3": (0x7F, 0),
 }
 
 
@@ -85,14 +91,12 @@ def _inspect(path: Path, check: Callable[[], None]) -> WeightsFacts:
     with path.open("rb") as file:
         head, data_start, raw_header = _read_header(path, file, size)
         tensors = _tensors(path, head, size - data_start)
-        _check_numbers(path, file, data_start, tensors)
-        file.seek(0)
-        sha256, tensor_hash = _hashes(file, len(raw_header) + 8, check)
+        style = _key_style(tensor.name for tensor in tensors)
+        if not style:
+            raise WeightsError(path, "its tensors are not those of a LoRA")
+        start = struct.pack("<Q", len(raw_header)) + raw_header
+        sha256, tensor_hash = _read_data(path, file, start, tensors, check)
     metadata = head.get("__metadata__", {})
-    names = [tensor.name for tensor in tensors]
-    style = _key_style(names)
-    if not style:
-        raise WeightsError(path, "its tensors are not those of a LoRA")
     return WeightsFacts(
         sha256=sha256,
         tensor_hash=tensor_hash,
@@ -112,10 +116,18 @@ def _read_header(path: Path, file: BinaryIO, size: int) -> tuple[dict[str, Any],
         raise WeightsError(path, "it is empty")
     length = struct.unpack("<Q", first)[0]
     if length > HEADER_LIMIT or length + 8 > size or length < 2:
-        raise WeightsError(path, _what_it_may_be(first) or "it is not a safetensors file")
+        raise WeightsError(path, what_it_may_be(first) or "it is not a safetensors file")
     raw = file.read(length)
+    if sum(map(raw.count, (b"{", b"[", b":"))) > _MOST_MARKS:
+        raise WeightsError(path, "its header holds more than a LoRA ever has")
     try:
-        head = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates)
+        head = json.loads(
+            raw.decode("utf-8"),
+            object_pairs_hook=_no_duplicates,
+            parse_int=_whole,
+            parse_constant=_no_constant,
+        )
+        _refuse_depth(head, _DEEPEST)
     except (ValueError, RecursionError) as error:
         raise WeightsError(path, "its header cannot be read") from error
     if not isinstance(head, dict):
@@ -126,7 +138,8 @@ def _read_header(path: Path, file: BinaryIO, size: int) -> tuple[dict[str, Any],
     return head, 8 + length, raw
 
 
-def _what_it_may_be(first: bytes) -> str:
+def what_it_may_be(first: bytes) -> str:
+    """Name what stands where weights should be by how it begins, "" when nothing is known."""
     if first[:2] == b"\x80\x02" or first[:4] == b"PK\x03\x04":
         return "it is a pickle or zip file, which the app never opens as weights"
     if first.lstrip()[:1] == b"<":
@@ -139,6 +152,26 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(table) != len(pairs):
         raise ValueError("a name stands twice")
     return table
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("a number is larger than any file")
+    return int(digits)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _refuse_depth(value: object, left: int) -> None:
+    """Refuse tables and lists in one another; `left` counts those that may still come."""
+    if not isinstance(value, dict | list):
+        return
+    if not left:
+        raise ValueError("tables lie too deep in one another")
+    for inner in value.values() if isinstance(value, dict) else value:
+        _refuse_depth(inner, left - 1)
 
 
 def _tensors(path: Path, head: Mapping[str, Any], data_bytes: int) -> tuple[Tensor, ...]:
@@ -172,39 +205,68 @@ def _tensor(path: Path, name: str, entry: object) -> Tensor:
     raise WeightsError(path, f"the header's entry for {name[:80]!r} is malformed")
 
 
-def _check_numbers(
-    path: Path, file: BinaryIO, data_start: int, tensors: tuple[Tensor, ...]
-) -> None:
-    """Refuse weights that are all zero or hold NaN or infinity, judged by up to 64 tensors."""
-    any_value = False
-    step = max(1, len(tensors) // _SAMPLE_TENSORS)
-    for tensor in tensors[::step]:
-        file.seek(data_start + tensor.start)
-        raw = file.read(min(tensor.end - tensor.start, 65536))
-        if _has_bad_number(tensor.dtype, raw):
-            raise WeightsError(path, "the weights contain no usable numbers (NaN or infinity)")
-        any_value = any_value or any(raw)
-    if not any_value:
-        raise WeightsError(path, "the weights are all zero")
+class _Numbers:
+    """Watches all numbers go by: refuses NaN and infinity, and knows whether any is not zero."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._any = False
+
+    def see(self, dtype: str, raw: bytes) -> None:
+        """Take whole numbers of one kind."""
+        if _has_bad_number(dtype, raw):
+            reason = "the weights contain no usable numbers (NaN or infinity)"
+            raise WeightsError(self._path, reason)
+        self._any = self._any or raw.count(_ZERO) < len(raw)
+
+    def end(self) -> None:
+        """Refuse what was all zero."""
+        if not self._any:
+            raise WeightsError(self._path, "the weights are all zero")
 
 
 def _has_bad_number(dtype: str, raw: bytes) -> bool:
-    if dtype == "F8_E4M3":
-        return b"\x7f" in raw or b"\xff" in raw
-    kind, exponent = _EXPONENTS[dtype]
+    """Look at all numbers at once, since one by one a large file would take minutes.
+
+    A byte becomes 0xFF where the bits in question are all set, else 0; a number is bad where both
+    of its bytes did.
+    """
+    last, before = _ALL_SET[dtype]
     wide = _ITEM_BYTES[dtype]
-    numbers = memoryview(raw[: len(raw) // wide * wide]).cast(kind)
-    return any(number & exponent == exponent for number in numbers)
+    suspects = raw[wide - 1 :: wide].translate(_marks(last))
+    if not before or _SET not in suspects:
+        return _SET in suspects
+    others = raw[wide - 2 :: wide].translate(_marks(before))
+    return bool(int.from_bytes(suspects, "little") & int.from_bytes(others, "little"))
 
 
-def _hashes(file: BinaryIO, header_end: int, check: Callable[[], None]) -> tuple[str, str]:
-    whole, after = hashlib.sha256(), hashlib.sha256()
-    whole.update(file.read(header_end))
-    while chunk := file.read(_CHUNK):
-        check()
-        whole.update(chunk)
-        after.update(chunk)
-    return whole.hexdigest(), after.hexdigest()
+@cache
+def _marks(bits: int) -> bytes:
+    return bytes(0xFF if byte & bits == bits else 0 for byte in range(256))
+
+
+def _read_data(
+    path: Path,
+    file: BinaryIO,
+    head: bytes,
+    tensors: tuple[Tensor, ...],
+    check: Callable[[], None],
+) -> tuple[str, str]:
+    """Read all tensors once, a megabyte at a time; return the hashes of file and data."""
+    whole, data, numbers = hashlib.sha256(head), hashlib.sha256(), _Numbers(path)
+    for tensor in sorted(tensors, key=lambda t: (t.start, t.end)):
+        left = tensor.end - tensor.start
+        while left:
+            check()
+            chunk = file.read(min(left, _CHUNK))
+            if not chunk:
+                raise WeightsError(path, "it changed while it was read")
+            numbers.see(tensor.dtype, chunk)
+            whole.update(chunk)
+            data.update(chunk)
+            left -= len(chunk)
+    numbers.end()
+    return whole.hexdigest(), data.hexdigest()
 
 
 def _key_style(names: Iterable[str]) -> str:

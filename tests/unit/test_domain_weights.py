@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,12 @@ _TWICE = json.dumps(_HEAD).encode()[:-1] + b"," + json.dumps({_A: _HEAD[_A]}).en
         (_with(data_offsets=[2, 98306]), "do not lie"),
         (_HEAD | {_B: _entry([3072, 16], 98302, 196606)}, "do not lie"),
         ({"a.weight": _entry([16, 6144], 0, 196608)}, "not those of a LoRA"),
+        (_with(more=[[[]]]), "cannot be read"),
+        (_with(more=float("nan")), "cannot be read"),
+        (_with(more=float("-inf")), "cannot be read"),
+        (_with(shape=[10**20, 3072]), "cannot be read"),
+        (b'{"a": ' + b"9" * 100_000 + b"}", "cannot be read"),
+        (_with(more=[{}] * 400_000), "more than a LoRA ever has"),
     ],
 )
 def test_header_that_does_not_hold_is_refused(
@@ -155,6 +162,70 @@ def test_weights_without_usable_numbers_are_refused(tmp_path: Path, dtype: str, 
     with pytest.raises(WeightsError, match="NaN"):
         inspect_weights(_write(tmp_path, head, bytes(wide) + bad + good))
     assert inspect_weights(_write(tmp_path, head, b"\x01" + bytes(196607))).tensors == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bad"),
+    [
+        ("F16", b"\0\x7c"),
+        ("BF16", b"\x80\xff"),
+        ("F32", b"\1\0\x80\x7f"),
+        ("F64", b"\1" + bytes(5) + b"\xf0\xff"),
+        ("F8_E5M2", b"\xfc"),
+        ("F8_E4M3", b"\x7f"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1_048_576, 2_990_008])
+def test_one_unusable_number_is_found_wherever_it_lies(
+    tmp_path: Path, dtype: str, bad: bytes, place: int
+) -> None:
+    size = 3_000_000
+    head = {_A: _entry([size // len(bad)], 0, size, dtype)}
+    data = bytearray(b"\1" * size)
+    data[place : place + len(bad)] = bad
+
+    with pytest.raises(WeightsError, match="NaN"):
+        inspect_weights(_write(tmp_path, head, bytes(data)))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "good"),
+    [
+        ("F16", struct.pack("<e", -65504.0)),
+        ("BF16", b"\x7f\x7f"),
+        ("BF16", b"\x80\x7e\x7f\xff"),
+        ("F32", struct.pack("<f", 3.4028234e38)),
+        ("F32", struct.pack("<f", -1.8e38)),
+        ("F64", struct.pack("<d", 1.7976931348623157e308)),
+        ("F8_E5M2", b"\x7b\xfb"),
+        ("F8_E4M3", b"\x7e\xfe"),
+    ],
+)
+def test_largest_numbers_are_usable(tmp_path: Path, dtype: str, good: bytes) -> None:
+    head = {_A: _entry([196608 // _ITEM[dtype]], 0, 196608, dtype)}
+    data = good * (196608 // len(good))
+
+    assert inspect_weights(_write(tmp_path, head, data)).tensors == 1
+
+
+_ITEM = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E5M2": 1, "F8_E4M3": 1}
+
+
+def test_check_holds_no_more_than_a_few_megabytes_whatever_the_size(tmp_path: Path) -> None:
+    size = 200_000_000
+    head = {_A: _entry([size // 2], 0, size)}
+    path = _write(tmp_path, head, _ONE)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - len(_ONE) + size)
+    tracemalloc.start()
+    try:
+        facts = inspect_weights(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert facts.size_bytes > size
+    assert peak < 12_000_000
 
 
 def test_weights_that_are_all_zero_are_refused(tmp_path: Path) -> None:
