@@ -14,6 +14,7 @@ from statistics import median
 from typing import Final
 
 from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, Severity
+from fluxlora_desktop.domain.names import shown_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def _find_copies(photos: Sequence[Photo]) -> Iterator[Finding]:
             yield Finding(
                 "duplicate",
                 Severity.BLOCK,
-                f"{photo.name} shows exactly the same as {first.name}. Keep one of them.",
+                f"{shown_name(photo.name)} shows exactly the same as {shown_name(first.name)}. "
+                "Keep one of them.",
                 (photo.sha256,),
                 Mend.REMOVE,
             )
@@ -103,7 +105,7 @@ def _find_twins(photos: Sequence[Photo]) -> Iterator[Finding]:
         yield Finding(
             "near_duplicate",
             Severity.WARN,
-            f"{sharper.name} and {duller.name} are nearly the same. "
+            f"{shown_name(sharper.name)} and {shown_name(duller.name)} are nearly the same. "
             "The trainer would learn that pose twice.",
             (sharper.sha256, duller.sha256),
             Mend.KEEP_SHARPER,
@@ -116,13 +118,13 @@ def _judge_size(photo: Photo) -> Iterator[Finding]:
     size = f"{facts.width} x {facts.height} pixels"
     if shorter < TINY_SIDE.value:
         says = (
-            f"{photo.name} is very small ({size}). It will look soft in every picture: "
+            f"{shown_name(photo.name)} is very small ({size}). It will look soft in every picture: "
             f"use one of at least {SMALL_SIDE.value} pixels on the shorter side."
         )
         yield Finding("very_small", Severity.WARN, says, (photo.sha256,), Mend.REMOVE)
     elif shorter < SMALL_SIDE.value:
         says = (
-            f"{photo.name} is small ({size}). "
+            f"{shown_name(photo.name)} is small ({size}). "
             f"{SMALL_SIDE.value} pixels or more on the shorter side train sharper details."
         )
         yield Finding("small", Severity.WARN, says, (photo.sha256,), Mend.REMOVE)
@@ -132,8 +134,8 @@ def _judge_crop(photo: Photo) -> Iterator[Finding]:
     loss = crop_loss(photo.facts.width, photo.facts.height)
     if loss > CROP_LOSS.value:
         says = (
-            f"{photo.name} is so long and narrow that the trainer cuts away {loss:.0%} of it. "
-            "Crop it to what matters."
+            f"{shown_name(photo.name)} is so long and narrow that the trainer cuts away "
+            f"{loss:.0%} of it. Crop it to what matters."
         )
         yield Finding("crop_loss", Severity.WARN, says, (photo.sha256,), Mend.REMOVE)
 
@@ -141,7 +143,9 @@ def _judge_crop(photo: Photo) -> Iterator[Finding]:
 def _judge_exposure(photo: Photo) -> Iterator[Finding]:
     facts = photo.facts
     if facts.clipped > CLIPPED.value and facts.midtones < MIDTONES.value:
-        says = f"{photo.name} is mostly very dark or very bright, so details are missing."
+        says = (
+            f"{shown_name(photo.name)} is mostly very dark or very bright, so details are missing."
+        )
         yield Finding("exposure", Severity.WARN, says, (photo.sha256,), Mend.REMOVE)
 
 
@@ -149,5 +153,5 @@ def _judge_sharpness(photo: Photo, typical: float) -> Iterator[Finding]:
     sharpness, floor = photo.facts.sharpness, SHARPNESS_FLOOR.value
     dull_for_set = sharpness < typical * SHARPNESS_SHARE.value
     if sharpness < floor or (dull_for_set and sharpness < floor * SHARPNESS_SAFE.value):
-        says = f"{photo.name} looks blurred. Use a sharper one if you have it."
+        says = f"{shown_name(photo.name)} looks blurred. Use a sharper one if you have it."
         yield Finding("blurred", Severity.WARN, says, (photo.sha256,), Mend.REMOVE)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QDir, Signal
 from PySide6.QtWidgets import QCheckBox, QDialog, QFileDialog, QWidget
 
 from fluxlora_desktop.domain.errors import AppError
+from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.services import service_title
 from fluxlora_desktop.system.environment import ImportedTokens
@@ -113,7 +114,9 @@ class ImportTokensDialog(QDialog):
             found = self._read_file(path)
         except AppError as error:
             reason = notice_for(error).title
-            self._words.setText(f"{path.name} was not read. {reason} Choose another file.")
+            self._words.setText(
+                f"{shown_name(path.name)} was not read. {reason} Choose another file."
+            )
         else:
             self._show(found)
 
@@ -127,7 +130,7 @@ class ImportTokensDialog(QDialog):
 
 def _words_for(found: ImportedTokens) -> str:
     """Return which names were found, and where; a link is told with where it leads."""
-    where = f"in {found.path.name}" if found.path else "in this program's environment"
+    where = f"in {shown_name(found.path.name)}" if found.path else "in this program's environment"
     link = f" It is a link to {found.leads_to}." if found.leads_to else ""
     if not found:
         return f"No tokens were found {where}.{link}"

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from fluxlora_desktop.domain import errors as e
+from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.services import SERVICES, service_title
 from fluxlora_desktop.ui.units import duration, file_size, plural
 
@@ -106,7 +107,9 @@ def _dataset(error: e.DatasetError) -> Notice:
     if not error.path.name:
         return Notice(f"The photos cannot be used: {reason}.", "", Tone.WARN)
     return Notice(
-        f"{error.path.name} cannot be used: {reason}.", "The other photos are fine.", Tone.WARN
+        f"{shown_name(error.path.name)} cannot be used: {reason}.",
+        "The other photos are fine.",
+        Tone.WARN,
     )
 
 
@@ -301,7 +304,7 @@ def _run_failed(error: e.RunFailed) -> Notice:
 
 def _weights(error: e.WeightsError) -> Notice:
     return Notice(
-        f"{error.path.name} is not a LoRA that the app can use.",
+        f"{shown_name(error.path.name)} is not a LoRA that the app can use.",
         f"The check found that {error.reason}. The file is kept as it is.",
         Tone.DANGER,
         details=_details(error),

@@ -10,6 +10,7 @@ from pathlib import Path
 from fluxlora_desktop.domain.captions import caption_findings, one_line
 from fluxlora_desktop.domain.datasets import Dataset, Finding, Photo, count_findings
 from fluxlora_desktop.domain.errors import UnreadablePhoto
+from fluxlora_desktop.domain.names import kept_name
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.workflows.tools import Tools
 
@@ -85,7 +86,7 @@ def _develop(sha256: str, size: int, source: Path, tools: Tools) -> Photo:
         if known is None:
             files.original(sha256).unlink(missing_ok=True)
         raise UnreadablePhoto(source, error.reason) from error
-    photo = Photo(sha256, source.name, size, facts)
+    photo = Photo(sha256, kept_name(source.name), size, facts)
     tools.stores.datasets.put_photo(photo)
     return photo
 

@@ -9,6 +9,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QListView, QPlainTextEdit, QStackedWidget, QWidget
 
 from fluxlora_desktop.domain.datasets import DatasetPhoto
+from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.recipes import PRESETS
 from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.create.body import StepBody, Typing
@@ -183,9 +184,10 @@ class CaptionsStep(StepBody):
             return
         self._current = photo_row.sha256
         files = self._desk.tools.stores.files
-        self.photo.show_photo(files.working(self._current), item.photo.name)
-        self._name.setText(f"Caption of {item.photo.name}")
-        self.editor.setAccessibleName(f"Caption of {item.photo.name}")
+        name = shown_name(item.photo.name)
+        self.photo.show_photo(files.working(self._current), name)
+        self._name.setText(f"Caption of {name}")
+        self.editor.setAccessibleName(f"Caption of {name}")
         self._show_caption(item.caption)
 
     def _show_caption(self, caption: str) -> None:

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from fluxlora_desktop.domain.datasets import Finding, Photo
+from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import Files
 from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.create.findings import FindingCard, Verdict
@@ -38,8 +39,9 @@ class PhotoFactsView(QWidget):
 
     def show_photo(self, photo: Photo) -> None:
         """Show a photo of the draft."""
-        self.picture.show_photo(self._files.photo_thumb(photo.sha256), photo.name)
-        self.name.setText(photo.name)
+        name = shown_name(photo.name)
+        self.picture.show_photo(self._files.photo_thumb(photo.sha256), name)
+        self.name.setText(name)
         facts = photo.facts
         inside = theme.INSPECTOR_WIDTH - 2 * _MARGIN
         self.picture.setFixedHeight(min(_PHOTO_SIDE, round(inside * facts.height / facts.width)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from PySide6.QtCore import (
 )
 
 from fluxlora_desktop.domain.datasets import Finding, Severity
+from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import Files
 from fluxlora_desktop.ui.create.intake import PHOTO_MIME
 from fluxlora_desktop.ui.desks.draft import Draft
@@ -64,7 +66,7 @@ def photo_rows(draft: Draft, files: Files, arriving: int = 0) -> tuple[PhotoRow,
             key=item.photo.sha256,
             number=place,
             sha256=item.photo.sha256,
-            name=item.photo.name,
+            name=shown_name(item.photo.name),
             thumb=files.photo_thumb(item.photo.sha256),
             caption=item.caption,
             mark=marks.get(item.photo.sha256, ""),
@@ -90,6 +92,11 @@ def _blamed(finding: Finding) -> tuple[str, ...]:
     return finding.photos[1:] if finding.what == "near_duplicate" else finding.photos
 
 
+def _tip(name: str) -> str:
+    """Return a tooltip that shows a name as it is: Qt takes one with tags for HTML."""
+    return f"<span>{escape(name)}</span>" if "<" in name else name
+
+
 class PhotoModel(QAbstractListModel):
     """The rows; `show_rows` changes only what differs, so that selections stay."""
 
@@ -111,7 +118,7 @@ class PhotoModel(QAbstractListModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return row.says
         if role == Qt.ItemDataRole.ToolTipRole:
-            return row.name or None
+            return _tip(row.name) or None
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:

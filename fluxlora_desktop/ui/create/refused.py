@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame
 
 from fluxlora_desktop.domain.errors import DatasetError
+from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.ui.desks.draft import Refused
 from fluxlora_desktop.ui.notices import notice_for
 from fluxlora_desktop.ui.widgets import Symbol, column, icon_button, label, row
@@ -62,7 +63,7 @@ class RefusedList(QFrame):
 
 
 def _words(one: Refused) -> str:
-    name = one.path.name or str(one.path)
+    name = shown_name(one.path.name or str(one.path))
     if isinstance(one.error, DatasetError):
         return f"{name}: {one.error.reason}"
     return f"{name}: {notice_for(one.error).title}"

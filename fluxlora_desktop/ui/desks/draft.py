@@ -22,6 +22,7 @@ from fluxlora_desktop.domain.datasets import (
 )
 from fluxlora_desktop.domain.errors import AppError, DatasetError, InputError, TooFewPhotos
 from fluxlora_desktop.domain.money import Estimate
+from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.runs import Run, RunPlan
@@ -286,7 +287,7 @@ class DraftDesk(Desk):
         self._expect(len(photos))
         for path in photos:
             work = partial(_take_file, path, self.tools)
-            self._start_taking(path.name, path, self._batch, work)
+            self._start_taking(shown_name(path.name), path, self._batch, work)
 
     def _expect(self, count: int) -> None:
         if self._arrived == self._expected:

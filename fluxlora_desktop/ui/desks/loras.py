@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from PySide6.QtCore import QObject, Signal, Slot
 
 from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import JobContext, Transferred
 from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.training import Visibility
@@ -174,7 +175,7 @@ class LoraDesk(Desk):
         def work(ctx: JobContext) -> Lora:
             return import_lora_file(path, "", self.tools, ctx)
 
-        self._work(f"import:{path}", f"Importing {path.name}", work, "Imported.")
+        self._work(f"import:{path}", f"Importing {shown_name(path.name)}", work, "Imported.")
 
     def import_repo(self, repo: str) -> None:
         """Fetch a hub repo's weights into the library; owner/name or an address."""
