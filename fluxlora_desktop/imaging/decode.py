@@ -123,9 +123,18 @@ def _load(stream: BinaryIO, path: Path) -> Decoded:
         name = "JPEG" if opened.format == "MPO" else opened.format or ""
         notes = _note_frames(opened)
         opened.load()
-        ImageOps.exif_transpose(opened, in_place=True)
+        notes += _turn_upright(opened)
         rgb, changed = to_rgb(opened)
         return Decoded(rgb, name, notes + changed)
+
+
+def _turn_upright(image: Image.Image) -> tuple[str, ...]:
+    """Turn as EXIF says; where that is damaged the pixels are still good."""
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except _REFUSALS:
+        return ("Its EXIF data are damaged, so it may lie on its side.",)
+    return ()
 
 
 def _refuse_size(path: Path, size: tuple[int, int]) -> None:

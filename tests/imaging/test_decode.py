@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from fluxlora_desktop.domain.errors import UnreadablePhoto
 from fluxlora_desktop.imaging import decode
@@ -52,6 +53,17 @@ def test_photo_is_upright_whatever_the_exif_orientation(
     path = save_photo(stored, "turned.png", exif=exif)
 
     assert np.array_equal(np.asarray(open_photo(path).image), np.asarray(upright))
+
+
+def test_photo_with_damaged_exif_comes_in_as_it_lies_and_says_so(save_photo: Save) -> None:
+    chunks = PngInfo()
+    chunks.add_text("Raw profile type exif", "\nexif\n 8\n6e6f20666f6c646572\n")
+    path = save_photo(quarters(120, 80), "odd.png", pnginfo=chunks)
+
+    decoded = open_photo(path)
+
+    assert decoded.image.size == (120, 80)
+    assert any("EXIF" in note for note in decoded.notes)
 
 
 @pytest.mark.parametrize(
