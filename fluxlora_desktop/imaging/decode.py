@@ -48,6 +48,7 @@ _NAMED_FORMATS: Final = (
     (b"8BPS", "Photoshop files cannot be read; export a JPEG or PNG"),
     (b"<svg", "SVG drawings are not photos"),
     (b"<?xml", "XML files are not photos"),
+    (b"\xd7\xcd\xc6\x9a", "WMF drawings are not photos"),
     (b"SIMPLE  =", "FITS files cannot be read; export a JPEG or PNG"),
     (b"PK\x03\x04", "archives are not photos; unpack it first"),
 )

@@ -93,6 +93,8 @@ def _develop(sha256: str, size: int, source: Path, tools: Tools) -> Photo:
 
 def _caption_beside(source: Path) -> str:
     beside = source.with_suffix(".txt")
+    if not beside.is_file():  # a pipe of that name would never end
+        return ""
     try:
         with beside.open("rb") as file:
             raw = file.read(_CAPTION_LIMIT)

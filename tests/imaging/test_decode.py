@@ -198,6 +198,8 @@ def test_truncated_photo_is_refused(save_photo: Save, scene: Callable[..., Image
         (b"%PDF-1.7 ...", "PDF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"),
         (b"8BPS\0\1", "Photoshop"),
+        (b"\xd7\xcd\xc6\x9a\0\0", "WMF"),
+        (b"SIMPLE  =                    T", "FITS"),
         (b"\xef\xbb\xbf <svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
         (b"\xff\xd8\xff\xe0" + b"\0" * 40, "damaged"),
         (b"\x89PNG\r\n\x1a\n" + b"\xff" * 64, "damaged"),
