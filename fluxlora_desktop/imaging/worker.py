@@ -16,6 +16,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+import pillow_heif
+from PIL import AvifImagePlugin
+
 from fluxlora_desktop.domain.errors import (
     AccessDenied,
     DiskFull,
@@ -29,12 +32,15 @@ from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop, PillowPicture
 
 LONGEST_QUESTION: Final = 16_000_000
 IDLE_S: Final = 60.0
+_THREADS: Final = 2
 Message = Mapping[str, Any]
 
 
 def main() -> int:
     """Answer until the questions end."""
     warnings.simplefilter("ignore")
+    # Each of a decoder's threads has frames and a stack of its own: many would break the limit.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = pillow_heif.options.DECODE_THREADS = _THREADS
     answers = _own_output()
     limits.hold_memory()
     _write(answers, {"ready": os.getpid()})
