@@ -65,6 +65,8 @@ class Troubled(PillowPhotoWorkshop):
         elif name == "hang":
             begin(working)
             threading.Event().wait()
+        elif name == "slow":
+            threading.Event().wait(1)
         elif name == "leave":
             sys.exit(0)
         elif name == "spin":
@@ -301,6 +303,16 @@ def test_idle_worker_leaves_and_the_next_photo_gets_another(
     develop(workers, photo("second"))
 
     assert workers.processes() != (first,)
+    assert workers.ended == 0
+
+
+@needs_limits
+def test_worker_is_not_idle_while_it_reads_a_photo(
+    open_workers: Open, photo: Callable[[str], Path]
+) -> None:
+    workers = open_workers("--impatient")
+
+    assert develop(workers, photo("slow"))
     assert workers.ended == 0
 
 

@@ -215,6 +215,15 @@ def header_of_a_gigabyte(path: Path) -> None:
         file.truncate(1 << 30)
 
 
+def header_of_a_gigabyte_behind_the_weights(path: Path) -> None:
+    write_tar(path, (OURS, bytes(WEIGHTS) * 2))
+    info = special("x", tarfile.XHDTYPE, size=1 << 30)
+    with path.open("r+b") as file:
+        file.seek(512 + -(-2 * len(WEIGHTS) // 512) * 512)
+        file.write(info.tobuf(tarfile.USTAR_FORMAT))
+        file.truncate(1 << 30)
+
+
 def headers_without_end(path: Path) -> None:
     info = special("x", tarfile.XHDTYPE, size=512)
     path.write_bytes((info.tobuf(tarfile.USTAR_FORMAT) + b"12 a=bcdefg\n".ljust(512)) * 100_000)
@@ -237,7 +246,10 @@ def bomb(path: Path) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "write",
-    [many_members, header_of_a_gigabyte, headers_without_end, name_of_a_gigabyte, bomb],
+    [
+        *(many_members, header_of_a_gigabyte, header_of_a_gigabyte_behind_the_weights),
+        *(headers_without_end, name_of_a_gigabyte, bomb),
+    ],
 )
 def test_bomb_is_refused_with_little_memory(archive: Path, write: Callable[[Path], None]) -> None:
     write(archive)
