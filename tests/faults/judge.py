@@ -34,6 +34,7 @@ from fluxlora_desktop.domain.pictures import PictureState
 from fluxlora_desktop.domain.ports import Stores
 from fluxlora_desktop.domain.runs import RunState
 from fluxlora_desktop.store.library import open_library
+from tests.faults.canaries import find_canaries
 from tests.faults.person import PICTURES, Scene, SystemClock, read_diary
 from tests.faults.photos import PLACE
 from tests.faults.services import Cloud
@@ -66,6 +67,8 @@ def judge(scene: Scene, cloud: Cloud, *, whole: bool = True) -> tuple[Broken, ..
         if whole:
             found += [*_at_home(scene, cloud, stores), *_to_the_end(scene, stores)]
     found += _from_outside(scene)
+    tokens = {name: told["token"] for name, told in scene.connections.items()}
+    found += [Broken("I6", str(hit)) for hit in find_canaries([scene.data_dir], tokens)]
     return tuple(found)
 
 

@@ -28,6 +28,8 @@ from fluxlora_desktop.domain.errors import AppError
 from fluxlora_desktop.domain.journal import Found, Sending
 from fluxlora_desktop.domain.ports import Waiting
 from fluxlora_desktop.domain.runs import RunState
+from fluxlora_desktop.imaging import guarded
+from fluxlora_desktop.imaging.guarded import PhotoWorkers
 from fluxlora_desktop.workflows import collect
 from fluxlora_desktop.workflows.events import PictureChanged, RunChanged
 from fluxlora_desktop.workflows.tools import Tools
@@ -36,6 +38,7 @@ from tests.faults.person import Impatient, Scene, SystemClock, live, open_tools,
 MONTH = timedelta(days=30)
 FILLER = "filler.bin"
 BUSY_SECONDS = 1.0
+_WALL_S = guarded.WALL_S
 ANSWER_SECONDS = 1.5
 _WAIT_S = 30.0
 
@@ -89,7 +92,10 @@ class Watched:
             if not self._place.chosen(*told, **named):
                 return found(*told, **named)
             self._at("before", told)
-            made = found(*told, **named)
+            try:
+                made = found(*told, **named)
+            finally:
+                guarded.WALL_S = _WALL_S
             self._at("after", made)
             return made
 
@@ -151,7 +157,9 @@ def begin(told: dict[str, Any], plan: dict[str, Any]) -> str:
     started = time.monotonic()
     events: list[str] = []
     try:
-        with open_tools(scene, clock, locked=plan.get("locked", 0)) as tools:
+        workers = PhotoWorkers() if plan.get("workers") else None
+        locked = plan.get("locked", 0)
+        with open_tools(scene, clock, locked=locked, workers=workers) as tools:
             write_down(scene, "opened", seconds=time.monotonic() - started)
             try:
                 said = live(scene, ctx, _with_plan(tools, scene, clock, plan))
@@ -275,6 +283,11 @@ def _lock(scene: Scene, _clock: SystemClock, plan: dict[str, Any]) -> None:
     time.sleep(0.05)
 
 
+def _no_time(_scene: Scene, _clock: SystemClock, _plan: dict[str, Any]) -> None:
+    """Let the next photo's time be over as soon as its worker begins."""
+    guarded.WALL_S = 0.0
+
+
 _DEEDS: dict[str, Callable[[Scene, SystemClock, dict[str, Any]], None]] = {
     "kill": _kill,
     "jump": _jump,
@@ -282,6 +295,7 @@ _DEEDS: dict[str, Callable[[Scene, SystemClock, dict[str, Any]], None]] = {
     "wait": _wait,
     "arm": _arm,
     "lock": _lock,
+    "no time": _no_time,
     "spoil": _spoil,
     "spoil weights": _spoil_weights,
 }

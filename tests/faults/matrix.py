@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fluxlora_desktop.domain.errors import LibraryBusy
+from fluxlora_desktop.imaging.guarded import UNSAFE
 from fluxlora_desktop.practice.replicate.delivery import PICTURES as PICTURE_FILES
 from fluxlora_desktop.practice.replicate.delivery import WEIGHTS as WEIGHT_FILES
 from fluxlora_desktop.store.library import open_library
@@ -225,6 +226,7 @@ def says(seen: Seen, pattern: str) -> Iterator[str]:
 def _killed(cell: Cell) -> _Variant:
     def run(ground: Ground, scene: Scene, _cell: Cell) -> Iterator[str]:
         plan: dict[str, Any] = {"step": cell.step, "moment": "before", "do": "kill"}
+        plan["workers"] = cell.step == 1
         if cell.fault == "K+":
             plan["moment"] = "after"
         elif cell.step in INTENTS:
@@ -295,7 +297,7 @@ def _too_late(cell: Cell) -> _Variant:
     if cell.step == 2:
         return _Variant(_planned(cell, do="lock"))
     if cell.step == 1:
-        return _Variant(_refused_photo)
+        return _Variant(_endless_photo)
     return _Variant(_broken_reply(cell, delay=_ANSWER_S, when="after"))
 
 
@@ -325,11 +327,23 @@ def _refused_photo(ground: Ground, scene: Scene, _cell: Cell) -> Iterator[str]:
     yield from no_clicks(scene)
 
 
+def _endless_photo(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
+    """Let the time of the second photo's worker run out: it alone is refused."""
+    plan = {"step": cell.step, "moment": "before", "do": "no time", "nth": 2, "workers": True}
+    _last, wrong = goes_on(ground, scene, **plan)
+    yield from wrong
+    refused = [(told["name"], told["reason"]) for told in read_diary(scene, "refused")]
+    if refused != [(scene.photos[1].name, UNSAFE)]:
+        yield f"refused: {refused}"
+    yield from no_clicks(scene)
+
+
 def _full(cell: Cell) -> _Variant:
     def run(ground: Ground, scene: Scene, _cell: Cell) -> Iterator[str]:
         plan: dict[str, Any] = {"step": cell.step, "moment": "before", "do": "fill"}
         if cell.step in INTENTS:
             plan |= {"step": "intent", "nth": INTENTS[cell.step]}
+        plan["workers"] = cell.step == 1
         before = len(trainings_of(scene, ground.cloud))
         first = ground.live(scene, pauses=_HOLD_PAUSES, **plan)
         if first.said == "done":

@@ -25,6 +25,11 @@ from fluxlora_desktop.domain.routes import use_of
 from fluxlora_desktop.domain.runs import Run, RunPlan, RunState
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
+from fluxlora_desktop.imaging.guarded import (
+    GuardedPhotoWorkshop,
+    GuardedPictureWorkshop,
+    PhotoWorkers,
+)
 from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop, PillowPictureWorkshop
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.workflows.carry import carry_run
@@ -133,11 +138,16 @@ def read_diary(scene: Scene, what: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def open_tools(
-    scene: Scene, clock: SystemClock | None = None, *, locked: int = 0
+    scene: Scene,
+    clock: SystemClock | None = None,
+    *,
+    locked: int = 0,
+    workers: PhotoWorkers | None = None,
 ) -> Iterator[Tools]:
     """Join a real library and the real backends, as the app does.
 
-    The password store is locked for the first `locked` times that it is asked.
+    The password store is locked for the first `locked` times that it is asked. Photos are read in
+    this process unless there are workers for it: to start some takes longer than most lives.
     """
     clock = clock or SystemClock()
     known = scene.connections
@@ -156,13 +166,15 @@ def open_tools(
                 addresses={name: told["url"] for name, told in known.items()},
                 secret_for=secret_for,
             ),
-            photos=PillowPhotoWorkshop(),
-            pictures=PillowPictureWorkshop(),
+            photos=GuardedPhotoWorkshop(workers) if workers else PillowPhotoWorkshop(),
+            pictures=GuardedPictureWorkshop(workers) if workers else PillowPictureWorkshop(),
             clock=clock,
             patience=scene.patience,
         )
     finally:
         library.close()
+        if workers:
+            workers.close()
 
 
 def live(scene: Scene, ctx: Impatient | None = None, tools: Tools | None = None) -> str:
