@@ -114,12 +114,27 @@ class ServiceError(AppError):
 class ServiceUnreachable(ServiceError):
     """No connection was made, so nothing was sent: safe to try again.
 
-    `kind` is one of dns, connect, tls, timeout, offline.
+    `kind` is one of dns, connect, proxy, tls, certificate, portal, timeout, offline.
     """
 
     def __init__(self, service: str, detail: str = "", *, kind: str = "connect") -> None:
         super().__init__(service, detail)
         self.kind = kind
+
+
+class UntrustedConnection(ServiceUnreachable):
+    """The other end did not prove to be the service; trying again by itself changes nothing."""
+
+    def __init__(self, service: str, reason: str, detail: str = "") -> None:
+        super().__init__(service, detail or reason, kind="certificate")
+        self.reason = reason
+
+
+class SignInRequired(ServiceUnreachable):
+    """The network answered in the service's place, as one that asks for a sign-in does."""
+
+    def __init__(self, service: str, detail: str = "") -> None:
+        super().__init__(service, detail, kind="portal")
 
 
 class ServiceInterrupted(ServiceError):
@@ -128,6 +143,10 @@ class ServiceInterrupted(ServiceError):
 
 class ArrivedDamaged(ServiceInterrupted):
     """What the service says it got is not what was sent; nothing was started with it."""
+
+
+class ServiceFailing(ServiceInterrupted):
+    """The service says that it is in trouble itself (5xx)."""
 
 
 class ServiceBusy(ServiceError):
@@ -152,6 +171,32 @@ class NotFoundAtService(ServiceRefused):
     """The thing asked for is not there, or not visible to this token (404)."""
 
 
+class AccessGated(ServiceRefused):
+    """The repo's terms must be accepted on its `page` first; "" where it is not known."""
+
+    def __init__(
+        self, service: str, detail: str = "", *, page: str = "", status: int | None = 403
+    ) -> None:
+        super().__init__(service, detail, status=status)
+        self.page = page
+
+
+class QuotaReached(ServiceRefused):
+    """The account has no room left at the service."""
+
+
+class ServiceConflict(ServiceRefused):
+    """What is there is not what the request expected (409, 412): a name taken, a change made."""
+
+
+class TooLargeForService(ServiceRefused):
+    """The service does not take that much at once (413)."""
+
+
+class FormatRefused(ServiceRefused):
+    """The service does not take this kind of file or text (415)."""
+
+
 class UnexpectedReply(ServiceError):
     """The reply does not have the agreed form; `where` names the place in it."""
 
@@ -163,6 +208,18 @@ class UnexpectedReply(ServiceError):
 
 class ReplyTooLong(UnexpectedReply):
     """A reply to a read is larger than the app takes in; a smaller question may be answered."""
+
+
+class GarbledReply(UnexpectedReply):
+    """The reply to a read cannot be read at all; the next one may be whole."""
+
+
+class DamagedDownload(UnexpectedReply):
+    """A file came twice with other bytes than the service names; both are kept by `path`."""
+
+    def __init__(self, service: str, path: Path | str, reason: str) -> None:
+        super().__init__(service, str(path), reason)
+        self.path = Path(path)
 
 
 class OutcomeUnknown(ServiceError):

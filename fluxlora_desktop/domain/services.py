@@ -15,7 +15,8 @@ from dataclasses import dataclass
 class ServiceFacts:
     """What a person needs to know to connect a service, and what the app knows it by.
 
-    `rights` says what a token must allow, `placeholder` what one looks like. The first of
+    `rights` says what a token must allow, `placeholder` what one looks like. `status_page` tells
+    whether the service itself is in trouble, `storage_page` what fills the account. The first of
     `token_variables` that is set holds the token, `user_variable` the account's name, and
     `address_variable` an address in place of `address`. `token_pattern` is a regular expression
     for how its tokens look, "" when nothing tells them apart.
@@ -28,9 +29,11 @@ class ServiceFacts:
     token_page: str
     placeholder: str
     billing_page: str
+    status_page: str
     token_variables: tuple[str, ...]
     address: str
     address_variable: str
+    storage_page: str = ""
     token_pattern: str = ""
     user_variable: str = ""
 
@@ -44,6 +47,7 @@ SERVICES: tuple[ServiceFacts, ...] = (
         token_page="https://replicate.com/account/api-tokens",
         placeholder="r8_…",
         billing_page="https://replicate.com/account/billing",
+        status_page="https://www.replicatestatus.com",
         token_variables=("REPLICATE_API_TOKEN",),
         address="https://api.replicate.com",
         address_variable="REPLICATE_BASE_URL",
@@ -57,6 +61,7 @@ SERVICES: tuple[ServiceFacts, ...] = (
         token_page="https://fal.ai/dashboard/keys",
         placeholder="key id:secret",
         billing_page="https://fal.ai/dashboard/billing",
+        status_page="https://status.fal.ai",
         token_variables=("FAL_KEY",),
         address="https://queue.fal.run",
         address_variable="FAL_BASE_URL",
@@ -71,10 +76,12 @@ SERVICES: tuple[ServiceFacts, ...] = (
         "&tokenType=fineGrained",
         placeholder="hf_…",
         billing_page="https://huggingface.co/settings/billing",
+        status_page="https://status.huggingface.co",
         token_variables=("HUGGINGFACE_API_TOKEN", "HF_TOKEN"),
         address="https://huggingface.co",
         address_variable="HF_ENDPOINT",
         token_pattern=r"hf_[A-Za-z0-9]{20,}",
+        storage_page="https://huggingface.co/settings/storage",
         user_variable="HUGGINGFACE_USERNAME",
     ),
     ServiceFacts(
@@ -85,6 +92,7 @@ SERVICES: tuple[ServiceFacts, ...] = (
         token_page="https://api.together.ai/settings/api-keys",
         placeholder="API key",
         billing_page="https://api.together.ai/settings/billing",
+        status_page="https://status.together.ai",
         token_variables=("TOGETHER_API_KEY",),
         address="https://api.together.ai",
         address_variable="TOGETHER_BASE_URL",

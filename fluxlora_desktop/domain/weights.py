@@ -332,3 +332,18 @@ def _trigger(metadata: Mapping[str, str]) -> str:
         return next(iter(next(iter(tags.values())))) if tags else ""
     except (ValueError, AttributeError, StopIteration, TypeError):
         return ""
+
+
+def set_aside(path: Path) -> Path:
+    """Give a damaged file a name that nothing else takes, and return it; its bytes stay."""
+    number = 1
+    while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return path.rename(kept)
+
+
+def damaged_since(path: Path, source: Path) -> bool:
+    """Tell whether a file of this name was set aside after `source`, which it came from, came."""
+    came = source.stat().st_mtime_ns
+    found = path.parent.glob(f"{path.name}.damaged-*")
+    return any(kept.stat().st_mtime_ns >= came for kept in found)

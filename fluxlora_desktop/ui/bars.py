@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,13 +13,14 @@ from PySide6.QtWidgets import QFrame, QWidget
 
 from fluxlora_desktop.system import public_log
 from fluxlora_desktop.system.redaction import Redactor
-from fluxlora_desktop.ui.notices import Action, Notice, Tone, notice_for
+from fluxlora_desktop.ui.notices import Action, Notice, Tone, notice_for, waiting_title
 from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.ui.widgets import Symbol, button, column, icon_button, label, row, set_mark
 
 _log = logging.getLogger(__name__)
 _UNDO_MS = 8000
 _SAID_MS = 6000
+_TICK_MS = 500
 _SYMBOLS = {
     Tone.INFO: ("info", "muted"),
     Tone.OK: ("check", "ok"),
@@ -32,14 +34,19 @@ class NoticeBar(QFrame):
 
     `diagnostics_requested()` where a bug of the app is told.
 
-    `redact` takes tokens out of what services said; without it, whatever looks like one.
+    `redact` takes tokens out of what services said; without it, whatever looks like one. A wait
+    that a service asks for is counted down by `now`, and its button comes when it is over.
     """
 
     acted = Signal(object)
     diagnostics_requested = Signal()
 
     def __init__(
-        self, parent: QWidget | None = None, *, redact: Callable[[str], str] | None = None
+        self,
+        parent: QWidget | None = None,
+        *,
+        redact: Callable[[str], str] | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(parent)
         self._redact = redact or Redactor().redact
@@ -55,6 +62,9 @@ class NoticeBar(QFrame):
         self._close = icon_button("close", "Close this notice", self.clear)
         self._away = QTimer(self, singleShot=True, interval=_SAID_MS)
         self._away.timeout.connect(self.clear)
+        self._now, self._until = now, 0.0
+        self._ticks = QTimer(self, interval=_TICK_MS)
+        self._ticks.timeout.connect(self._tick)
         words = column(self.title, self.body, spacing=2)
         layout = row(
             *(self._symbol, words, self.copy, self.diagnose, self.act, self._close),
@@ -94,6 +104,7 @@ class NoticeBar(QFrame):
     def show_notice(self, notice: Notice) -> None:
         """Show a notice in place of what is there."""
         self._away.stop()
+        self._ticks.stop()
         self._notice = notice
         set_mark(self, "tone", notice.tone.value)
         self._symbol.show_symbol(*_SYMBOLS[notice.tone])
@@ -101,16 +112,31 @@ class NoticeBar(QFrame):
         self.body.setText(notice.body)
         self.body.setVisible(bool(notice.body))
         self.act.setText(notice.button)
-        self.act.setVisible(notice.action is not Action.NONE)
+        self.act.setVisible(notice.action is not Action.NONE and not notice.wait_seconds)
         self.copy.setVisible(bool(notice.details))
         self.diagnose.setVisible(notice.is_bug)
         self.setAccessibleName(f"{notice.title} {notice.body}")
+        if notice.wait_seconds:
+            self._until = self._now() + notice.wait_seconds
+            self._ticks.start()
         self.show()
 
     def clear(self) -> None:
         """Take the notice away."""
+        self._ticks.stop()
         self._notice = None
         self.hide()
+
+    def _tick(self) -> None:
+        """Show the seconds that are left; at the end the button, and the end to screen readers."""
+        if self._notice is None:
+            return
+        left = self._until - self._now()
+        self.title.setText(waiting_title(self._notice.target, left))
+        if left <= 0:
+            self._ticks.stop()
+            self.act.setVisible(self._notice.action is not Action.NONE)
+            self.setAccessibleName(f"{self.title.text()} {self._notice.body}")
 
     def _on_act(self) -> None:
         notice = self._notice

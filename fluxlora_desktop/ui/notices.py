@@ -13,9 +13,11 @@ from typing import Any
 from fluxlora_desktop.domain import errors as e
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.services import SERVICES, service_title
-from fluxlora_desktop.ui.units import duration, file_size, plural
+from fluxlora_desktop.ui.units import clock, file_size, plural
 
 BILLING_PAGES = {facts.key: facts.billing_page for facts in SERVICES}
+STATUS_PAGES = {facts.key: facts.status_page for facts in SERVICES}
+_STORAGE_PAGES = {facts.key: facts.storage_page or facts.billing_page for facts in SERVICES}
 
 
 class Tone(StrEnum):
@@ -37,6 +39,7 @@ class Action(StrEnum):
     DATA_FOLDER = "data_folder"
     RUNS = "runs"
     STATUS_PAGE = "status_page"
+    WEB_PAGE = "web_page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Notice:
     """What the notice bar says; `details` can be copied, `target` is what the action is about.
 
     `is_bug` tells trouble of the app itself, whose makers may want to see diagnostics.
+    With `wait_seconds` the button is for the end of that wait, which `waiting_title` tells of.
     """
 
     title: str
@@ -54,6 +58,7 @@ class Notice:
     target: str = ""
     details: str = ""
     is_bug: bool = False
+    wait_seconds: float = 0.0
 
 
 _CHARGED = {
@@ -170,13 +175,42 @@ def _unreachable(error: e.ServiceUnreachable) -> Notice:
     title = service_title(error.service)
     why = {
         "dns": "Its address was not found",
-        "tls": "The connection is not trustworthy",
+        "proxy": "This network's proxy did not let the connection through",
+        "tls": "No protected connection came about",
         "timeout": "It did not answer in time",
         "offline": "This computer is offline",
     }.get(error.kind, "No connection was made")
     return Notice(
         f"{title} cannot be reached.",
         f"{why}. Nothing was sent and nothing was charged.",
+        Tone.WARN,
+        Action.RETRY,
+        "Try again",
+        error.service,
+        _details(error),
+    )
+
+
+def _untrusted(error: e.UntrustedConnection) -> Notice:
+    title = service_title(error.service)
+    return Notice(
+        f"The connection to {title} is not trustworthy.",
+        f"{_sentence(error.reason)} Nothing was sent and nothing was charged. "
+        "Try another network, or ask who runs this one.",
+        Tone.DANGER,
+        Action.RETRY,
+        "Try again",
+        error.service,
+        _details(error),
+    )
+
+
+def _sign_in(error: e.SignInRequired) -> Notice:
+    title = service_title(error.service)
+    return Notice(
+        "This network asks for a sign-in first.",
+        f"A web page came in place of an answer from {title}. Sign in with a browser, then try "
+        "again. Nothing was charged.",
         Tone.WARN,
         Action.RETRY,
         "Try again",
@@ -197,16 +231,38 @@ def _interrupted(error: e.ServiceInterrupted) -> Notice:
     )
 
 
-def _busy(error: e.ServiceBusy) -> Notice:
-    wait = duration(error.retry_after)
+def _failing(error: e.ServiceFailing) -> Notice:
+    title = service_title(error.service)
     return Notice(
-        f"{service_title(error.service)} asks to wait {wait}.",
+        f"{title} has trouble of its own.",
+        "It answered with an error that is not yours. Nothing was charged. Its status page tells "
+        "more; try again later.",
+        Tone.WARN,
+        Action.STATUS_PAGE,
+        "Open the status page",
+        error.service,
+        _details(error),
+    )
+
+
+def waiting_title(service: str, seconds: float) -> str:
+    """Return the title of a wait with so many seconds left; 0 when it is over."""
+    title = service_title(service)
+    if seconds <= 0:
+        return f"{title} can be asked again."
+    return f"{title} asks to wait {clock(seconds)}."
+
+
+def _busy(error: e.ServiceBusy) -> Notice:
+    return Notice(
+        waiting_title(error.service, error.retry_after),
         "Too many requests for now. Nothing was charged.",
         Tone.WARN,
         Action.RETRY,
         "Try again",
         error.service,
         _details(error),
+        wait_seconds=error.retry_after,
     )
 
 
@@ -233,6 +289,67 @@ def _refused(error: e.ServiceRefused) -> Notice:
     )
 
 
+def _gated(error: e.AccessGated) -> Notice:
+    page = error.page if error.page.startswith(("https://", "http://127.0.0.1")) else ""
+    return Notice(
+        f"{service_title(error.service)} asks you to accept the terms of this repo first.",
+        "Its owner lets in only who has accepted them, on the repo's page. Then try again. "
+        "Nothing was charged.",
+        Tone.WARN,
+        Action.WEB_PAGE if page else Action.NONE,
+        "Open the repo's page" if page else "",
+        page,
+        _details(error),
+    )
+
+
+def _quota(error: e.QuotaReached) -> Notice:
+    title = service_title(error.service)
+    page = _STORAGE_PAGES.get(error.service, "")
+    return Notice(
+        f"{title} has no room left for this account.",
+        f"Delete what you do not need there, or make the repo public. Your file stays on this "
+        f"computer. {_CHARGED[error.charged]}",
+        Tone.DANGER,
+        Action.WEB_PAGE if page else Action.NONE,
+        "Look at the storage" if page else "",
+        page,
+        _details(error),
+    )
+
+
+def _conflict(error: e.ServiceConflict) -> Notice:
+    return Notice(
+        f"{service_title(error.service)} holds something else there by now.",
+        f"It says: {error.detail.rstrip('.')}. What is there was left as it is. "
+        f"{_CHARGED[error.charged]}",
+        Tone.WARN,
+        Action.RETRY,
+        "Try again",
+        error.service,
+        _details(error),
+    )
+
+
+def _too_large(error: e.TooLargeForService) -> Notice:
+    return Notice(
+        f"This is more than {service_title(error.service)} takes at once.",
+        f"Use fewer or smaller photos, then try again. It says: {error.detail.rstrip('.')}. "
+        f"{_CHARGED[error.charged]}",
+        Tone.WARN,
+        details=_details(error),
+    )
+
+
+def _format(error: e.FormatRefused) -> Notice:
+    return Notice(
+        f"{service_title(error.service)} does not take this kind of file.",
+        f"It says: {error.detail.rstrip('.')}. {_CHARGED[error.charged]}",
+        Tone.WARN,
+        details=_details(error),
+    )
+
+
 def _not_found(error: e.NotFoundAtService) -> Notice:
     return Notice(
         f"{service_title(error.service)} does not have it.",
@@ -248,6 +365,31 @@ def _unexpected(error: e.UnexpectedReply) -> Notice:
         f"{_CHARGED[error.charged]} Copy the details if you report it.",
         Tone.DANGER,
         details=_details(error),
+    )
+
+
+def _garbled(error: e.GarbledReply) -> Notice:
+    return Notice(
+        f"The answer of {service_title(error.service)} cannot be read.",
+        f"It may have been cut or changed on the way. {_CHARGED[error.charged]}",
+        Tone.WARN,
+        Action.RETRY,
+        "Try again",
+        error.service,
+        _details(error),
+    )
+
+
+def _damaged(error: e.DamagedDownload) -> Notice:
+    return Notice(
+        "The file arrived damaged, twice.",
+        f"Its bytes are not those that {service_title(error.service)} names. Both copies are kept "
+        f"in the folder. {_CHARGED[error.charged]}",
+        Tone.DANGER,
+        Action.DATA_FOLDER,
+        "Open the folder",
+        str(error.path),
+        _details(error),
     )
 
 
@@ -307,7 +449,10 @@ def _weights(error: e.WeightsError) -> Notice:
         f"{shown_name(error.path.name)} is not a LoRA that the app can use.",
         f"The check found that {error.reason}. The file is kept as it is.",
         Tone.DANGER,
-        details=_details(error),
+        Action.DATA_FOLDER,
+        "Open the folder",
+        str(error.path),
+        _details(error),
     )
 
 
@@ -374,11 +519,21 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
     ),
     e.ServiceError: _refused,
     e.ServiceUnreachable: _unreachable,
+    e.UntrustedConnection: _untrusted,
+    e.SignInRequired: _sign_in,
     e.ServiceInterrupted: _interrupted,
+    e.ServiceFailing: _failing,
     e.ServiceBusy: _busy,
     e.PaymentRequired: _payment,
     e.NotFoundAtService: _not_found,
+    e.AccessGated: _gated,
+    e.QuotaReached: _quota,
+    e.ServiceConflict: _conflict,
+    e.TooLargeForService: _too_large,
+    e.FormatRefused: _format,
     e.UnexpectedReply: _unexpected,
+    e.GarbledReply: _garbled,
+    e.DamagedDownload: _damaged,
     e.OutcomeUnknown: _unknown,
     e.ModelWithdrawn: _withdrawn,
     e.LoraNotUsable: _lora_not_usable,

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
 from fluxlora_desktop.ui.bars import NoticeBar, UndoBar
 from fluxlora_desktop.ui.help import HelpDialog
-from fluxlora_desktop.ui.notices import BILLING_PAGES, Action, Notice
+from fluxlora_desktop.ui.notices import BILLING_PAGES, STATUS_PAGES, Action, Notice
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.sidebar import PLACES, Sidebar
 from fluxlora_desktop.ui.theme import Theme
@@ -172,6 +172,10 @@ class MainWindow(QMainWindow):
             self.go_to("settings", notice.target)
         elif notice.action is Action.BILLING:
             self.open_web_page(BILLING_PAGES[notice.target])
+        elif notice.action is Action.STATUS_PAGE:
+            self.open_web_page(STATUS_PAGES[notice.target])
+        elif notice.action is Action.WEB_PAGE:
+            self.open_web_page(notice.target)
         elif notice.action is Action.RUNS:
             self.go_to("runs")
         elif notice.action is Action.DATA_FOLDER:

@@ -20,7 +20,7 @@ from fluxlora_desktop.domain.ports import FetchedWeights, JobContext, TrainingBa
 from fluxlora_desktop.domain.runs import Run, RunState
 from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 from fluxlora_desktop.domain.training import RemoteState, RunSnapshot
-from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights
+from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights, set_aside
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import remote_of
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
@@ -38,7 +38,7 @@ def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
     """Fetch, verify and keep the weights of a succeeded training.
 
     Ends in PUBLISHING, or READY when the plan does not publish. Network trouble is waited out;
-    weights that fail the check raise `WeightsError` and stay where they are.
+    weights that fail the check twice raise `WeightsError` and are kept beside their place.
     """
     stores = tools.stores
     lora_id = run.id  # one run makes one Lora, so a second try after a kill finds the first's
@@ -46,8 +46,7 @@ def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
         lora = stores.loras.get(lora_id)
     except KeyError:
         backend = tools.services.trainer(run.external_training_service or run.plan.backend)
-        fetched = _fetch(run, backend, tools, ctx)
-        facts = inspect_weights(fetched.path, ctx.check)
+        fetched, facts = _verified(run, backend, tools, ctx)
         stores.files.place(fetched.path, stores.files.lora(lora_id))
         lora = stores.loras.add(_lora_of(run, facts, backend.key, tools))
     to = RunState.PUBLISHING if run.plan.publish else RunState.READY
@@ -55,6 +54,22 @@ def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
     run = stores.runs.advance(run.id, to, lora_id=lora.id, attention="", **finished)
     ctx.report(RunChanged(run))
     return run
+
+
+def _verified(
+    run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext
+) -> tuple[FetchedWeights, WeightsFacts]:
+    """Fetch and check the weights; damaged ones are set aside and fetched once more."""
+    fetched = _fetch(run, backend, tools, ctx)
+    try:
+        return fetched, inspect_weights(fetched.path, ctx.check)
+    except WeightsError:
+        set_aside(fetched.path)
+    fetched = _fetch(run, backend, tools, ctx)
+    try:
+        return fetched, inspect_weights(fetched.path, ctx.check)
+    except WeightsError as error:
+        raise WeightsError(set_aside(fetched.path), error.reason) from error
 
 
 def _fetch(run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext) -> FetchedWeights:

@@ -341,7 +341,7 @@ class TestFlux2(TrainingBackendContract):
         service.tell_result(run, status=422, json=refusal)
         last = service.backend.poll(run)
 
-        assert (last.state, last.error) == (RemoteState.FAILED, "too few")
+        assert (last.state, last.error) == (RemoteState.FAILED, "steps: too few")
         assert last.charge_usd is None
 
     def test_result_that_cannot_be_had_now_is_asked_for_again(

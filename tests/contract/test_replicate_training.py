@@ -41,6 +41,7 @@ from fluxlora_desktop.domain.training import (
     Trainer,
     TrainingSpec,
 )
+from fluxlora_desktop.domain.weights import set_aside
 from fluxlora_desktop.practice.replicate.scripts import TrainingScript
 from fluxlora_desktop.practice.services import PracticeServices
 
@@ -79,9 +80,10 @@ class ReplicateService:
         told = {"id": run.id, "logs": None, "metrics": {}, "output": None, **fields}
         self.cloud.replicate.next(method="GET", path=f"/v1/trainings/{run.id}", json=told)
 
-    def deliver(self, body: bytes) -> RunSnapshot:
-        """Let the next download of weights bring these bytes."""
-        self.cloud.replicate.next(method="GET", path=_TAR, body=body)
+    def deliver(self, *bodies: bytes) -> RunSnapshot:
+        """Let the next downloads of weights bring these bytes, one after the other."""
+        for body in bodies:
+            self.cloud.replicate.next(method="GET", path=_TAR, body=body)
         return succeeded(f"{self.cloud.replicate.delivery_url}/xezq/code/trained_model.tar")
 
 
@@ -282,13 +284,53 @@ class TestOstris(TrainingBackendContract):
         ctx: PatientContext,
         members: dict[str, bytes],
     ) -> None:
-        told = service.deliver(weights_tar(members))
+        tar = weights_tar(members)
+        told = service.deliver(tar, tar)
 
-        with pytest.raises(WeightsError):
+        with pytest.raises(WeightsError) as caught:
             service.backend.fetch_weights(RemoteRun("replicate", "t", ""), told, tmp_path, ctx)
 
         assert not (tmp_path / "lora.safetensors").exists()
-        assert (tmp_path / "weights.tar").exists()
+        assert caught.value.path.read_bytes() == tar
+        assert (tmp_path / "weights.tar.damaged-1").read_bytes() == tar
+
+    def test_damaged_archive_is_set_aside_and_brought_once_more(
+        self, service: ReplicateService, tmp_path: Path, ctx: PatientContext
+    ) -> None:
+        good = weights_tar({"a/lora.safetensors": WEIGHTS})
+        told = service.deliver(good[:900], good)
+
+        fetched = service.backend.fetch_weights(
+            RemoteRun("replicate", "t", ""), told, tmp_path, ctx
+        )
+
+        assert fetched.path.read_bytes() == WEIGHTS
+        assert (tmp_path / "weights.tar.damaged-1").read_bytes() == good[:900]
+
+    def test_damaged_archive_that_is_gone_by_now_is_kept_and_named(
+        self, service: ReplicateService, tmp_path: Path, ctx: PatientContext
+    ) -> None:
+        told = service.deliver(b"no archive at all")
+
+        with pytest.raises(WeightsError) as caught:
+            service.backend.fetch_weights(RemoteRun("replicate", "t", ""), told, tmp_path, ctx)
+
+        assert caught.value.path.read_bytes() == b"no archive at all"
+
+    def test_archive_is_brought_anew_when_its_weights_were_found_damaged(
+        self, service: ReplicateService, tmp_path: Path, ctx: PatientContext
+    ) -> None:
+        run, bad, good = RemoteRun("replicate", "t", ""), b"\0" * len(WEIGHTS), WEIGHTS
+        tars = [weights_tar({"a/lora.safetensors": data}) for data in (bad, good)]
+        told = service.deliver(*tars)
+
+        first = service.backend.fetch_weights(run, told, tmp_path, ctx)
+        again = service.backend.fetch_weights(run, told, tmp_path, ctx)
+        assert again.path.read_bytes() == bad
+        set_aside(first.path)
+        last = service.backend.fetch_weights(run, told, tmp_path, ctx)
+
+        assert last.path.read_bytes() == good
 
     def test_bare_weights_are_taken_as_they_are(
         self, service: ReplicateService, tmp_path: Path, ctx: PatientContext

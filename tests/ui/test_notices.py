@@ -13,7 +13,14 @@ from pytestqt.qtbot import QtBot
 from fluxlora_desktop.domain import errors as e
 from fluxlora_desktop.domain.services import SERVICES, ServiceFacts
 from fluxlora_desktop.ui.bars import NoticeBar
-from fluxlora_desktop.ui.notices import BILLING_PAGES, Action, Notice, Tone, notice_for
+from fluxlora_desktop.ui.notices import (
+    BILLING_PAGES,
+    STATUS_PAGES,
+    Action,
+    Notice,
+    Tone,
+    notice_for,
+)
 
 FILE = Path("folder/photo.jpg")
 TOKEN = "hf_" + "Ab3" * 12
@@ -33,12 +40,22 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.SecretStoreUnavailable: lambda: e.SecretStoreUnavailable("none"),
     e.ServiceError: lambda: e.ServiceError("replicate", "something", status=500, request_id="q1"),
     e.ServiceUnreachable: lambda: e.ServiceUnreachable("replicate", kind="dns"),
+    e.UntrustedConnection: lambda: e.UntrustedConnection("fal", "its certificate has expired"),
+    e.SignInRequired: lambda: e.SignInRequired("replicate", "a web page instead of an answer"),
     e.ServiceInterrupted: lambda: e.ServiceInterrupted("huggingface", "cut"),
+    e.ServiceFailing: lambda: e.ServiceFailing("replicate", "Bad gateway", status=502),
     e.ServiceBusy: lambda: e.ServiceBusy("together", retry_after=20),
     e.PaymentRequired: lambda: e.PaymentRequired("replicate", "no credit", status=402),
     e.ServiceRefused: lambda: e.ServiceRefused("replicate", "Version is wrong.", status=422),
     e.NotFoundAtService: lambda: e.NotFoundAtService("huggingface", "Repo not found", status=404),
+    e.AccessGated: lambda: e.AccessGated("huggingface", page="https://huggingface.co/a/b"),
+    e.QuotaReached: lambda: e.QuotaReached("huggingface", "storage limit reached", status=403),
+    e.ServiceConflict: lambda: e.ServiceConflict("huggingface", "The head moved.", status=412),
+    e.TooLargeForService: lambda: e.TooLargeForService("fal", "100 MB at most", status=413),
+    e.FormatRefused: lambda: e.FormatRefused("replicate", "a zip is needed", status=415),
     e.UnexpectedReply: lambda: e.UnexpectedReply("together", "data.0", "null"),
+    e.GarbledReply: lambda: e.GarbledReply("together", "models", "text/plain"),
+    e.DamagedDownload: lambda: e.DamagedDownload("huggingface", FILE, "its SHA-256 differs"),
     e.ReplyTooLong: lambda: e.ReplyTooLong("together", "models", "over 5000000 bytes"),
     e.OutcomeUnknown: lambda: e.OutcomeUnknown("replicate", "cut"),
     e.ModelWithdrawn: lambda: e.ModelWithdrawn("together", "FLUX.1-dev-lora", ("Replicate",)),
@@ -87,6 +104,10 @@ def test_notice_has_a_button_exactly_when_there_is_something_to_do(kind: type[e.
     assert not notice.button.endswith(".")
     if notice.action is Action.BILLING:
         assert notice.target in BILLING_PAGES
+    if notice.action is Action.STATUS_PAGE:
+        assert STATUS_PAGES[notice.target].startswith("https://")
+    if notice.action is Action.WEB_PAGE:
+        assert notice.target.startswith("https://")
 
 
 @pytest.mark.parametrize(
@@ -121,6 +142,96 @@ def test_every_service_is_called_by_its_title_and_has_its_billing_page(facts: Se
     assert missing.button == f"Connect {facts.title}"
     assert empty.title == f"{facts.title} says the account has no credit."
     assert BILLING_PAGES[empty.target] == facts.billing_page
+
+
+BUTTONS = {
+    e.TokenRejected: "Replace the token",
+    e.PaymentRequired: "Open billing",
+    e.AccessGated: "Open the repo's page",
+    e.QuotaReached: "Look at the storage",
+    e.ServiceFailing: "Open the status page",
+    e.DamagedDownload: "Open the folder",
+    e.WeightsError: "Open the folder",
+    e.ServiceUnreachable: "Try again",
+    e.SignInRequired: "Try again",
+    e.OutcomeUnknown: "Look at the runs",
+}
+
+
+@pytest.mark.parametrize("kind", BUTTONS, ids=lambda kind: kind.__name__)
+def test_notice_offers_the_button_that_helps(kind: type[e.AppError]) -> None:
+    assert notice_for(SAMPLES[kind]()).button == BUTTONS[kind]
+
+
+def test_no_notice_offers_to_go_on_over_an_untrusted_connection() -> None:
+    notice = notice_for(SAMPLES[e.UntrustedConnection]())
+    assert notice.title == "The connection to fal is not trustworthy."
+    assert "certificate has expired" in notice.body
+    assert "anyway" not in f"{notice.body} {notice.button}"
+
+
+def test_page_of_a_gated_repo_is_opened_only_when_it_is_a_web_page() -> None:
+    notice = notice_for(e.AccessGated("huggingface", page="file:///etc/passwd"))
+    assert (notice.action, notice.target) == (Action.NONE, "")
+
+
+class SteppedTime:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_wait_is_counted_down_and_then_the_button_comes(qtbot: QtBot) -> None:
+    now = SteppedTime()
+    bar = NoticeBar(now=now)
+    qtbot.addWidget(bar)
+    bar.show_error(e.ServiceBusy("replicate", retry_after=28))
+    seen = [bar.title.text()]
+    assert not bar.act.isVisibleTo(bar)
+
+    for step in (9, 18.4, 0.5, 0.2):
+        now.seconds += step
+        tick(bar)
+        seen.append(bar.title.text())
+
+    assert seen == [
+        "Replicate asks to wait 0:28.",
+        "Replicate asks to wait 0:19.",
+        "Replicate asks to wait 0:01.",
+        "Replicate asks to wait 0:01.",
+        "Replicate can be asked again.",
+    ]
+    assert bar.act.isVisibleTo(bar)
+    assert bar.act.text() == "Try again"
+    assert "can be asked again" in bar.accessibleName()
+    assert not ticking(bar)
+
+
+def test_countdown_ends_with_its_notice(qtbot: QtBot) -> None:
+    bar = NoticeBar()
+    qtbot.addWidget(bar)
+    bar.show_error(e.ServiceBusy("replicate", retry_after=28))
+    assert ticking(bar)
+    bar.show_notice(Notice("That was all.", ""))
+    assert not ticking(bar)
+    bar.show_error(e.ServiceBusy("replicate", retry_after=28))
+    bar.clear()
+    assert not ticking(bar)
+
+
+def ticking(bar: NoticeBar) -> list[QTimer]:
+    """Return the timers that repeat and run."""
+    timers = bar.findChildren(QTimer)
+    return [timer for timer in timers if timer.isActive() and not timer.isSingleShot()]
+
+
+def tick(bar: NoticeBar) -> None:
+    for timer in ticking(bar):
+        timer.timeout.emit()
 
 
 def test_one_missing_photo_is_one_photo() -> None:
@@ -204,7 +315,7 @@ def test_word_of_success_goes_away_by_itself_and_trouble_stays(qtbot: QtBot) -> 
     qtbot.addWidget(bar)
     bar.say("Imported.")
     assert bar.isVisible()
-    timer = bar.findChild(QTimer)
+    timer = next(timer for timer in bar.findChildren(QTimer) if timer.isSingleShot())
     timer.timeout.emit()
     assert not bar.isVisible()
     bar.say("Imported.")

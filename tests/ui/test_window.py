@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain import errors as e
 from fluxlora_desktop.domain.runs import Run, RunPlan, RunState
-from fluxlora_desktop.ui.notices import BILLING_PAGES
+from fluxlora_desktop.ui.notices import BILLING_PAGES, STATUS_PAGES
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.run_watch import RunWatch
 from fluxlora_desktop.ui.sidebar import PLACES
@@ -183,6 +183,21 @@ def test_notice_about_credit_opens_the_services_billing(
     frame.fill()
     act(frame, qtbot, e.PaymentRequired(service))
     assert frame.opened == [BILLING_PAGES[service]]
+
+
+@pytest.mark.parametrize("service", sorted(STATUS_PAGES))
+def test_notice_about_a_failing_service_opens_its_status_page(
+    frame: Frame, qtbot: QtBot, service: str
+) -> None:
+    frame.fill()
+    act(frame, qtbot, e.ServiceFailing(service, status=502))
+    assert frame.opened == [STATUS_PAGES[service]]
+
+
+def test_notice_about_a_gated_repo_opens_its_page(frame: Frame, qtbot: QtBot) -> None:
+    frame.fill()
+    act(frame, qtbot, e.AccessGated("huggingface", page="https://huggingface.co/a/b"))
+    assert frame.opened == ["https://huggingface.co/a/b"]
 
 
 def test_notice_about_a_lost_answer_leads_to_the_runs(frame: Frame, qtbot: QtBot) -> None:

@@ -92,7 +92,12 @@ def test_every_service_has_all_facts_and_no_two_share_a_name() -> None:
     for facts in SERVICES:
         for name in ("title", "purpose", "rights", "placeholder", "address_variable"):
             assert getattr(facts, name), (facts.key, name)
-        for address in (facts.token_page, facts.billing_page, facts.address):
+        for address in (
+            facts.token_page,
+            facts.billing_page,
+            facts.status_page,
+            facts.address,
+        ):
             assert address.startswith("https://"), (facts.key, address)
         assert facts.token_variables, facts.key
     names = [name for facts in SERVICES for name in (*facts.token_variables, facts.title)]

@@ -170,7 +170,7 @@ class FalClient:
 
     def weights(self, url: str, part: Path, ctx: JobContext) -> Path:
         """Bring the weights to `part`, resuming."""
-        return self._queue.download(url, part, what="weights", limit=_WEIGHTS_LIMIT, ctx=ctx)
+        return self._queue.download(url, part, what="weights", limit=_WEIGHTS_LIMIT, ctx=ctx).path
 
 
 @contextmanager

@@ -12,11 +12,14 @@ from typing import Any
 import httpx
 
 from fluxlora_desktop import __version__
-from fluxlora_desktop.backends.http.downloads import save_stream
+from fluxlora_desktop.backends.http.bodies import ACCEPTED, UnknownPacking, read_up_to, unpacked
+from fluxlora_desktop.backends.http.downloads import Saved, Wanted, bring_checked, save_stream
 from fluxlora_desktop.backends.http.endpoint import Endpoint
 from fluxlora_desktop.backends.http.errors import (
     date_of,
     error_for_break,
+    error_for_no_json,
+    error_for_redirect,
     error_for_reply,
     parse_json,
 )
@@ -25,6 +28,7 @@ from fluxlora_desktop.backends.http.transport import Exchange, WatchedTransport,
 from fluxlora_desktop.backends.http.uploads import Bare, Form, Upload
 from fluxlora_desktop.domain.errors import (
     AppError,
+    GarbledReply,
     OutcomeUnknown,
     ReplyTooLong,
     UnexpectedReply,
@@ -105,15 +109,21 @@ class ServiceClient:
         clear no, `OutcomeUnknown` for everything else, a success that is not JSON included.
         """
         service, secret = self.endpoint.service, self.endpoint.secret()
+        url = self.endpoint.url(path)
+        if not self.endpoint.owns(url):
+            raise UnexpectedReply(service, "address", "not the service's own")
         with self._sent(
             "POST",
-            self.endpoint.url(path),
+            url,
             body=body,
             headers=headers,
             total_seconds=total_seconds,
             paid=True,
         ) as response:
-            data = _read(response, limit)
+            try:
+                data = _read(response, limit)
+            except UnknownPacking as error:
+                raise OutcomeUnknown(service, f"the reply is packed oddly: {error}") from error
             if data is None:
                 raise OutcomeUnknown(service, "the reply is too long", status=response.status_code)
             if not response.is_success:
@@ -141,7 +151,7 @@ class ServiceClient:
         def send() -> None:
             self.endpoint.check_readable(url)
             with self._sent("PUT", url, upload=body, ctx=ctx, total_seconds=None) as response:
-                self._check(response, _read(response, _JSON_LIMIT) or b"")
+                self._check(response, self._read(response, _JSON_LIMIT, "file") or b"")
 
         repeat_free(send, ctx)
 
@@ -151,8 +161,8 @@ class ServiceClient:
         """Read a small file, such as a picture, from the service or a delivery host."""
 
         def get() -> Blob:
-            with self._followed(url, {}, total_seconds) as response:
-                data = _read(response, limit)
+            with self._followed(url, {}, total_seconds, ctx) as response:
+                data = self._read(response, limit, "file")
                 if data is None:
                     raise UnexpectedReply(self.endpoint.service, "file", f"over {limit} bytes")
                 self._check(response, data)
@@ -161,24 +171,27 @@ class ServiceClient:
 
         return repeat_free(get, ctx)
 
-    def download(self, url: str, part: Path, *, what: str, limit: int, ctx: JobContext) -> Path:
-        """Bring a large file to `part`, going on where an earlier try ended; return `part`.
+    def download(
+        self, url: str, part: Path, *, what: str, limit: int, ctx: JobContext, sha256: str = ""
+    ) -> Saved:
+        """Bring a large file to `part`, going on where an earlier try ended, hashed on the way.
 
-        Raises `UnexpectedReply` over `limit` bytes, `DiskFull` when there is no room.
+        Raises `UnexpectedReply` over `limit` bytes, `DiskFull` when there is no room,
+        `DamagedDownload` when it came twice with another SHA-256 than the one given.
         """
 
-        def get() -> Path:
+        def get() -> Saved:
             return save_stream(
-                lambda headers: self._followed(url, headers, None),
+                lambda headers: self._followed(url, headers, None, ctx),
                 part,
-                service=self.endpoint.service,
-                what=what,
-                limit=limit,
+                Wanted(self.endpoint.service, what, limit),
                 check=self._check,
                 ctx=ctx,
             )
 
-        return repeat_free(get, ctx, attempts=6)
+        return bring_checked(
+            lambda: repeat_free(get, ctx, attempts=6), self.endpoint.service, sha256
+        )
 
     def _json(
         self,
@@ -205,7 +218,7 @@ class ServiceClient:
             ctx=ctx,
             total_seconds=total_seconds,
         ) as response:
-            data = _read(response, limit)
+            data = self._read(response, limit, path)
             if data is None:
                 raise ReplyTooLong(self.endpoint.service, path, f"over {limit} bytes")
             self._check(response, data)
@@ -214,12 +227,23 @@ class ServiceClient:
             try:
                 return parse_json(data)
             except ValueError as error:
-                got = response.headers.get("content-type", "no content type")
-                raise UnexpectedReply(
-                    self.endpoint.service, path, got, status=response.status_code
+                raise error_for_no_json(
+                    self.endpoint.service, path, response.status_code, response.headers, data
                 ) from error
 
+    def _read(self, response: httpx.Response, limit: int, where: str) -> bytes | None:
+        try:
+            return _read(response, limit)
+        except UnknownPacking as error:
+            got = f"packed oddly: {error}"
+            raise GarbledReply(self.endpoint.service, where, got) from error
+
     def _check(self, response: httpx.Response, data: bytes) -> None:
+        if response.has_redirect_location:
+            location = response.headers["location"]
+            raise error_for_redirect(
+                self.endpoint.service, str(response.url), location, response.status_code
+            )
         if not response.is_success:
             raise error_for_reply(
                 self.endpoint.service,
@@ -231,12 +255,14 @@ class ServiceClient:
 
     @contextmanager
     def _followed(
-        self, url: str, headers: Mapping[str, str], total_seconds: float | None
+        self, url: str, headers: Mapping[str, str], total_seconds: float | None, ctx: JobContext
     ) -> Iterator[httpx.Response]:
         """Open a file for reading, through at most three redirects to hosts that are listed."""
         for _ in range(_REDIRECTS + 1):
             self.endpoint.check_readable(url)
-            with self._sent("GET", url, headers=headers, total_seconds=total_seconds) as response:
+            with self._sent(
+                "GET", url, headers=headers, total_seconds=total_seconds, ctx=ctx
+            ) as response:
                 if response.next_request is None:
                     yield response
                     return
@@ -259,12 +285,13 @@ class ServiceClient:
     ) -> Iterator[httpx.Response]:
         """Send one request on a connection of its own and translate what breaks on the way."""
         secret = self._secret_for(url)
-        sending = {"user-agent": f"fluxlora-desktop/{__version__}", **(headers or {})}
+        agent = f"fluxlora-desktop/{__version__}"
+        sending = {"user-agent": agent, "accept-encoding": ACCEPTED, **(headers or {})}
         if secret is not None:
             sending["authorization"] = f"{self.endpoint.scheme} {secret.reveal()}"
         if upload is not None:
             sending |= upload.headers
-        with exchange(total_seconds) as watched:
+        with exchange(total_seconds, check=ctx.check if ctx and not paid else None) as watched:
             try:
                 with (
                     httpx.Client(transport=WatchedTransport(url), timeout=_IDLE) as client,
@@ -299,9 +326,5 @@ class ServiceClient:
 
 def _read(response: httpx.Response, limit: int) -> bytes | None:
     """Return the decoded body, or None when it is longer than the limit."""
-    data = bytearray()
-    for chunk in response.iter_bytes():
-        data += chunk
-        if len(data) > limit:
-            return None
-    return bytes(data)
+    packing = response.headers.get("content-encoding", "")
+    return read_up_to(limit, unpacked(response.iter_raw(), packing))

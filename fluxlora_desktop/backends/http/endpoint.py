@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
+
+import httpx
 
 from fluxlora_desktop.domain.errors import TokenMissing, UnexpectedReply
 from fluxlora_desktop.domain.secrets import Secret
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_ODD = re.compile(r"[\\\x00-\x20\x7f]|^[a-z]+://[^/]*[^\x21-\x7e/]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,22 @@ class Endpoint:
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
-    """Return scheme, host and port of an address, or None for one that is malformed."""
+    """Return scheme, host and port of an address, or None for one that may be read in two ways.
+
+    Two parsers must agree, since one decides here and the other connects; names and passwords,
+    backslashes, blanks and letters outside ASCII before the path are in no honest address.
+    """
     try:
-        parts = urlsplit(url)
+        parts, read = urlsplit(url), httpx.URL(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:
+        host = read.raw_host.decode("ascii").lower()
+    except (ValueError, httpx.InvalidURL):
         return None
-    return parts.scheme, parts.hostname or "", port
+    odd = _ODD.search(url.split("?", 1)[0]) or read.userinfo or "@" in parts.netloc
+    if odd or parts.scheme not in {"http", "https"} or not host:
+        return None
+    known = (read.scheme, host, read.port or port)
+    return known if known == (parts.scheme, parts.hostname or "", port) else None
 
 
 def _lies_at(place: str, host: str, path: str) -> bool:

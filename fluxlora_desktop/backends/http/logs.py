@@ -8,7 +8,10 @@ import re
 from fluxlora_desktop.domain.services import token_pattern
 
 _CONTROLS = re.compile(
-    "\x1b\\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    "\x1b\\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\\\)"  # titles and links
+    "|[\x1b\x9b]\\[?[0-?]{0,100}[ -/]{0,10}[@-~]"  # colours and moves
+    "|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]"
+    "|[\ud800-\udfff]"  # halves of letters, which no file or database takes
 )
 
 _TOKENS = re.compile(rf"{token_pattern()}|(?<=\bBearer )\S{{8,}}|(?<=signature=)[^&\s\"']+", re.I)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from fluxlora_desktop.domain.errors import OutcomeUnknown, UnexpectedReply
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 def _safe_id(value: Any) -> str:
@@ -20,8 +21,8 @@ def _safe_id(value: Any) -> str:
 
 
 def words(value: Any) -> str:
-    """Return text as it is and anything else as no text."""
-    return value if isinstance(value, str) else ""
+    """Return text without halves of letters, which nothing can store, and anything else as none."""
+    return _HALVES.sub("\ufffd", value) if isinstance(value, str) else ""
 
 
 def table(value: Any) -> dict[str, Any]:

@@ -1,16 +1,23 @@
-"""When a request that costs nothing is made again, and how the wait is spent."""
+"""When a request that costs nothing is made again, and how the wait is spent.
+
+The class of an error decides and not the place where it was raised: `AGAIN` is the whole rule.
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import TypeVar
 
 import stamina
 
 from fluxlora_desktop.domain.errors import (
+    GarbledReply,
     ServiceBusy,
+    ServiceConflict,
     ServiceInterrupted,
     ServiceUnreachable,
+    UntrustedConnection,
 )
 from fluxlora_desktop.domain.ports import JobContext, Waiting
 
@@ -19,8 +26,27 @@ T = TypeVar("T")
 _LONGEST_WAIT = 60.0
 _LONGEST_BLIND_WAIT = 5.0
 _FIRST_WAIT = 0.5
-_REPEATABLE = (ServiceUnreachable, ServiceBusy, ServiceInterrupted)
+_ANY = 100
+AGAIN: dict[type[Exception], int] = {
+    UntrustedConnection: 0,
+    ServiceUnreachable: _ANY,
+    ServiceInterrupted: _ANY,
+    ServiceBusy: _ANY,
+    GarbledReply: 3,
+    ServiceConflict: 3,
+}
+"""How often a read is made again at most after each kind of trouble; the nearest class counts.
+
+Whatever is not here is final: a refusal, a wrong token, an account without credit, a reply of
+another form. The caller's own number of attempts holds besides.
+"""
 NEVER_TAKEN: tuple[type[Exception], ...] = (ServiceUnreachable, ServiceBusy)
+_chance = secrets.SystemRandom()
+
+
+def times_again(error: Exception) -> int:
+    """Return how often a read may be made again after this, by the nearest class in `AGAIN`."""
+    return next((AGAIN[kind] for kind in type(error).__mro__ if kind in AGAIN), 0)
 
 
 def repeat_free(
@@ -28,12 +54,13 @@ def repeat_free(
     ctx: JobContext | None,
     *,
     attempts: int = 4,
-    on: tuple[type[Exception], ...] = _REPEATABLE,
+    on: tuple[type[Exception], ...] = (Exception,),
 ) -> T:
     """Make a call that costs nothing until it answers, at most `attempts` times.
 
     With a context every wait is the context's, so that a cancel ends it at once; without one only
-    short waits are made here and a longer one is the caller's, as `ServiceBusy` says.
+    short waits are made here and a longer one is the caller's, as `ServiceBusy` says. `on` narrows
+    the kinds of trouble after which it is made again.
     """
     hook = _Patience(ctx, attempts, on)
     for attempt in stamina.retry_context(on=hook, attempts=attempts, timeout=None):
@@ -52,11 +79,9 @@ class _Patience:
         self._failed = 0
 
     def __call__(self, error: Exception) -> bool | float:
-        if not isinstance(error, self._on):
+        if not isinstance(error, self._on) or self._failed >= times_again(error):
             return False
-        if isinstance(error, ServiceUnreachable) and error.kind == "tls":
-            return False
-        wait = _FIRST_WAIT * 2**self._failed
+        wait = _chance.uniform(0.5, 1.0) * min(_FIRST_WAIT * 2**self._failed, _LONGEST_WAIT)
         if isinstance(error, ServiceBusy):
             wait = min(error.retry_after, _LONGEST_WAIT)
         self._failed += 1

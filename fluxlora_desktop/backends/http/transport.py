@@ -2,50 +2,93 @@
 
 httpx's timeouts hold for one read each, so a server that drips a byte now and then keeps a call
 for as long as it likes (measured with httpx 0.28.1). Here every socket operation also ends at the
-exchange's deadline, headers included.
+exchange's deadline, headers included, and a transfer without one must move on.
 """
 
 from __future__ import annotations
 
+import selectors
+import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
 
+_SLOWEST = 1_000
+_WINDOW_S = 120.0
+_PIECE = 256 * 1024
+_GLANCE_S = 0.2
+_Selector: type[selectors.BaseSelector] = getattr(
+    selectors, "PollSelector", selectors.SelectSelector
+)
+
 
 @dataclass(slots=True)
 class Exchange:
-    """One request under way: `deadline` on the monotonic clock, `sent` once a byte left."""
+    """One request under way: `deadline` on the monotonic clock, `sent` once a byte left.
+
+    Without a deadline at least `slowest` bytes a second must move over each `window` seconds. Only
+    the time spent waiting for the other end counts, and of each wait no more than it was allowed
+    to take: a computer that slept in the middle was not served slowly. `late` is what is raised.
+    `check` is asked five times a second while nothing comes, and raises when the wait shall end.
+    """
 
     deadline: float | None = None
     sent: bool = False
+    slowest: float = _SLOWEST
+    window: float = _WINDOW_S
+    late: type[Exception] = httpx.ReadTimeout
+    clock: Callable[[], float] = time.monotonic
+    check: Callable[[], None] | None = None
+    _waited: float = 0.0
+    _moved: int = 0
 
     def left(self, timeout: float | None) -> float | None:
         """Return the seconds that one socket operation may take; raises at the deadline."""
         if self.deadline is None:
             return timeout
-        left = self.deadline - time.monotonic()
+        left = self.deadline - self.clock()
         if left <= 0:
-            raise httpcore.ReadTimeout("the whole request took too long")
+            raise self.late("the whole request took too long")
         return left if timeout is None else min(timeout, left)
+
+    def moved(self, count: int, began: float, timeout: float | None) -> None:
+        """Count bytes that took from `began` until now; raises when too few come."""
+        if self.deadline is not None:
+            return
+        took = self.clock() - began
+        self._waited += max(took if timeout is None else min(took, timeout), 0.0)
+        self._moved += count
+        if self._waited < self.window:
+            return
+        if self._moved < self._waited * self.slowest:
+            raise self.late(f"{self._moved} bytes in {self._waited:.0f} seconds are too few")
+        self._waited, self._moved = 0.0, 0
 
 
 _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 @contextmanager
-def exchange(total_seconds: float | None) -> Iterator[Exchange]:
+def exchange(
+    total_seconds: float | None,
+    *,
+    late: type[Exception] = httpx.ReadTimeout,
+    clock: Callable[[], float] = time.monotonic,
+    check: Callable[[], None] | None = None,
+) -> Iterator[Exchange]:
     """Watch the requests made inside; None sets no deadline, as for transfers."""
-    deadline = None if total_seconds is None else time.monotonic() + total_seconds
-    watched = Exchange(deadline)
+    deadline = None if total_seconds is None else clock() + total_seconds
+    watched = Exchange(deadline, late=late, clock=clock, check=check)
     mark = _current.set(watched)
     try:
         yield watched
@@ -53,23 +96,63 @@ def exchange(total_seconds: float | None) -> Iterator[Exchange]:
         _current.reset(mark)
 
 
-class _Stream(httpcore.NetworkStream):
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
+class WatchedStream(httpcore.NetworkStream):
+    """A connection of httpcore, or of its successor, that obeys the current `exchange`."""
+
+    def __init__(self, inner: Any) -> None:
         self._inner = inner
+        self._glance: selectors.BaseSelector | None = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Return what came, at most `max_bytes`."""
         watched = _current.get()
-        return self._inner.read(max_bytes, watched.left(timeout) if watched else timeout)
+        if watched is None:
+            return bytes(self._inner.read(max_bytes, timeout))
+        allowed, began = watched.left(timeout), watched.clock()
+        if watched.check is not None:
+            self._await_bytes(watched, began, allowed)
+        data: bytes = self._inner.read(max_bytes, allowed)
+        watched.moved(len(data), began, allowed)
+        return data
+
+    def _await_bytes(self, watched: Exchange, began: float, allowed: float | None) -> None:
+        """Wait until something can be read, or a time-out is due, asking whether to go on."""
+        assert watched.check is not None
+        pending = getattr(self.get_extra_info("ssl_object"), "pending", None)
+        while not (pending and pending()):
+            watched.check()
+            if self._readable(_GLANCE_S):
+                return
+            if allowed is not None and watched.clock() - began >= allowed:
+                return
+
+    def _readable(self, seconds: float) -> bool:
+        """Tell within so many seconds whether something came; always where nobody can tell."""
+        if hasattr(self._inner, "ssl_obj"):  # encrypted twice, it keeps bytes of its own
+            return True
+        if self._glance is None:
+            line = self.get_extra_info("socket")
+            assert isinstance(line, socket.socket)
+            self._glance = _Selector()
+            self._glance.register(line, selectors.EVENT_READ)
+        return bool(self._glance.select(seconds))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send all of it, in pieces, so that one who takes it slowly is noticed."""
         watched = _current.get()
-        if watched:
-            timeout = watched.left(timeout)
-            if buffer and not buffer.startswith(b"CONNECT "):  # that one is for the proxy
+        if watched is None:
+            self._inner.write(buffer, timeout)
+            return
+        for start in range(0, len(buffer), _PIECE):
+            piece = buffer if len(buffer) <= _PIECE else memoryview(buffer)[start : start + _PIECE]
+            allowed, began = watched.left(timeout), watched.clock()
+            if not watched.sent and not buffer.startswith(b"CONNECT "):  # that is for the proxy
                 watched.sent = True
-        self._inner.write(buffer, timeout)
+            self._inner.write(piece, allowed)
+            watched.moved(len(piece), began, allowed)
 
     def close(self) -> None:
+        """Close the connection."""
         self._inner.close()
 
     def start_tls(
@@ -78,14 +161,20 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, timeout))
+        """Return the same connection, encrypted."""
+        watched = _current.get()
+        allowed = watched.left(timeout) if watched else timeout
+        return WatchedStream(self._inner.start_tls(ssl_context, server_hostname, allowed))
 
     def get_extra_info(self, info: str) -> object:
+        """Return what the connection knows of itself."""
         return self._inner.get_extra_info(info)
 
 
-class _Network(httpcore.NetworkBackend):
-    def __init__(self, inner: httpcore.NetworkBackend) -> None:
+class WatchedNetwork(httpcore.NetworkBackend):
+    """Connects as `inner` does, and watches what is connected."""
+
+    def __init__(self, inner: Any) -> None:
         self._inner = inner
 
     def connect_tcp(
@@ -96,25 +185,30 @@ class _Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.connect_tcp(host, port, timeout, local_address, socket_options))
+        """Connect to a host."""
+        watched = _current.get()
+        allowed = watched.left(timeout) if watched else timeout
+        return WatchedStream(
+            self._inner.connect_tcp(host, port, allowed, local_address, socket_options)
+        )
 
 
 class WatchedTransport(httpx.HTTPTransport):
     """httpx's transport over streams that obey the current `exchange`."""
 
     def __init__(self, base_url: str) -> None:
-        super().__init__(verify=_certificates(), proxy=_proxy_for(base_url))
+        super().__init__(verify=certificates(), proxy=proxy_for(base_url))
         # httpx has no public way to hand httpcore a network backend; both pools keep it here.
-        self._pool._network_backend = _Network(self._pool._network_backend)
+        self._pool._network_backend = WatchedNetwork(self._pool._network_backend)
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
+def certificates() -> ssl.SSLContext:
     """Load the certificates once: it takes about 50 ms, and every call has its own connection."""
     return httpx.create_ssl_context()
 
 
-def _proxy_for(base_url: str) -> str | None:
+def proxy_for(base_url: str) -> str | None:
     """Return the system's HTTP proxy for an address; a client with its own transport has none."""
     parts = urlsplit(base_url)
     if not parts.hostname or proxy_bypass(parts.hostname):

@@ -13,7 +13,7 @@ from fluxlora_desktop.backends.http.downloads import forget_part
 from fluxlora_desktop.backends.huggingface.card import WEIGHTS_NAME
 from fluxlora_desktop.backends.huggingface.errors import SERVICE
 from fluxlora_desktop.backends.huggingface.snapshot import RepoFile, RepoSnapshot
-from fluxlora_desktop.domain.errors import InputError, ServiceRefused, UnexpectedReply
+from fluxlora_desktop.domain.errors import AccessGated, InputError, ServiceRefused
 from fluxlora_desktop.domain.ports import FetchedWeights, JobContext
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
@@ -60,10 +60,11 @@ def fetch_weights(
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{hashlib.sha256(held.repo.encode()).hexdigest()[:12]}.part"
     url = f"{hub}/{held.repo}/resolve/{held.commit}/{quote(file.path)}"
-    client.download(url, part, what="weights", limit=_LARGEST, ctx=ctx)
-    if file.sha256 and _sha256(part, ctx) != file.sha256:
-        forget_part(part)
-        raise UnexpectedReply(SERVICE, f"{held.repo}/{file.path}", "bytes of another SHA-256")
+    try:
+        client.download(url, part, what="weights", limit=_LARGEST, ctx=ctx, sha256=file.sha256)
+    except AccessGated as error:
+        page = f"{hub}/{held.repo}"
+        raise AccessGated(SERVICE, error.detail, page=page, status=error.status) from error
     target = folder / WEIGHTS_NAME
     part.replace(target)
     forget_part(part)
@@ -89,12 +90,3 @@ def _why_none(held: RepoSnapshot, wanted: RepoAddress) -> str:
         f"{held.repo} holds several weights files ({', '.join(names[:5])}). "
         "Paste the address of the one you want."
     )
-
-
-def _sha256(path: Path, ctx: JobContext) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as source:
-        while piece := source.read(1 << 20):
-            ctx.check()
-            digest.update(piece)
-    return digest.hexdigest()

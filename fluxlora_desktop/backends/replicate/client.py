@@ -145,4 +145,4 @@ class ReplicateClient:
 
     def weights(self, url: str, part: Path, ctx: JobContext) -> Path:
         """Bring the archive with the weights to `part`, resuming."""
-        return self._http.download(url, part, what="weights", limit=_WEIGHTS_LIMIT, ctx=ctx)
+        return self._http.download(url, part, what="weights", limit=_WEIGHTS_LIMIT, ctx=ctx).path

@@ -44,6 +44,7 @@ from fluxlora_desktop.domain.training import (
     TrainingAbilities,
     TrainingSpec,
 )
+from fluxlora_desktop.domain.weights import damaged_since, set_aside
 
 _STATES = {
     "starting": RemoteState.QUEUED,
@@ -168,15 +169,30 @@ class ReplicateTraining:
     def fetch_weights(
         self, run: RemoteRun, snapshot: RunSnapshot, folder: Path, ctx: JobContext
     ) -> FetchedWeights:
-        """Bring the archive into `folder`, keep it, and take `lora.safetensors` out of it."""
+        """Bring the archive into `folder`, keep it, and take `lora.safetensors` out of it.
+
+        An archive that cannot be read, or whose weights were set aside as damaged, is set aside
+        too and brought once more: perhaps the way is at fault and not the training.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         archive, target = folder / "weights.tar", folder / "lora.safetensors"
-        if archive.is_file():
-            try:
-                return take_weights(archive, target, ctx)
-            except WeightsError:  # perhaps the file is at fault and not the training
-                archive.replace(folder / "weights.tar.bad")
-        part = folder / "weights.tar.part"
+        if archive.is_file() and damaged_since(target, archive):
+            set_aside(archive)
+        if not archive.is_file():
+            self._bring(run, snapshot, archive, ctx)
+        try:
+            return take_weights(archive, target, ctx)
+        except WeightsError as error:
+            kept, reason = set_aside(archive), error.reason
+        try:
+            self._bring(run, snapshot, archive, ctx)
+        except NotFoundAtService as error:
+            raise WeightsError(kept, reason) from error
+        return take_weights(archive, target, ctx)
+
+    def _bring(self, run: RemoteRun, snapshot: RunSnapshot, archive: Path, ctx: JobContext) -> None:
+        """Bring the archive, going on where an earlier try ended."""
+        part = archive.with_name("weights.tar.part")
         bring_from(
             snapshot.weights_address,
             service=SERVICE,
@@ -185,7 +201,6 @@ class ReplicateTraining:
         )
         part.replace(archive)
         forget_part(part)
-        return take_weights(archive, target, ctx)
 
     def clean_up(self, data: RemoteFile) -> None:
         """Delete the uploaded photos; silent when they are gone."""
