@@ -1,5 +1,6 @@
 """Publishing against the practice hub: real HTTP, the real client, real files."""
 
+import gzip
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,18 +10,26 @@ import httpx2
 import pytest
 from counting import PostCount
 
-from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub, _HubClient
+from fluxlora_desktop.backends.huggingface import hub as hub_module
+from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub
+from fluxlora_desktop.backends.huggingface.session import HubSession, name_hub
 from fluxlora_desktop.domain.bases import FLUX1_DEV
 from fluxlora_desktop.domain.errors import (
+    AccessGated,
+    DamagedDownload,
     InputError,
     JobCancelled,
     NotFoundAtService,
+    ReplyTooLong,
     ScopeMissing,
+    ServiceBusy,
     ServiceRefused,
     ServiceUnreachable,
+    SignInRequired,
     StorageError,
     TokenMissing,
     TokenRejected,
+    UnexpectedReply,
 )
 from fluxlora_desktop.domain.loras import CardFacts, PublicationBundle
 from fluxlora_desktop.domain.pictures import CardPicture
@@ -349,8 +358,150 @@ def test_the_apps_http_client_sends_forms_as_forms() -> None:
         seen.append(request.read())
         return httpx2.Response(200)
 
-    with _HubClient(transport=httpx2.MockTransport(answer)) as client:
+    name_hub("http://127.0.0.1")
+    with HubSession(transport=httpx2.MockTransport(answer)) as client:
         client.post("http://127.0.0.1/form", data={"paths": "lora.safetensors"})
         client.put("http://127.0.0.1/file", data=b"bytes")
 
     assert seen == [b"paths=lora.safetensors", b"bytes"]
+
+
+def test_step_to_another_origin_goes_without_the_token(
+    practice: Practice, cloud: PracticeServices
+) -> None:
+    there = f"{cloud.together.url}/elsewhere"
+    practice.service.next(path="/api/whoami-v2", status=302, headers={"location": there})
+    cloud.together.next(path="/elsewhere", json={"name": "x", "auth": {}})
+
+    practice.hub().whoami()
+
+    assert practice.service.ledger.requests("GET", "/api/whoami-v2")[-1].facts["authorization"]
+    assert not cloud.together.ledger.requests("GET", "/elsewhere")[-1].facts["authorization"]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://example.com/x",
+        "https://huggingface.co.example.com/x",
+        "https://hf-hub-lfs-evil.s3.example.com/x",
+        "https://user@huggingface.co/x",
+        "http://huggingface.co/x",
+        "ftp://127.0.0.1/x",
+    ],
+)
+def test_step_to_an_unlisted_address_is_not_taken(practice: Practice, location: str) -> None:
+    practice.service.next(path="/api/whoami-v2", status=302, headers={"location": location})
+
+    with pytest.raises(UnexpectedReply):
+        practice.hub().whoami()
+
+
+def test_steps_end_after_three(practice: Practice) -> None:
+    location = {"location": f"{practice.url}/api/whoami-v2"}
+    practice.service.next(path="/api/whoami-v2", times=9, status=307, headers=location)
+    before = len(practice.service.ledger.requests("GET", "/api/whoami-v2"))
+
+    with pytest.raises(UnexpectedReply, match="redirects"):
+        practice.hub().whoami()
+
+    assert len(practice.service.ledger.requests("GET", "/api/whoami-v2")) - before == 4
+
+
+def test_commit_is_not_sent_on_to_where_a_reply_points(
+    practice: Practice, bundle: PublicationBundle
+) -> None:
+    commits = PostCount(practice.service, "/commit/|/elsewhere")
+    location = {"location": f"{practice.url}/elsewhere"}
+    practice.service.next(method="POST", path=_COMMIT, times=9, status=307, headers=location)
+
+    with pytest.raises(UnexpectedReply):
+        practice.hub().publish(bundle, Patience())
+
+    assert commits() == 2  # the second after a look at the hub, which showed nothing new
+    assert practice.commits() == 0
+
+
+def test_wait_that_the_hub_asks_for_is_told_and_not_slept(
+    practice: Practice, bundle: PublicationBundle
+) -> None:
+    wait = {"retry-after": "86400"}
+    practice.service.next(method="POST", path=r".*/info/lfs/.*", times=9, status=429, headers=wait)
+
+    with pytest.raises(ServiceBusy) as caught:
+        practice.hub().publish(bundle, Patience())
+
+    assert caught.value.retry_after == 900
+
+
+def test_upload_to_an_unlisted_address_is_refused_before_a_byte_left(
+    practice: Practice, bundle: PublicationBundle
+) -> None:
+    upload = {"href": "https://example.com/put"}
+    found = {"oid": SHA256, "size": len(WEIGHTS), "actions": {"upload": upload}}
+    batch = {"transfer": "basic", "objects": [found]}
+    practice.service.next(method="POST", path=r".*/info/lfs/.*", times=2, json=batch)
+
+    with pytest.raises(UnexpectedReply, match=r"example\.com"):
+        practice.hub().publish(bundle, Patience())
+
+    assert practice.commits() == 0
+
+
+def test_page_in_place_of_the_hubs_answer_is_a_network_that_asks_for_a_sign_in(
+    practice: Practice,
+) -> None:
+    practice.service.next(path="/api/whoami-v2", body="<html>", content_type="text/html")
+
+    with pytest.raises(SignInRequired):
+        practice.hub().whoami()
+
+
+def test_reply_of_the_hub_is_unpacked_up_to_its_limit(practice: Practice) -> None:
+    bomb = gzip.compress(b'"' + b"x" * 30_000_000 + b'"')
+    packed = {"content-encoding": "gzip"}
+    practice.service.next(path="/api/whoami-v2", body=bomb, headers=packed)
+
+    with pytest.raises(ReplyTooLong):
+        practice.hub().whoami()
+
+
+def test_weights_that_arrive_with_other_bytes_are_set_aside_and_brought_again(
+    practice: Practice, bundle: PublicationBundle, tmp_path: Path
+) -> None:
+    practice.hub().publish(bundle, Patience())
+    other = b"\0" * len(WEIGHTS)
+    weights = {"method": "GET", "path": r".*/resolve/.*safetensors", "status": 200, "body": other}
+    practice.service.next(**weights)
+
+    fetched = practice.hub().fetch(REPO, tmp_path / "new", Patience())
+
+    kept = [path for path in (tmp_path / "new").iterdir() if "damaged" in path.name]
+    assert fetched.path.read_bytes() == WEIGHTS
+    assert [path.read_bytes() for path in kept] == [other]
+    practice.service.next(times=2, **weights)
+    with pytest.raises(DamagedDownload) as caught:
+        practice.hub().fetch(REPO, tmp_path / "new", Patience())
+    assert caught.value.path.read_bytes() == other
+
+
+def test_gated_weights_are_told_with_the_repos_page(
+    practice: Practice, bundle: PublicationBundle, tmp_path: Path
+) -> None:
+    practice.hub().publish(bundle, Patience())
+    gate = {"x-error-code": "GatedRepo"}
+    practice.service.next(method="GET", path=r".*/resolve/.*", status=403, headers=gate)
+
+    with pytest.raises(AccessGated) as caught:
+        practice.hub().fetch(REPO, tmp_path / "new", Patience())
+
+    assert caught.value.page == f"{practice.url}/{REPO}"
+
+
+def test_nothing_asks_the_hub_client_to_repeat_a_commit() -> None:
+    """`create_commit(retry_on_error=True)` sends a commit whose answer was lost once more."""
+    package = Path(hub_module.__file__).parents[2]
+    named = [
+        file.name for file in package.rglob("*.py") if "retry_on_error" in file.read_text("utf-8")
+    ]
+    assert not named

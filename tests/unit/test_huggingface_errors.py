@@ -1,23 +1,33 @@
 """The hub client's exceptions as the app's errors."""
 
+import ssl
+
 import httpx2
 import pytest
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError
 
 from fluxlora_desktop.backends.huggingface.errors import hub_errors
 from fluxlora_desktop.domain.errors import (
+    AccessGated,
     AppError,
+    FormatRefused,
     InputError,
     JobCancelled,
     NotFoundAtService,
     PaymentRequired,
+    QuotaReached,
     ScopeMissing,
     ServiceBusy,
+    ServiceConflict,
+    ServiceFailing,
     ServiceInterrupted,
     ServiceRefused,
     ServiceUnreachable,
+    SignInRequired,
     TokenRejected,
+    TooLargeForService,
     UnexpectedReply,
+    UntrustedConnection,
 )
 
 XET = "Network error: Request error: HTTP status client error ({}), domain: xet-write-token"
@@ -27,6 +37,18 @@ def reply(status: int, words: str = "") -> HfHubHTTPError:
     request = httpx2.Request("POST", "https://huggingface.co/api/repos/create")
     answer = httpx2.Response(status, request=request, headers={"Retry-After": "28"})
     return HfHubHTTPError(words, response=answer, server_message=words)
+
+
+def gated() -> GatedRepoError:
+    request = httpx2.Request("GET", "https://huggingface.co/api/models/some/lora/tree/main")
+    answer = httpx2.Response(403, request=request, headers={"X-Error-Code": "GatedRepo"})
+    return GatedRepoError("restricted", response=answer)
+
+
+def untrusted() -> httpx2.ConnectError:
+    raised = httpx2.ConnectError("no")
+    raised.__cause__ = ssl.SSLCertVerificationError(1, "self-signed certificate")
+    return raised
 
 
 @pytest.mark.parametrize(
@@ -44,11 +66,19 @@ def reply(status: int, words: str = "") -> HfHubHTTPError:
         (reply(401), TokenRejected),
         (reply(402), PaymentRequired),
         (reply(403, "token has no write"), ScopeMissing),
-        (reply(403, "Private repository storage limit reached"), ServiceRefused),
+        (reply(403, "Private repository storage limit reached"), QuotaReached),
+        (reply(400, "You have exceeded your public storage space"), QuotaReached),
+        (reply(400, "bad"), ServiceRefused),
+        (reply(409), ServiceConflict),
         (reply(404), NotFoundAtService),
-        (reply(412), ServiceRefused),
+        (reply(412), ServiceConflict),
         (reply(429), ServiceBusy),
-        (reply(500), ServiceInterrupted),
+        (reply(413), TooLargeForService),
+        (reply(415), FormatRefused),
+        (reply(500), ServiceFailing),
+        (reply(511), SignInRequired),
+        (gated(), AccessGated),
+        (untrusted(), UntrustedConnection),
     ],
     ids=repr,
 )
@@ -81,3 +111,10 @@ def test_hub_errors_keeps_the_wait_that_the_hub_asks_for() -> None:
         raise reply(429)
 
     assert caught.value.retry_after == 28
+
+
+def test_gated_repo_is_told_with_its_page() -> None:
+    with pytest.raises(AccessGated) as caught, hub_errors("repo"):
+        raise gated()
+
+    assert caught.value.page == "https://huggingface.co/some/lora"

@@ -306,3 +306,34 @@ def test_clock_that_is_set_back_makes_no_later_row_look_older(bench):
     changed = bench.tools.stores.runs.update(run.id, attention="a word")
 
     assert run.updated_at <= moved.updated_at <= changed.updated_at
+
+
+def test_damaged_weights_are_set_aside_and_fetched_once_more(bench):
+    good, damaged = bench.backend.weights, [b"cut"]
+
+    def weights(target):
+        if damaged:
+            target.write_bytes(damaged.pop())
+        else:
+            good(target)
+
+    bench.backend.weights = weights
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    folder = bench.tools.stores.files.run_folder(run.id)
+    assert run.state is RunState.READY
+    assert (folder / "lora.safetensors.damaged-1").read_bytes() == b"cut"
+
+
+def test_weights_that_arrive_damaged_twice_are_kept_and_told(bench):
+    bench.backend.weights = lambda target: target.write_bytes(b"cut")
+
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    folder = bench.tools.stores.files.run_folder(run.id)
+    assert (run.state, run.error_kind) == (RunState.FAILED, "WeightsError")
+    assert sorted(path.name for path in folder.glob("lora*")) == [
+        "lora.safetensors.damaged-1",
+        "lora.safetensors.damaged-2",
+    ]
+    assert len(bench.backend.launched) == 1

@@ -24,7 +24,7 @@ from fluxlora_desktop.backends.http.errors import (
     parse_json,
 )
 from fluxlora_desktop.backends.http.retries import NEVER_TAKEN, repeat_free
-from fluxlora_desktop.backends.http.transport import Exchange, WatchedTransport, exchange
+from fluxlora_desktop.backends.http.transport import Exchange, Pace, WatchedTransport, exchange
 from fluxlora_desktop.backends.http.uploads import Bare, Form, Upload
 from fluxlora_desktop.domain.errors import (
     AppError,
@@ -38,11 +38,23 @@ from fluxlora_desktop.domain.secrets import Secret
 
 Params = Mapping[str, str | int]
 
-_JSON_SECONDS = 90.0
-_PAID_SECONDS = 120.0
 _JSON_LIMIT = 5_000_000
-_IDLE = httpx.Timeout(60.0, connect=10.0)
 _REDIRECTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a service may take, in seconds, and how slowly a transfer may go.
+
+    A transfer has no end, and moves at least `slowest` bytes a second over each `window`.
+    """
+
+    connect: float = 10.0
+    idle: float = 60.0
+    reply: float = 90.0
+    paid: float = 120.0
+    slowest: float = 1000.0
+    window: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +72,11 @@ class ServiceClient:
     connection that went stale between two polls. The token goes to the service's own host alone.
     """
 
-    def __init__(self, *, endpoint: Endpoint) -> None:
+    def __init__(self, *, endpoint: Endpoint, limits: Limits = Limits()) -> None:
         self.endpoint = endpoint
         self.server_date: datetime | None = None
         """The service's own time of its latest reply, from the header `date`."""
+        self._limits = limits
 
     def get_json(
         self,
@@ -100,7 +113,7 @@ class ServiceClient:
         body: object,
         *,
         headers: Mapping[str, str] | None = None,
-        total_seconds: float = _PAID_SECONDS,
+        total_seconds: float | None = None,
         limit: int = _JSON_LIMIT,
     ) -> Any:
         """Send the one request that costs money: a fresh connection, no repeat, no redirect.
@@ -117,7 +130,7 @@ class ServiceClient:
             url,
             body=body,
             headers=headers,
-            total_seconds=total_seconds,
+            total_seconds=total_seconds or self._limits.paid,
             paid=True,
         ) as response:
             try:
@@ -141,7 +154,7 @@ class ServiceClient:
         """Send a file as a form, reporting bytes; repeated only when nothing of it was taken."""
 
         def send() -> Any:
-            return self._json("POST", path, upload=form, ctx=ctx, total_seconds=None)
+            return self._json("POST", path, upload=form, ctx=ctx)
 
         return repeat_free(send, ctx, on=NEVER_TAKEN)
 
@@ -156,12 +169,12 @@ class ServiceClient:
         repeat_free(send, ctx)
 
     def read(
-        self, url: str, *, limit: int, total_seconds: float = _JSON_SECONDS, ctx: JobContext
+        self, url: str, *, limit: int, total_seconds: float | None = None, ctx: JobContext
     ) -> Blob:
         """Read a small file, such as a picture, from the service or a delivery host."""
 
         def get() -> Blob:
-            with self._followed(url, {}, total_seconds, ctx) as response:
+            with self._followed(url, {}, total_seconds or self._limits.reply, ctx) as response:
                 data = self._read(response, limit, "file")
                 if data is None:
                     raise UnexpectedReply(self.endpoint.service, "file", f"over {limit} bytes")
@@ -203,7 +216,6 @@ class ServiceClient:
         upload: Upload | None = None,
         headers: Mapping[str, str] | None = None,
         ctx: JobContext | None = None,
-        total_seconds: float | None = _JSON_SECONDS,
         limit: int = _JSON_LIMIT,
     ) -> Any:
         url = self.endpoint.url(path)
@@ -216,7 +228,7 @@ class ServiceClient:
             upload=upload,
             headers=headers,
             ctx=ctx,
-            total_seconds=total_seconds,
+            total_seconds=self._limits.reply if upload is None else None,
         ) as response:
             data = self._read(response, limit, path)
             if data is None:
@@ -280,10 +292,13 @@ class ServiceClient:
         upload: Upload | None = None,
         headers: Mapping[str, str] | None = None,
         ctx: JobContext | None = None,
-        total_seconds: float | None = _JSON_SECONDS,
+        total_seconds: float | None = None,
         paid: bool = False,
     ) -> Iterator[httpx.Response]:
-        """Send one request on a connection of its own and translate what breaks on the way."""
+        """Send one request on a connection of its own and translate what breaks on the way.
+
+        None as `total_seconds` is a transfer, which has no deadline and must move on.
+        """
         secret = self._secret_for(url)
         agent = f"fluxlora-desktop/{__version__}"
         sending = {"user-agent": agent, "accept-encoding": ACCEPTED, **(headers or {})}
@@ -291,10 +306,13 @@ class ServiceClient:
             sending["authorization"] = f"{self.endpoint.scheme} {secret.reveal()}"
         if upload is not None:
             sending |= upload.headers
-        with exchange(total_seconds, check=ctx.check if ctx and not paid else None) as watched:
+        limits, check = self._limits, ctx.check if ctx and not paid else None
+        idle = httpx.Timeout(limits.idle, connect=limits.connect)
+        pace = Pace(limits.slowest, limits.window)
+        with exchange(total_seconds, pace=pace, check=check) as watched:
             try:
                 with (
-                    httpx.Client(transport=WatchedTransport(url), timeout=_IDLE) as client,
+                    httpx.Client(transport=WatchedTransport(url), timeout=idle) as client,
                     client.stream(
                         method,
                         # Without parameters as it is: signed queries must not be spelled anew.

@@ -23,8 +23,6 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-_SLOWEST = 1_000
-_WINDOW_S = 120.0
 _PIECE = 256 * 1024
 _GLANCE_S = 0.2
 _Selector: type[selectors.BaseSelector] = getattr(
@@ -32,21 +30,28 @@ _Selector: type[selectors.BaseSelector] = getattr(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How slow a transfer may be: so many bytes a second over each window, in seconds."""
+
+    slowest: float = 1000.0
+    window: float = 120.0
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request under way: `deadline` on the monotonic clock, `sent` once a byte left.
 
-    Without a deadline at least `slowest` bytes a second must move over each `window` seconds. Only
-    the time spent waiting for the other end counts, and of each wait no more than it was allowed
-    to take: a computer that slept in the middle was not served slowly. `late` is what is raised.
+    Without a deadline the bytes must keep up with `pace`. Only the time spent waiting for the other
+    end counts, and of each wait no more than it was allowed to take: a computer that slept in the
+    middle was not served slowly. `late` makes what is raised.
     `check` is asked five times a second while nothing comes, and raises when the wait shall end.
     """
 
     deadline: float | None = None
     sent: bool = False
-    slowest: float = _SLOWEST
-    window: float = _WINDOW_S
-    late: type[Exception] = httpx.ReadTimeout
+    pace: Pace = Pace()
+    late: Callable[[str], Exception] = httpx.ReadTimeout
     clock: Callable[[], float] = time.monotonic
     check: Callable[[], None] | None = None
     _waited: float = 0.0
@@ -68,9 +73,9 @@ class Exchange:
         took = self.clock() - began
         self._waited += max(took if timeout is None else min(took, timeout), 0.0)
         self._moved += count
-        if self._waited < self.window:
+        if self._waited < self.pace.window:
             return
-        if self._moved < self._waited * self.slowest:
+        if self._moved < self._waited * self.pace.slowest:
             raise self.late(f"{self._moved} bytes in {self._waited:.0f} seconds are too few")
         self._waited, self._moved = 0.0, 0
 
@@ -82,13 +87,14 @@ _current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 def exchange(
     total_seconds: float | None,
     *,
-    late: type[Exception] = httpx.ReadTimeout,
+    pace: Pace = Pace(),
+    late: Callable[[str], Exception] = httpx.ReadTimeout,
     clock: Callable[[], float] = time.monotonic,
     check: Callable[[], None] | None = None,
 ) -> Iterator[Exchange]:
     """Watch the requests made inside; None sets no deadline, as for transfers."""
     deadline = None if total_seconds is None else clock() + total_seconds
-    watched = Exchange(deadline, late=late, clock=clock, check=check)
+    watched = Exchange(deadline, pace=pace, late=late, clock=clock, check=check)
     mark = _current.set(watched)
     try:
         yield watched

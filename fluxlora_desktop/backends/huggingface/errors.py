@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx2
 from huggingface_hub.errors import (
@@ -14,19 +15,28 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 
+from fluxlora_desktop.backends.http.errors import not_sent
+from fluxlora_desktop.backends.http.logs import clean_log
+from fluxlora_desktop.backends.http.waits import wait_of
 from fluxlora_desktop.backends.huggingface.wire import WRITE_REPOS
 from fluxlora_desktop.domain.errors import (
+    AccessGated,
     AppError,
+    FormatRefused,
     InputError,
     JobCancelled,
     NotFoundAtService,
     PaymentRequired,
+    QuotaReached,
     ScopeMissing,
     ServiceBusy,
+    ServiceConflict,
+    ServiceFailing,
     ServiceInterrupted,
     ServiceRefused,
-    ServiceUnreachable,
+    SignInRequired,
     TokenRejected,
+    TooLargeForService,
     UnexpectedReply,
 )
 
@@ -35,6 +45,19 @@ _SECRETS = re.compile(
     r"hf_[A-Za-z0-9]{8,}|Bearer \S+|(?:signature|X-Amz-[A-Za-z]+|sig)=[^&\s\"']+", re.IGNORECASE
 )
 _LONGEST_DETAIL = 500
+_BEFORE_THE_FIRST_BYTE = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+)
+_REFUSALS: dict[int, type[ServiceRefused]] = {
+    409: ServiceConflict,
+    412: ServiceConflict,
+    413: TooLargeForService,
+    415: FormatRefused,
+}
+_REPO_IN_PATH = re.compile(r"/(?:api/models/)?([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:/|$)")
 
 
 @contextmanager
@@ -53,10 +76,8 @@ def _translated(error: BaseException, where: str) -> AppError | JobCancelled:
         return _translated(error.__cause__, where)  # "Error while uploading", from an LFS thread
     if isinstance(error, HfHubHTTPError):
         return _from_reply(error, where)
-    if isinstance(error, httpx2.ConnectTimeout | httpx2.PoolTimeout):
-        return ServiceUnreachable(SERVICE, where, kind="timeout")
-    if isinstance(error, httpx2.ConnectError):
-        return ServiceUnreachable(SERVICE, where, kind="connect")
+    if isinstance(error, _BEFORE_THE_FIRST_BYTE):
+        return not_sent(SERVICE, error, f"{where}: {_clean(str(error))}")
     if isinstance(error, httpx2.HTTPError):
         return ServiceInterrupted(SERVICE, f"{where}: {type(error).__name__}")
     if isinstance(error, ConnectionError):
@@ -72,26 +93,34 @@ def _from_reply(error: HfHubHTTPError, where: str) -> AppError:
     status = error.response.status_code
     words = _clean(error.server_message or f"{where}: HTTP {status}")
     request_id = error.request_id or ""
+    more: dict[str, Any] = {"status": status, "request_id": request_id}
     if isinstance(error, GatedRepoError):
-        return ServiceRefused(
-            SERVICE,
-            f"The repo is gated: accept its terms on its page first. {words}",
-            status=status,
-            request_id=request_id,
-        )
+        return AccessGated(SERVICE, words, page=_page_of(error), status=status)
     if isinstance(error, RepositoryNotFoundError) or status == 404:
-        return NotFoundAtService(SERVICE, words, status=status, request_id=request_id)
+        return NotFoundAtService(SERVICE, words, **more)
     if status == 401:
         return TokenRejected(SERVICE, words)
     if status == 402:
-        return PaymentRequired(SERVICE, words, status=status, request_id=request_id)
-    if status == 403 and "storage" not in words.lower():
+        return PaymentRequired(SERVICE, words, **more)
+    if status in {400, 403, 413, 507} and "storage" in words.lower():
+        return QuotaReached(SERVICE, words, **more)
+    if status == 403:
         return ScopeMissing(SERVICE, WRITE_REPOS)
     if status in {429, 503}:
-        return ServiceBusy(SERVICE, words, retry_after=_retry_after(error), status=status)
+        wait = wait_of(error.response.headers, b"")
+        return ServiceBusy(SERVICE, words, retry_after=wait, status=status)
+    if status == 511:
+        return SignInRequired(SERVICE, words)
     if status >= 500:
-        return ServiceInterrupted(SERVICE, words, status=status, request_id=request_id)
-    return ServiceRefused(SERVICE, words, status=status, request_id=request_id)
+        return ServiceFailing(SERVICE, words, **more)
+    return _REFUSALS.get(status, ServiceRefused)(SERVICE, words, **more)
+
+
+def _page_of(error: GatedRepoError) -> str:
+    """Return the page of the repo that was asked for, where its terms can be accepted."""
+    asked = error.response.request.url
+    repo = _REPO_IN_PATH.match(asked.path)
+    return f"{asked.scheme}://{asked.netloc.decode()}/{repo.group(1)}" if repo else ""
 
 
 def _from_xet(error: ConnectionError, where: str) -> AppError:
@@ -104,10 +133,5 @@ def _from_xet(error: ConnectionError, where: str) -> AppError:
     return ServiceInterrupted(SERVICE, f"{where}: {_clean(text)}")
 
 
-def _retry_after(error: HfHubHTTPError) -> float:
-    value = error.response.headers.get("Retry-After", "")
-    return min(float(value), 900.0) if value.isdigit() else 10.0
-
-
 def _clean(text: str) -> str:
-    return _SECRETS.sub("(hidden)", " ".join(text.split()))[:_LONGEST_DETAIL]
+    return _SECRETS.sub("(hidden)", " ".join(clean_log(text).split()))[:_LONGEST_DETAIL]

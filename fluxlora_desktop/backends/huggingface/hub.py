@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import httpx2
 from huggingface_hub import (
     CommitOperation,
     CommitOperationAdd,
@@ -15,7 +13,6 @@ from huggingface_hub import (
     HfApi,
     set_client_factory,
 )
-from huggingface_hub.utils._http import hf_request_event_hook
 
 from fluxlora_desktop import __version__
 from fluxlora_desktop.backends.http.client import ServiceClient
@@ -30,6 +27,7 @@ from fluxlora_desktop.backends.huggingface.card import (
 )
 from fluxlora_desktop.backends.huggingface.errors import SERVICE, hub_errors
 from fluxlora_desktop.backends.huggingface.fetching import RepoAddress, fetch_weights
+from fluxlora_desktop.backends.huggingface.session import DELIVERY_HOSTS, name_hub, new_session
 from fluxlora_desktop.backends.huggingface.snapshot import RepoSnapshot, snapshot_of
 from fluxlora_desktop.backends.huggingface.upload import CountingFile
 from fluxlora_desktop.backends.huggingface.wire import parse_account
@@ -52,31 +50,11 @@ from fluxlora_desktop.domain.ports import FetchedWeights, JobContext
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import Visibility
 
-_DELIVERY_HOSTS = frozenset({".huggingface.co", ".hf.co"})
 _CARD = "README.md"
 _CARD_LIMIT = 1_000_000
-_LIMITS = httpx2.Timeout(60.0, connect=10.0)
 
 
-class _HubClient(httpx2.Client):
-    """Takes the file of an LFS upload, which hub client 2.4.0 hands over under its old name."""
-
-    def request(self, *args: Any, data: Any = None, **kwargs: Any) -> httpx2.Response:
-        if data is not None:
-            kwargs["data" if isinstance(data, dict) else "content"] = data  # a dict is a form
-        return super().request(*args, **kwargs)
-
-
-def _client_with_limits() -> httpx2.Client:
-    """Return a client with time-outs: the hub client's own has none; uploads may idle a minute."""
-    return _HubClient(
-        event_hooks={"request": [hf_request_event_hook]},
-        timeout=_LIMITS,
-        follow_redirects=True,
-    )
-
-
-set_client_factory(_client_with_limits)
+set_client_factory(new_session)
 # Their warnings and debug lines hold addresses with signatures.
 for _logger in ("huggingface_hub", "httpx2", "httpcore2"):
     logging.getLogger(_logger).setLevel(logging.ERROR)
@@ -91,6 +69,7 @@ class HuggingFaceHub:
     def __init__(self, *, address: str, token: Callable[[], Secret | None]) -> None:
         self._address = address.rstrip("/")
         self._token = token
+        name_hub(self._address)
         self._api = HfApi(
             endpoint=self._address,
             token=False,
@@ -102,7 +81,7 @@ class HuggingFaceHub:
                 service=SERVICE,
                 base_url=self._address,
                 token=token,
-                delivery_hosts=_DELIVERY_HOSTS,
+                delivery_hosts=DELIVERY_HOSTS,
             )
         )
 
