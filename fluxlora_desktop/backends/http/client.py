@@ -309,7 +309,7 @@ class ServiceClient:
         limits, check = self._limits, ctx.check if ctx and not paid else None
         idle = httpx.Timeout(limits.idle, connect=limits.connect)
         pace = Pace(limits.slowest, limits.window)
-        with exchange(total_seconds, pace=pace, check=check) as watched:
+        with exchange(total_seconds, pace=pace, head=limits.reply, check=check) as watched:
             try:
                 with (
                     httpx.Client(transport=WatchedTransport(url), timeout=idle) as client,
@@ -323,6 +323,7 @@ class ServiceClient:
                     ) as response,
                 ):
                     self.server_date = date_of(response.headers)
+                    watched.begins(None if upload is None else limits.reply)
                     yield response
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise self._broken(error, watched, secret, paid) from error

@@ -44,24 +44,39 @@ class Exchange:
 
     Without a deadline the bytes must keep up with `pace`. Only the time spent waiting for the other
     end counts, and of each wait no more than it was allowed to take: a computer that slept in the
-    middle was not served slowly. `late` makes what is raised.
+    middle was not served slowly. Its reply must begin within `head` seconds after the last byte of
+    the request, and has begun when `begins` says so. `late` makes what is raised.
     `check` is asked five times a second while nothing comes, and raises when the wait shall end.
     """
 
     deadline: float | None = None
     sent: bool = False
     pace: Pace = Pace()
+    head: float = 90.0
     late: Callable[[str], Exception] = httpx.ReadTimeout
     clock: Callable[[], float] = time.monotonic
     check: Callable[[], None] | None = None
+    _head_by: float | None = None
     _waited: float = 0.0
     _moved: int = 0
 
+    def wrote(self) -> None:
+        """Note that a byte left: from the last one on the reply is waited for."""
+        self.sent = True
+        self._head_by = self.clock() + self.head
+
+    def begins(self, body_seconds: float | None = None) -> None:
+        """Note that the reply has begun; its body may have a deadline of its own."""
+        self._head_by = None
+        if self.deadline is None and body_seconds is not None:
+            self.deadline = self.clock() + body_seconds
+
     def left(self, timeout: float | None) -> float | None:
         """Return the seconds that one socket operation may take; raises at the deadline."""
-        if self.deadline is None:
+        until = self._head_by if self.deadline is None else self.deadline
+        if until is None:
             return timeout
-        left = self.deadline - self.clock()
+        left = until - self.clock()
         if left <= 0:
             raise self.late("the whole request took too long")
         return left if timeout is None else min(timeout, left)
@@ -88,13 +103,14 @@ def exchange(
     total_seconds: float | None,
     *,
     pace: Pace = Pace(),
+    head: float = 90.0,
     late: Callable[[str], Exception] = httpx.ReadTimeout,
     clock: Callable[[], float] = time.monotonic,
     check: Callable[[], None] | None = None,
 ) -> Iterator[Exchange]:
     """Watch the requests made inside; None sets no deadline, as for transfers."""
     deadline = None if total_seconds is None else clock() + total_seconds
-    watched = Exchange(deadline, pace=pace, late=late, clock=clock, check=check)
+    watched = Exchange(deadline, pace=pace, head=head, late=late, clock=clock, check=check)
     mark = _current.set(watched)
     try:
         yield watched
@@ -151,9 +167,9 @@ class WatchedStream(httpcore.NetworkStream):
             return
         for start in range(0, len(buffer), _PIECE):
             piece = buffer if len(buffer) <= _PIECE else memoryview(buffer)[start : start + _PIECE]
+            if not buffer.startswith(b"CONNECT "):  # that is for the proxy
+                watched.wrote()
             allowed, began = watched.left(timeout), watched.clock()
-            if not watched.sent and not buffer.startswith(b"CONNECT "):  # that is for the proxy
-                watched.sent = True
             self._inner.write(piece, allowed)
             watched.moved(len(piece), began, allowed)
 
