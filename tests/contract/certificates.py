@@ -29,10 +29,10 @@ def _alternative(name: str) -> x509.GeneralName:
 class Authority:
     """Signs certificates; whoever trusts `file` trusts them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "Test authority") -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _named("Test authority")
+        self._name = _named(name)
         made = self._builder(self._name, self._key.public_key(), datetime.now(UTC), 30 * DAY)
         made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         self.file = folder / "authority.pem"

@@ -60,6 +60,7 @@ _KNOWN_TRUST = (
     ("self-signed", "nobody vouches for its certificate"),
     ("self signed", "nobody vouches for its certificate"),
     ("unable to get", "nobody that this computer trusts vouches for its certificate"),
+    ("signature failure", "its certificate was signed in another's name"),
     ("mismatch", "its certificate belongs to another address"),
     ("not valid for", "its certificate belongs to another address"),
 )
