@@ -334,7 +334,7 @@ def _trigger(metadata: Mapping[str, str]) -> str:
         return ""
 
 
-def set_aside(path: Path) -> Path:
+def keep_damaged(path: Path) -> Path:
     """Give a damaged file a name that nothing else takes, and return it; its bytes stay."""
     number = 1
     while (kept := path.with_name(f"{path.name}.damaged-{number}")).exists():

@@ -20,7 +20,7 @@ from fluxlora_desktop.domain.ports import FetchedWeights, JobContext, TrainingBa
 from fluxlora_desktop.domain.runs import Run, RunState
 from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 from fluxlora_desktop.domain.training import RemoteState, RunSnapshot
-from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights, set_aside
+from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights, keep_damaged
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import remote_of
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
@@ -64,12 +64,12 @@ def _verified(
     try:
         return fetched, inspect_weights(fetched.path, ctx.check)
     except WeightsError:
-        set_aside(fetched.path)
+        keep_damaged(fetched.path)
     fetched = _fetch(run, backend, tools, ctx)
     try:
         return fetched, inspect_weights(fetched.path, ctx.check)
     except WeightsError as error:
-        raise WeightsError(set_aside(fetched.path), error.reason) from error
+        raise WeightsError(keep_damaged(fetched.path), error.reason) from error
 
 
 def _fetch(run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext) -> FetchedWeights:

@@ -16,6 +16,7 @@ from fluxlora_desktop.domain.errors import (
     OutcomeUnknown,
     ServiceBusy,
     ServiceUnreachable,
+    UntrustedConnection,
 )
 from fluxlora_desktop.domain.journal import Answered, NoAnswer, Prepared, Sending, outcome_of
 from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
@@ -228,6 +229,8 @@ def _upload_and_submit(
             return _submit(run, effect, spec, destination, data, backend, tools)
         except ServiceUnreachable as error:
             runs.record_effect(effect.id, outcome_of(error, effect.kind))
+            if isinstance(error, UntrustedConnection):
+                raise
             wait, words = next(waits), "There is no connection. Nothing was started."
         except ServiceBusy as error:
             runs.record_effect(effect.id, outcome_of(error, effect.kind))

@@ -505,3 +505,21 @@ def test_nothing_asks_the_hub_client_to_repeat_a_commit() -> None:
         file.name for file in package.rglob("*.py") if "retry_on_error" in file.read_text("utf-8")
     ]
     assert not named
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"id": REPO, "sha": "../../settings"},
+        {"id": REPO, "sha": "main?x"},
+        {"id": "a/../b", "sha": "0" * 40},
+        {"id": "a/b/c", "sha": "0" * 40},
+    ],
+)
+def test_repo_and_commit_enter_an_address_only_when_they_are_some(
+    practice: Practice, told: dict[str, str]
+) -> None:
+    practice.service.next(path=f"/api/models/{REPO}", json={**told, "siblings": []})
+
+    with pytest.raises(UnexpectedReply):
+        practice.hub().status(REPO)

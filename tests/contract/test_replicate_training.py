@@ -41,7 +41,7 @@ from fluxlora_desktop.domain.training import (
     Trainer,
     TrainingSpec,
 )
-from fluxlora_desktop.domain.weights import set_aside
+from fluxlora_desktop.domain.weights import keep_damaged
 from fluxlora_desktop.practice.replicate.scripts import TrainingScript
 from fluxlora_desktop.practice.services import PracticeServices
 
@@ -327,7 +327,7 @@ class TestOstris(TrainingBackendContract):
         first = service.backend.fetch_weights(run, told, tmp_path, ctx)
         again = service.backend.fetch_weights(run, told, tmp_path, ctx)
         assert again.path.read_bytes() == bad
-        set_aside(first.path)
+        keep_damaged(first.path)
         last = service.backend.fetch_weights(run, told, tmp_path, ctx)
 
         assert last.path.read_bytes() == good

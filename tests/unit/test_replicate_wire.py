@@ -3,7 +3,7 @@
 import pytest
 
 from fluxlora_desktop.backends.registry import build_services, default_addresses
-from fluxlora_desktop.backends.replicate.wire import JobPage, JobReply, read
+from fluxlora_desktop.backends.replicate.wire import AccountReply, JobPage, JobReply, read
 from fluxlora_desktop.domain.errors import UnexpectedReply
 
 RECORDED = {
@@ -36,6 +36,12 @@ def test_job_needs_only_an_id_and_a_status() -> None:
 def test_job_is_refused_when_its_id_may_not_enter_an_address(wrong: object) -> None:
     with pytest.raises(UnexpectedReply, match=r"JobReply\.id"):
         read(JobReply, {"id": wrong, "status": "starting"})
+
+
+@pytest.mark.parametrize("wrong", ["a/b", "..", "a?b", "", "a\u202eb"])
+def test_account_is_refused_when_its_name_may_not_enter_an_address(wrong: str) -> None:
+    with pytest.raises(UnexpectedReply, match="username"):
+        read(AccountReply, {"username": wrong})
 
 
 def test_page_is_refused_when_it_is_no_page() -> None:

@@ -12,6 +12,7 @@ from fluxlora_desktop.domain.errors import (
     SecretStoreLocked,
     ServiceUnreachable,
     TokenMissing,
+    UntrustedConnection,
 )
 from fluxlora_desktop.domain.journal import Answered, Denied, Event, Found, NoAnswer, Sending
 from fluxlora_desktop.domain.loras import HubAccount
@@ -336,4 +337,13 @@ def test_weights_that_arrive_damaged_twice_are_kept_and_told(bench):
         "lora.safetensors.damaged-1",
         "lora.safetensors.damaged-2",
     ]
+    assert len(bench.backend.launched) == 1
+
+
+def test_launch_is_held_when_the_connection_cannot_be_trusted(bench):
+    bench.backend.submits = [UntrustedConnection("replicate", "its certificate has expired")] * 9
+
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert (run.state, run.error_kind) == (RunState.FAILED, "UntrustedConnection")
     assert len(bench.backend.launched) == 1

@@ -23,7 +23,7 @@ from fluxlora_desktop.domain.errors import (
     UnexpectedReply,
 )
 from fluxlora_desktop.domain.ports import JobContext, Transferred
-from fluxlora_desktop.domain.weights import set_aside
+from fluxlora_desktop.domain.weights import keep_damaged
 
 Opener = Callable[[dict[str, str]], AbstractContextManager[httpx.Response]]
 _PIECE = 1 << 20
@@ -102,7 +102,7 @@ def bring_checked(bring: Callable[[], Saved], service: str, sha256: str) -> Save
         saved = bring()
         if not sha256 or saved.sha256 == sha256:
             return saved
-        kept = set_aside(saved.path)
+        kept = keep_damaged(saved.path)
         forget_part(saved.path)
         if not again:
             raise DamagedDownload(service, kept, f"its SHA-256 is not {sha256[:12]}...")

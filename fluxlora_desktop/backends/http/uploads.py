@@ -10,7 +10,7 @@ from typing import Protocol
 
 from fluxlora_desktop.domain.ports import JobContext, Transferred
 
-_PIECE = 1_000_000
+_PIECE = 512 * 1024
 
 
 class Upload(Protocol):
@@ -41,7 +41,7 @@ class Bare:
         }
 
     def chunks(self, ctx: JobContext) -> Iterator[bytes]:
-        """Yield the file in pieces of a megabyte, reporting its bytes as they leave."""
+        """Yield the file in pieces, reporting its bytes as they leave."""
         yield from _pieces(self.file, self.what, ctx)
 
 
@@ -76,7 +76,7 @@ class Form:
         }
 
     def chunks(self, ctx: JobContext) -> Iterator[bytes]:
-        """Yield the form in pieces of a megabyte, reporting the file's bytes as they leave."""
+        """Yield the form in pieces, reporting the file's bytes as they leave."""
         yield self._before()
         yield from _pieces(self.file, self.what, ctx)
         yield self._after()
@@ -100,7 +100,7 @@ class Form:
 
 def _pieces(file: Path, what: str, ctx: JobContext) -> Iterator[bytes]:
     total, done = file.stat().st_size, 0
-    with file.open("rb") as source:
+    with file.open("rb", buffering=0) as source:
         while piece := source.read(_PIECE):
             ctx.check()
             yield piece

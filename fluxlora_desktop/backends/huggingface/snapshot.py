@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from huggingface_hub import ModelInfo
 
 from fluxlora_desktop.backends.huggingface.card import WEIGHTS_NAME
+from fluxlora_desktop.backends.huggingface.errors import SERVICE
+from fluxlora_desktop.domain.errors import UnexpectedReply
 from fluxlora_desktop.domain.loras import HubStatus
 from fluxlora_desktop.domain.training import Visibility
 
+_REPO = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _MADE_BY_THE_HUB = frozenset({".gitattributes"})
 
 
@@ -73,7 +78,15 @@ class RepoSnapshot:
 
 
 def snapshot_of(info: ModelInfo) -> RepoSnapshot:
-    """Read the client's answer, which was asked for with the files' metadata."""
+    """Read the client's answer, which was asked for with the files' metadata.
+
+    Raises `UnexpectedReply` for a repo or a commit that may not enter an address.
+    """
+    commit = info.sha or ""
+    if commit and not _COMMIT.fullmatch(commit):
+        raise UnexpectedReply(SERVICE, "repo.sha", "not a commit")
+    if not _REPO.fullmatch(info.id):
+        raise UnexpectedReply(SERVICE, "repo.id", "not a repo")
     files = tuple(
         RepoFile(
             path=sibling.rfilename,
@@ -84,7 +97,7 @@ def snapshot_of(info: ModelInfo) -> RepoSnapshot:
         for sibling in info.siblings or ()
     )
     visibility = Visibility.PRIVATE if info.private else Visibility.PUBLIC
-    return RepoSnapshot(info.id, info.sha or "", visibility, files)
+    return RepoSnapshot(info.id, commit, visibility, files)
 
 
 def git_blob_id(data: bytes) -> str:

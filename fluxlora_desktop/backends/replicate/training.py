@@ -44,7 +44,7 @@ from fluxlora_desktop.domain.training import (
     TrainingAbilities,
     TrainingSpec,
 )
-from fluxlora_desktop.domain.weights import damaged_since, set_aside
+from fluxlora_desktop.domain.weights import damaged_since, keep_damaged
 
 _STATES = {
     "starting": RemoteState.QUEUED,
@@ -177,13 +177,13 @@ class ReplicateTraining:
         folder.mkdir(parents=True, exist_ok=True)
         archive, target = folder / "weights.tar", folder / "lora.safetensors"
         if archive.is_file() and damaged_since(target, archive):
-            set_aside(archive)
+            keep_damaged(archive)
         if not archive.is_file():
             self._bring(run, snapshot, archive, ctx)
         try:
             return take_weights(archive, target, ctx)
         except WeightsError as error:
-            kept, reason = set_aside(archive), error.reason
+            kept, reason = keep_damaged(archive), error.reason
         try:
             self._bring(run, snapshot, archive, ctx)
         except NotFoundAtService as error:

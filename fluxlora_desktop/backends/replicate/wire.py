@@ -31,7 +31,7 @@ SERVICE = "replicate"
 class AccountReply(Reply):
     """Whose token it is."""
 
-    username: str
+    username: Id
     name: Words = ""
 
 
