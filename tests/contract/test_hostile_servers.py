@@ -259,6 +259,7 @@ def test_upload_that_nobody_takes_is_given_up(tmp_path: Path, ctx: PatientContex
 def test_cancel_is_heard_while_nothing_comes(tmp_path: Path, ctx: PatientContext) -> None:
     def cancels(line: Line) -> None:
         line.send(JSON + b"Content-Length: 99\r\n\r\n{")
+        line.stop.wait(0.5)  # by now the byte was taken and the next one is waited for
         ctx.cancelled = True
         line.wait()
 

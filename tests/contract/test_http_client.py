@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import socket
 import threading
 from pathlib import Path
 
 import pytest
+from hostile import HostileServer, Line, sized
 from patient_context import PatientContext
 
 from fluxlora_desktop.backends.http.client import ServiceClient
@@ -15,9 +17,11 @@ from fluxlora_desktop.backends.http.endpoint import Endpoint
 from fluxlora_desktop.backends.http.errors import scrub
 from fluxlora_desktop.backends.http.uploads import Bare
 from fluxlora_desktop.domain.errors import (
+    GarbledReply,
     JobCancelled,
     OutcomeUnknown,
     ServiceBusy,
+    ServiceError,
     ServiceRefused,
     ServiceUnreachable,
     UnexpectedReply,
@@ -214,6 +218,102 @@ def test_download_is_done_when_everything_lies_there(
     client_of(server.url).download(stored, part, what="w", limit=1000, ctx=ctx)
 
     assert part.read_bytes() == b"whole"
+
+
+def test_download_that_broke_goes_on_where_it_ended_and_is_hashed_whole(
+    server: Service, stored: str, ctx: PatientContext, tmp_path: Path
+) -> None:
+    path = stored.removeprefix(server.delivery_url)
+    server.next(path=path, cut_after=120)
+    before = len(server.ledger.requests("GET", path))
+
+    saved = client_of(server.url).download(stored, tmp_path / "w", what="w", limit=1000, ctx=ctx)
+
+    asked = server.ledger.requests("GET", path)[before:]
+    assert (saved.size, saved.sha256) == (len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    assert saved.path.read_bytes() == CONTENT
+    assert len(asked) == 2
+
+
+def test_download_is_whole_when_it_came_as_another_part_than_asked_for(
+    server: Service, stored: str, ctx: PatientContext, tmp_path: Path
+) -> None:
+    path, part = stored.removeprefix(server.delivery_url), tmp_path / "w"
+    part.write_bytes(CONTENT[:50])
+    part.with_name("w.etag").write_text('"e"')
+    wrong = {"content-range": f"bytes 70-199/{len(CONTENT)}"}
+    server.next(path=path, status=206, body=CONTENT[70:], headers=wrong)
+
+    client_of(server.url).download(stored, part, what="w", limit=1000, ctx=ctx)
+
+    assert part.read_bytes() == CONTENT
+
+
+def test_server_that_never_sends_the_part_asked_for_is_asked_for_the_whole(
+    ctx: PatientContext, tmp_path: Path
+) -> None:
+    def answers(line: Line) -> None:
+        assert line.heard is not None
+        if "range" in line.heard.headers:
+            head = b"HTTP/1.1 206 Part\r\nContent-Range: bytes 1-2/3\r\n"
+            line.send(sized(b"bc", head))
+        else:
+            line.send(sized(b"abc", b'HTTP/1.1 200 OK\r\nETag: "e"\r\n'))
+
+    part = tmp_path / "w"
+    part.write_bytes(b"ab")
+    part.with_name("w.etag").write_text('"e"')
+    with HostileServer(answers).running() as server:
+        client_of(server.url()).download(f"{server.url()}/w", part, what="w", limit=9, ctx=ctx)
+
+    assert part.read_bytes() == b"abc"
+
+
+def test_part_of_a_file_is_not_taken_for_the_whole(
+    server: Service, stored: str, ctx: PatientContext, tmp_path: Path
+) -> None:
+    path, part = stored.removeprefix(server.delivery_url), tmp_path / "w"
+    short = {"content-range": f"bytes 0-49/{len(CONTENT)}", "etag": '"e"'}
+    server.next(path=path, status=206, body=CONTENT[:50], headers=short)
+
+    saved = client_of(server.url).download(stored, part, what="w", limit=1000, ctx=ctx)
+
+    assert saved.path.read_bytes() == CONTENT
+
+
+def test_packed_download_is_refused(
+    server: Service, stored: str, ctx: PatientContext, tmp_path: Path
+) -> None:
+    path = stored.removeprefix(server.delivery_url)
+    packed = {"content-encoding": "gzip"}
+    server.next(path=path, times=9, body=gzip.compress(CONTENT), headers=packed)
+
+    with pytest.raises(GarbledReply):
+        client_of(server.url).download(stored, tmp_path / "w", what="w", limit=1000, ctx=ctx)
+
+    assert not (tmp_path / "w").exists()
+
+
+def test_download_over_its_limit_ends_before_the_disk_is_full(
+    server: Service, stored: str, ctx: PatientContext, tmp_path: Path
+) -> None:
+    with pytest.raises(UnexpectedReply):
+        client_of(server.url).download(stored, tmp_path / "w", what="w", limit=99, ctx=ctx)
+
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("status", [409, 502])
+def test_read_is_made_again_only_a_few_times(
+    server: Service, ctx: PatientContext, status: int
+) -> None:
+    before = len(server.ledger.requests("GET", "/a"))
+    server.next(path="/a", times=20, status=status, json={"detail": "no"})
+
+    with pytest.raises(ServiceError):
+        client_of(server.url).get_json("a", ctx=ctx, attempts=10)
+
+    assert len(server.ledger.requests("GET", "/a")) - before == (4 if status == 409 else 10)
 
 
 def test_scrub_hides_whatever_looks_like_a_token() -> None:

@@ -59,7 +59,7 @@ class Endpoint:
         scheme, host, _port = origin
         if urlsplit(self.base_url).hostname in _LOOPBACK and host in _LOOPBACK:
             return
-        path = urlsplit(url).path
+        path = httpx.URL(url).path  # without escapes, behind which dots could hide
         if scheme != "https" or not any(_lies_at(n, host, path) for n in self.delivery_hosts):
             raise UnexpectedReply(self.service, "address", f"{scheme}://{host}")
 
@@ -67,20 +67,18 @@ class Endpoint:
 def _origin(url: str) -> tuple[str, str, int] | None:
     """Return scheme, host and port of an address, or None for one that may be read in two ways.
 
-    Two parsers must agree, since one decides here and the other connects; names and passwords,
-    backslashes, blanks and letters outside ASCII before the path are in no honest address.
+    It is read by the parser that connects. Names and passwords, backslashes, blanks and letters
+    outside ASCII before the path are in no honest address.
     """
     try:
-        parts, read = urlsplit(url), httpx.URL(url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        read = httpx.URL(url)
         host = read.raw_host.decode("ascii").lower()
     except (ValueError, httpx.InvalidURL):
         return None
-    odd = _ODD.search(url.split("?", 1)[0]) or read.userinfo or "@" in parts.netloc
-    if odd or parts.scheme not in {"http", "https"} or not host:
+    odd = _ODD.search(url.split("?", 1)[0]) or read.userinfo
+    if odd or read.scheme not in {"http", "https"} or not host:
         return None
-    known = (read.scheme, host, read.port or port)
-    return known if known == (parts.scheme, parts.hostname or "", port) else None
+    return read.scheme, host, read.port or (443 if read.scheme == "https" else 80)
 
 
 def _lies_at(place: str, host: str, path: str) -> bool:

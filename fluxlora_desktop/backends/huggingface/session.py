@@ -38,7 +38,6 @@ _REPLY_LIMIT = 20_000_000
 _LARGE_BODY = 1_000_000
 _REDIRECTS = 3
 _READS = frozenset({"GET", "HEAD"})
-_PRIVATE = ("authorization", "cookie")
 
 
 class HubSession(httpx2.Client):
@@ -83,7 +82,7 @@ class HubSession(httpx2.Client):
             response.close()
             if request.method not in _READS:
                 raise UnexpectedReply(SERVICE, "redirect", f"of a {request.method}")
-            request = _without_secrets(step, request)
+            request = step  # httpx2 has taken the token off where the origin changed
         raise UnexpectedReply(SERVICE, "redirects", f"more than {_REDIRECTS}")
 
 
@@ -160,15 +159,6 @@ def _seconds_for(request: httpx2.Request) -> float | None:
     large = not length.isdecimal() or int(length) > _LARGE_BODY
     carries = request.method in {"POST", "PUT", "PATCH"}
     return None if carries and large else _REPLY_SECONDS
-
-
-def _without_secrets(step: httpx2.Request, before: httpx2.Request) -> httpx2.Request:
-    """Return the next step of a redirect, with the token only where it came from."""
-    here, there = before.url, step.url
-    same = (here.scheme, here.host, here.port) == (there.scheme, there.host, there.port)
-    for name in () if same else _PRIVATE:
-        step.headers.pop(name, None)
-    return step
 
 
 def _refuse_sleep(response: httpx2.Response) -> None:
