@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import socket
 import threading
 from pathlib import Path
@@ -324,3 +325,18 @@ def test_scrub_hides_whatever_looks_like_a_token() -> None:
     for secret in ("hf_a", "r8_", "abc.def", "zzz", "0f0f", "my-secret"):
         assert secret not in clean
     assert clean.endswith("fine")
+
+
+def test_token_that_a_service_quotes_is_in_no_log_and_no_error(
+    server: Service, ctx: PatientContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = {"detail": f"\x1b[31mbad {TOKEN}\u202e at https://x/?signature=abc"}
+    server.next(path="/a", times=9, status=502, json=told)
+
+    with caplog.at_level(logging.DEBUG), pytest.raises(ServiceError) as caught:
+        client_of(server.url).get_json("a", ctx=ctx)
+
+    assert "retry_scheduled" in caplog.text
+    everything = f"{caplog.text} {[vars(line) for line in caplog.records]} {caught.value!r}"
+    for secret in (TOKEN, "signature=abc", "\x1b", "\\x1b", "\u202e", "\\u202e"):
+        assert secret not in everything
