@@ -14,7 +14,10 @@ PHOTOS_FLAG = "--photo-worker"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the app and return its exit code: 0, or 1 when the self-test failed, 2 for bad flags."""
+    """Run the app and return its exit code: 0, or 1 when the self-test failed, 2 for bad flags.
+
+    `--check-library` ends with 1 when it found something, with 2 when it could read nothing.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == [SERVICES_FLAG]:
         from fluxlora_desktop.practice.__main__ import main as serve
@@ -25,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return read_photos()
     read = parse(arguments)
+    if read.check_library:
+        from fluxlora_desktop.checkup import run as check
+
+        return check(read.data_dir, practice=read.practice)
     from fluxlora_desktop.app import Options, run
 
     options = Options(
@@ -58,6 +65,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--self-test", action="store_true", help="go the whole way in practice mode and report"
     )
+    parser.add_argument(
+        "--check-library",
+        action="store_true",
+        help="list everything that does not fit together in the library; changes nothing",
+    )
     parser.add_argument("--photos", type=Path, help="photos for the self-test")
     parser.add_argument("--out", type=Path, help="where the self-test leaves its report")
     parser.add_argument(
@@ -70,6 +82,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     read = parser.parse_args(arguments)
     if (read.photos or read.out or read.route) and not read.self_test:
         parser.error("--photos, --out and --route belong to --self-test")
+    if read.check_library and (read.self_test or read.files):
+        parser.error("--check-library goes with --data-dir and --practice only")
     if read.photos and not read.photos.is_dir():
         parser.error(f"--photos: {read.photos} is not a folder")
     return read

@@ -295,6 +295,21 @@ class CorruptFile(StorageError):
     """A file of the library is not what its row says."""
 
 
+class DamagedLibrary(CorruptFile):
+    """The library's database cannot be used as it is; nothing was deleted or changed."""
+
+
+class UnsettledRequests(StorageError):
+    """The database may not change its form while paid requests wait for their outcome.
+
+    `count` says how many do.
+    """
+
+    def __init__(self, path: Path | str, count: int) -> None:
+        super().__init__(path, f"{count} paid requests have no known outcome yet")
+        self.count = count
+
+
 class LibraryBusy(StorageError):
     """Another process holds the library."""
 

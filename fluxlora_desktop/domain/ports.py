@@ -259,6 +259,9 @@ class PictureWorkshop(Protocol):
     def without_text(self, source: Path, target: Path) -> None:
         """Write a copy without any metadata."""
 
+    def thumbnail(self, source: Path, thumb: Path) -> None:
+        """Write a picture's thumbnail again; raises `UnreadablePhoto`."""
+
 
 class Files(Protocol):
     """The library's files; every path lies inside the data folder."""
@@ -306,6 +309,9 @@ class Files(Protocol):
 
     def free_bytes(self) -> int:
         """Return the room left on the disk."""
+
+    def require_room(self, needed: int) -> None:
+        """Raise `DiskFull` or `AccessDenied` unless a file can be written and room is left."""
 
 
 class DatasetStore(Protocol):

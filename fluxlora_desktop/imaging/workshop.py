@@ -87,6 +87,10 @@ class PillowPictureWorkshop:
         image = open_photo(source).image
         write_file(target, lambda stream: write_picture(image, None, stream, suffix=target.suffix))
 
+    def thumbnail(self, source: Path, thumb: Path) -> None:
+        """Write a picture's thumbnail again; raises `UnreadablePhoto`."""
+        _write_thumb(open_photo(source).image, thumb)
+
 
 def _measure(decoded: Decoded) -> PhotoFacts:
     image = decoded.image

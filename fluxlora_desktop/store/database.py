@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,15 @@ def wal_is_sound(version: tuple[int, ...]) -> bool:
     return version >= (3, 51, 3) and version[:3] != (3, 52, 0)
 
 
-def pragmas(version: tuple[int, ...], platform: str) -> tuple[str, ...]:
-    """Return what every connection sets; a commit is on the disk when it returns."""
+def pragmas(version: tuple[int, ...], platform: str, *, local: bool = True) -> tuple[str, ...]:
+    """Return what every connection sets; a commit is on the disk when it returns.
+
+    WAL needs memory that all of a database's users share: on a network share, or in a folder that
+    another program copies piece by piece, it is refused.
+    """
     journal = (
         ("journal_mode=WAL", "synchronous=FULL")
-        if wal_is_sound(version)
+        if local and wal_is_sound(version)
         else ("journal_mode=DELETE", "synchronous=EXTRA")
     )
     full = ("fullfsync=ON",) if platform == "darwin" else ()
@@ -45,14 +50,18 @@ def pragmas(version: tuple[int, ...], platform: str) -> tuple[str, ...]:
 
 
 class Database:
-    """The open database. Any thread may use it: each call has its own session and connection."""
+    """The open database. Any thread may use it: each call has its own session and connection.
 
-    def __init__(self, *, path: Path) -> None:
+    `local` tells that it lies on a disk of this computer that no other program copies away.
+    """
+
+    def __init__(self, *, path: Path, local: bool = True) -> None:
         self.path = path
         self._engine = create_engine(URL.create("sqlite", database=str(path)))
         self._writing = self._engine.execution_options(begin="BEGIN IMMEDIATE")
         self._writer = threading.RLock()
-        event.listen(self._engine, "connect", _set_up)
+        settings = pragmas(sqlite3.sqlite_version_info, sys.platform, local=local)
+        event.listen(self._engine, "connect", partial(_set_up, settings))
         event.listen(self._engine, "begin", _begin)
 
     @contextmanager
@@ -77,10 +86,10 @@ class Database:
         self._engine.dispose()
 
 
-def _set_up(connection: sqlite3.Connection, _record: Any) -> None:
+def _set_up(settings: tuple[str, ...], connection: sqlite3.Connection, _record: Any) -> None:
     # The driver's own BEGIN comes too late for reads and DDL; `_begin` sends it instead.
     connection.isolation_level = None
-    for pragma in pragmas(sqlite3.sqlite_version_info, sys.platform):
+    for pragma in settings:
         connection.execute(f"PRAGMA {pragma}").close()
 
 

@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from fluxlora_desktop.domain.errors import StorageError, UnreadablePhoto
+from fluxlora_desktop.domain.errors import DiskFull, StorageError, UnreadablePhoto
 from fluxlora_desktop.store.errors import translate_storage_errors
 
 LARGEST_PHOTO = 200_000_000
+_PROBE = ".room.part"
 _CHUNK = 1 << 20
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])")
@@ -126,8 +127,7 @@ class LibraryFiles:
         self._inside(target)
         with translate_storage_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with source.open("r+b") as file:
-                os.fsync(file.fileno())
+            sync_file(source)
             _replace(source, target)
 
     def copy(self, source: Path, target: Path) -> None:
@@ -150,6 +150,36 @@ class LibraryFiles:
         """Return the room left on the disk."""
         with translate_storage_errors(self.root):
             return shutil.disk_usage(self.root).free
+
+    def require_room(self, needed: int) -> None:
+        """Raise `DiskFull` or `AccessDenied` unless a file can be written and room is left."""
+        probe = self.root / _PROBE
+        with translate_storage_errors(self.root):
+            free = shutil.disk_usage(self.root).free
+            if free < needed:
+                raise DiskFull(self.root, needed=needed, free=free)
+            try:
+                probe.write_bytes(bytes(4096))
+            finally:
+                probe.unlink(missing_ok=True)
+
+
+def leftovers(root: Path) -> tuple[str, ...]:
+    """Return the names of files that were being written when a process ended.
+
+    What a run is still fetching is not among them: it goes on from there.
+    """
+    folders = (root / name for name in ("photos", "thumbs", "loras", "pictures", "backups"))
+    found = [path for folder in folders if folder.is_dir() for path in folder.rglob("*.part*")]
+    found += [path for path in root.glob("*.part") if path.is_file()]
+    return tuple(sorted(path.relative_to(root).as_posix() for path in found))
+
+
+def remove_leftovers(root: Path) -> None:
+    """Remove them; only for the process that holds the library."""
+    with translate_storage_errors(root):
+        for name in leftovers(root):
+            (root / name).unlink(missing_ok=True)
 
 
 def _safe(name: str) -> str:
@@ -180,7 +210,13 @@ def _copy_in(stream: BinaryIO, folder: Path, limit: int | None) -> tuple[Path, s
 
 def _replace(part: Path, target: Path) -> None:
     os.replace(part, target)  # noqa: PTH105  # the same call, named for what it does
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Bring a file's bytes to the disk."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _sync_folder_posix(folder: Path) -> None:
@@ -195,4 +231,4 @@ def _leave(_folder: Path) -> None:
     """Windows cannot sync a folder; NTFS journals the rename."""
 
 
-_sync_folder: Callable[[Path], None] = _leave if sys.platform == "win32" else _sync_folder_posix
+sync_folder: Callable[[Path], None] = _leave if sys.platform == "win32" else _sync_folder_posix

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
 
+from fluxlora_desktop.domain.errors import CorruptFile, DamagedLibrary
+from fluxlora_desktop.domain.library import Ground, Remark, RemarkKind
 from fluxlora_desktop.domain.ports import Clock, Stores
+from fluxlora_desktop.store.backups import FOLDER as BACKUPS
+from fluxlora_desktop.store.backups import keep_daily_backup
 from fluxlora_desktop.store.database import Database
 from fluxlora_desktop.store.datasets import SqlDatasetStore
 from fluxlora_desktop.store.errors import translate_storage_errors
-from fluxlora_desktop.store.files import LibraryFiles
+from fluxlora_desktop.store.files import LibraryFiles, remove_leftovers
+from fluxlora_desktop.store.ground import find_ground
 from fluxlora_desktop.store.ledger import SqlLedger
 from fluxlora_desktop.store.lock import LibraryLock
 from fluxlora_desktop.store.loras import SqlLoraStore
@@ -21,13 +28,21 @@ from fluxlora_desktop.store.pictures import SqlPictureStore
 from fluxlora_desktop.store.recovery import recover_interrupted
 from fluxlora_desktop.store.runs import SqlRunStore
 from fluxlora_desktop.store.schema import LibraryRow
-from fluxlora_desktop.store.upgrade import bring_up_to_date, check_after_crash
+from fluxlora_desktop.store.upgrade import (
+    bring_up_to_date,
+    check_after_crash,
+    check_quickly,
+    known_revision,
+)
+
+_log = logging.getLogger(__name__)
 
 
 class Library:
     """An open library; this process alone has it until `close`.
 
-    `last_opened` is the computer that had it before, when that was another one, and since when.
+    `remarks` is what there is to tell of it although it opened, `last_opened` the computer that had
+    it before, when that was another one, and since when.
     """
 
     def __init__(
@@ -37,10 +52,12 @@ class Library:
         stores: Stores,
         database: Database,
         lock: LibraryLock,
+        remarks: tuple[Remark, ...] = (),
         last_opened: tuple[str, datetime] | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.stores = stores
+        self.remarks = remarks
         self.last_opened = last_opened
         self._database = database
         self._lock = lock
@@ -62,7 +79,8 @@ def open_library(data_dir: Path, *, clock: Clock, device: str = "") -> Library:
     """Open the library in a folder, making what is missing; `device` names this computer.
 
     Requests that were under way when the last process ended become `unknown`. Raises
-    `LibraryBusy`, `NewerLibrary`, `CorruptFile`, `AccessDenied`, `DiskFull`.
+    `LibraryBusy`, `NewerLibrary`, `DamagedLibrary`, `UnsettledRequests`, `AccessDenied`,
+    `DiskFull`; the database is as it was then.
     """
     with translate_storage_errors(data_dir):
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -70,21 +88,61 @@ def open_library(data_dir: Path, *, clock: Clock, device: str = "") -> Library:
     with ExitStack() as undo:
         lock = LibraryLock(data_dir / "library.lock")
         undo.callback(lock.release)
-        bring_up_to_date(path, clock=clock)
-        _note_opening(_marker(data_dir), path)
-        database = Database(path=path)
-        undo.callback(database.close)
-        library_id, last_opened = _introduce(database, clock, device)
-        stores = _join(data_dir, database, clock, library_id, device)
-        recover_interrupted(database, clock, LibraryFiles(root=data_dir))
+        ground, service = find_ground(data_dir)
+        with _damage_told(path):
+            is_new = _look_through(path)
+            bring_up_to_date(path, clock=clock)
+            _note_opening(data_dir)
+            remarks = () if is_new else _remarks_of_backup(path, clock)
+            database = Database(path=path, local=ground is Ground.LOCAL)
+            undo.callback(database.close)
+            library_id, last_opened = _introduce(database, clock, device)
+            stores = _join(data_dir, database, clock, library_id, device)
+            recover_interrupted(database, clock, LibraryFiles(root=data_dir))
+        if ground is not Ground.LOCAL:
+            remarks = (*remarks, Remark(RemarkKind(ground.value), service))
         undo.pop_all()
     return Library(
         data_dir=data_dir,
         stores=stores,
         database=database,
         lock=lock,
+        remarks=remarks,
         last_opened=last_opened,
     )
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Say that it is the database which is damaged."""
+    try:
+        yield
+    except DamagedLibrary:
+        raise
+    except CorruptFile as error:
+        raise DamagedLibrary(path, error.detail) from error
+
+
+def _look_through(path: Path) -> bool:
+    """Check the database before anything writes to it; True when there is none yet."""
+    if known_revision(path) is None:
+        _require_no_trace(path)
+        return True
+    if _marker(path.parent).exists():
+        check_after_crash(path)
+        remove_leftovers(path.parent)
+    else:
+        check_quickly(path)
+    return False
+
+
+def _require_no_trace(path: Path) -> None:
+    """Refuse to begin an empty library where files say that one was here."""
+    for name in ("photos", "loras", "pictures", BACKUPS):
+        folder = path.with_name(name)
+        with translate_storage_errors(folder):
+            if folder.is_dir() and any(folder.iterdir()):
+                raise DamagedLibrary(path, "library.db is missing, and the library's files are not")
 
 
 def _marker(data_dir: Path) -> Path:
@@ -92,11 +150,18 @@ def _marker(data_dir: Path) -> Path:
     return data_dir / "library.open"
 
 
-def _note_opening(marker: Path, database: Path) -> None:
+def _note_opening(data_dir: Path) -> None:
+    marker = _marker(data_dir)
     with translate_storage_errors(marker):
-        if marker.exists():
-            check_after_crash(database)
         marker.touch()
+
+
+def _remarks_of_backup(path: Path, clock: Clock) -> tuple[Remark, ...]:
+    failure = keep_daily_backup(path, clock=clock)
+    if failure is None:
+        return ()
+    _log.warning("today's backup of the library was not made: %s", failure)
+    return (Remark(RemarkKind.BACKUP_FAILED, str(failure)),)
 
 
 def _join(data_dir: Path, database: Database, clock: Clock, library_id: str, device: str) -> Stores:

@@ -14,11 +14,16 @@ if sys.platform == "win32":
 
     def _take(handle: int) -> None:
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
+    _look = _take
 else:
     import fcntl
 
     def _take(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _look(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 class LibraryLock:
@@ -44,3 +49,18 @@ class LibraryLock:
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether a process, this one included, holds the lock now; nothing is written."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        _look(handle)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False

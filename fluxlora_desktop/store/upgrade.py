@@ -6,16 +6,23 @@ Alembic takes long to import, so it is imported only when a revision really has 
 from __future__ import annotations
 
 import importlib
-import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import create_engine
 from sqlalchemy.engine import URL
 
-from fluxlora_desktop.domain.errors import CorruptFile, NewerLibrary
+from fluxlora_desktop.domain.errors import (
+    CorruptFile,
+    DiskFull,
+    NewerLibrary,
+    UnsettledRequests,
+)
 from fluxlora_desktop.domain.ports import Clock
+from fluxlora_desktop.store.backups import back_up, require_sound
 from fluxlora_desktop.store.errors import translate_storage_errors
 from fluxlora_desktop.store.schema import Table
 
@@ -23,32 +30,77 @@ APPLICATION_ID = 0x464C5841  # "FLXA" in the file's header, which file(1) and ot
 HEAD = "0003"
 KNOWN = ("0001", "0002", "0003")
 MIGRATIONS = Path(__file__).with_name("migrations")
+_ROOM = 3  # so many times the database's size must be free: its backup, its journal, its new form
+_UNSETTLED = """
+    SELECT count(*) FROM effects WHERE state IN ('in_flight', 'unknown') AND NOT
+    (kind = 'picture' AND subject IN (SELECT id FROM pictures WHERE state = 'maybe_charged'))
+"""
 
 
 def bring_up_to_date(path: Path, *, clock: Clock) -> None:
     """Make the database, or migrate it after a backup into `backups/`.
 
     Raises `NewerLibrary` for a revision that this app does not know, `CorruptFile` for a database
-    that is not a library; neither is touched.
+    that is not a library, `UnsettledRequests`, and `DiskFull` where a migration would have no
+    room; none of these is touched.
     """
-    revision = read_revision(path)
+    revision = known_revision(path)
     if revision == HEAD:
         return
     if revision is None:
         create_at_head(path)
         return
-    if revision not in KNOWN and revision:
-        raise NewerLibrary(path, found=revision, known=HEAD)
+    _require_settled(path, revision)
+    _require_room(path)
     back_up(path, clock=clock)
     migrate(path)
 
 
-def read_revision(path: Path) -> str | None:
-    """Return a library's revision, "" for one stamped empty, None when there is no library yet."""
+def known_revision(path: Path, *, mode: str = "rw") -> str | None:
+    """Return what `read_revision` does; raises `NewerLibrary` for one that is not known."""
+    revision = read_revision(path, mode=mode)
+    if revision and revision not in KNOWN:
+        raise NewerLibrary(path, found=revision, known=HEAD)
+    return revision
+
+
+def _require_settled(path: Path, revision: str) -> None:
+    """Refuse steps that do not say that they keep the journal's meaning while it has open ends.
+
+    A revision says so by `keeps_effects = True`. A picture that may have been charged stays so
+    for good and holds nothing up.
+    """
+    if not revision or all(getattr(step, "keeps_effects", False) for step in _due(revision)):
+        return
+    with translate_storage_errors(path), closing(sqlite3.connect(path)) as raw:
+        count = int(raw.execute(_UNSETTLED).fetchone()[0])
+    if count:
+        raise UnsettledRequests(path, count)
+
+
+def _due(revision: str) -> tuple[Any, ...]:
+    """Return the modules of the steps from a revision to the newest."""
+    scripts = importlib.import_module("alembic.script").ScriptDirectory(str(MIGRATIONS))
+    return tuple(step.module for step in scripts.iterate_revisions("head", revision))
+
+
+def _require_room(path: Path) -> None:
+    with translate_storage_errors(path):
+        needed, free = _ROOM * path.stat().st_size, shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise DiskFull(path, needed=needed, free=free)
+
+
+def read_revision(path: Path, *, mode: str = "rw") -> str | None:
+    """Return a library's revision, "" for one stamped empty, None when there is no library yet.
+
+    In the mode "rw" what a killed process left half done is taken back first, in "ro" nothing is
+    written.
+    """
     with translate_storage_errors(path):
         if not path.exists() or path.stat().st_size == 0:
             return None
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as raw:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True)) as raw:
             tables = raw.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             application = raw.execute("PRAGMA application_id").fetchone()[0]
             if application != APPLICATION_ID:
@@ -96,29 +148,15 @@ def migrate(path: Path) -> None:
         command.upgrade(config, "head")
 
 
-def back_up(path: Path, *, clock: Clock) -> Path:
-    """Copy the database into `backups/`, checked and synced; return where it lies."""
-    folder = path.with_name("backups")
-    target = folder / f"library-{clock.now():%Y%m%dT%H%M%S%f}.db"
-    with translate_storage_errors(target):
-        folder.mkdir(exist_ok=True)
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-            source.backup(copy)
-            _check(copy, target, "integrity_check")
-        with target.open("r+b") as file:
-            os.fsync(file.fileno())
-    return target
-
-
 def check_after_crash(path: Path) -> None:
     """Read the whole database after an unclean exit; raises `CorruptFile` when it is damaged."""
     with translate_storage_errors(path), closing(sqlite3.connect(path)) as raw:
-        _check(raw, path, "integrity_check")
+        require_sound(raw, path, "integrity_check")
         if raw.execute("PRAGMA foreign_key_check").fetchone() is not None:
             raise CorruptFile(path, "rows point at rows that are not there")
 
 
-def _check(raw: sqlite3.Connection, path: Path, pragma: str) -> None:
-    answer = raw.execute(f"PRAGMA {pragma}(1)").fetchone()[0]
-    if answer != "ok":
-        raise CorruptFile(path, str(answer))
+def check_quickly(path: Path) -> None:
+    """Look through the database's pages; raises `CorruptFile` when they are damaged."""
+    with translate_storage_errors(path), closing(sqlite3.connect(path)) as raw:
+        require_sound(raw, path, "quick_check")

@@ -496,6 +496,21 @@ def _newer(error: e.NewerLibrary) -> Notice:
     )
 
 
+def _unsettled(error: e.UnsettledRequests) -> Notice:
+    waiting = plural(error.count, "paid request waits", "paid requests wait")
+    return Notice(
+        "This library cannot be brought to the app's new form yet.",
+        f"Nothing was touched. Here {waiting} for an answer from a service, and the new form would "
+        "change how that is kept. Open it with the version of the app that you had, let it settle "
+        "them, then update.",
+        Tone.DANGER,
+        Action.DATA_FOLDER,
+        "Open the folder",
+        str(error.path),
+        _details(error),
+    )
+
+
 _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.AppError: _plain("That did not work.", "Nothing was charged."),
     e.InputError: _input,
@@ -547,6 +562,11 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.CorruptFile: _storage(
         "A file of the library is damaged.", "The file is kept as it is; nothing was deleted."
     ),
+    e.DamagedLibrary: _storage(
+        "Your library's database is damaged.",
+        "Nothing was deleted. Photos, weights and pictures lie in files of their own.",
+    ),
+    e.UnsettledRequests: _unsettled,
     e.LibraryBusy: _storage(
         "Another window has this library open.", "Close it first, or use that window."
     ),

@@ -48,7 +48,7 @@ def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
         backend = tools.services.trainer(run.external_training_service or run.plan.backend)
         fetched, facts = _verified(run, backend, tools, ctx)
         stores.files.place(fetched.path, stores.files.lora(lora_id))
-        lora = stores.loras.add(_lora_of(run, facts, backend.key, tools))
+        lora = stores.loras.add(lora_of(run, facts, backend.key, tools))
     to = RunState.PUBLISHING if run.plan.publish else RunState.READY
     finished = {} if run.plan.publish else {"finished_at": tools.clock.now()}
     run = stores.runs.advance(run.id, to, lora_id=lora.id, attention="", **finished)
@@ -103,7 +103,8 @@ def _words_for(error: AppError, service: str) -> str:
     return f"The weights are on their way: {service} did not answer. Trying again."
 
 
-def _lora_of(run: Run, facts: WeightsFacts, service: str, tools: Tools) -> Lora:
+def lora_of(run: Run, facts: WeightsFacts, service: str, tools: Tools) -> Lora:
+    """Return the Lora that a run's weights are."""
     version = tools.stores.datasets.version(run.version_id) if run.version_id else None
     cover = version.photos[0].photo.sha256 if version and version.photos else ""
     return Lora(

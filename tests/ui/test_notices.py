@@ -66,6 +66,8 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.DiskFull: lambda: e.DiskFull(FILE, needed=2_000_000, free=1000),
     e.AccessDenied: lambda: e.AccessDenied(FILE),
     e.CorruptFile: lambda: e.CorruptFile(FILE),
+    e.DamagedLibrary: lambda: e.DamagedLibrary(FILE, "database disk image is malformed"),
+    e.UnsettledRequests: lambda: e.UnsettledRequests(FILE, 1),
     e.LibraryBusy: lambda: e.LibraryBusy(FILE),
     e.NewerLibrary: lambda: e.NewerLibrary(FILE, found="0009", known="0001"),
     e.IllegalMove: lambda: e.IllegalMove("r1", "ready", "training"),

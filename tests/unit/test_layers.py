@@ -30,7 +30,8 @@ MAY_IMPORT = {
         *("torch", "diffusers", "transformers", "peft", "accelerate", "bitsandbytes"),
         *("safetensors", "PIL", "numpy"),
     ),
-    "__main__": ("@app", "@selftest", "@practice", "@imaging"),
+    "checkup": ("@domain", "@store", "@system"),
+    "__main__": ("@app", "@selftest", "@checkup", "@practice", "@imaging"),
 }
 SHARED_BY_SERVICES = ("http", "registry")
 MAY_START_THREADS = ("jobs", "practice", "system.practice_process", "system.guard")

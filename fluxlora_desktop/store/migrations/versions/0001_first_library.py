@@ -12,6 +12,7 @@ from alembic import op
 
 revision = "0001"
 down_revision = None
+keeps_effects = True
 
 
 def upgrade() -> None:
