@@ -337,11 +337,12 @@ def _names(reading: _Reading, folder: str) -> Iterator[str]:
 
 
 def _without_row(name: str, what: str) -> Inconsistency:
+    back = "“Take in what lies on the disk” brings it back if it is whole."
     return Inconsistency(
         "file_without_row",
         name,
         f"The file {name} belongs to no {what} of the library.",
-        "“Take in what lies on the disk” brings it back if it is whole.",
+        "It is kept; nothing needs it any more." if what == "run" else back,
         harmless=True,
     )
 
