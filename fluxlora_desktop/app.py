@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from PySide6.QtWidgets import QApplication
 
 from fluxlora_desktop import __version__
 from fluxlora_desktop.domain.errors import AppError
+from fluxlora_desktop.domain.library import Remark, TakenIn
 from fluxlora_desktop.domain.work import Clock, JobContext
 from fluxlora_desktop.jobs.gc_guard import GcGuard
 from fluxlora_desktop.jobs.runner import JobRunner
@@ -32,6 +34,8 @@ from fluxlora_desktop.system.places import find_places, resource
 from fluxlora_desktop.system.redaction import Redactor
 from fluxlora_desktop.system.settings import Settings
 from fluxlora_desktop.system.settings import Theme as KeptTheme
+from fluxlora_desktop.ui.remarks import tell_opening, words_of
+from fluxlora_desktop.ui.reopening import Reopening
 from fluxlora_desktop.ui.theme import Scheme, Theme
 from fluxlora_desktop.ui.window import MainWindow
 
@@ -59,13 +63,18 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What the opening job brings: the tools, the tokens' place, and how to close."""
+    """What the opening job brings: the tools, the tokens' place, and how to close.
+
+    `remarks` is what there is to tell of the library, `taken` what came back after a repair.
+    """
 
     tools: Any
     secrets: Any
     token_place: str
     any_token: bool
     close: Callable[[], None]
+    remarks: tuple[Remark, ...] = ()
+    taken: TakenIn | None = None
 
 
 def make_qt(arguments: list[str]) -> QApplication:
@@ -119,14 +128,27 @@ class Session(QObject):
         self.window.reveal_requested.connect(self.reveal)
         self.window.retry_requested.connect(self._retry)
         self.window.diagnostics_requested.connect(self.show_diagnostics)
+        self._reopening = Reopening(
+            window=self.window,
+            jobs=self.jobs,
+            care=self._care,
+            folder=self.places.data_dir,
+            reopen=self.open,
+        )
         if not self.settings.geometry.isEmpty():
             self.window.restoreGeometry(self.settings.geometry)
 
     def open(self) -> None:
         """Open the library in the background; the window may be shown meanwhile."""
         job = self.jobs.start("Open library", self._open, lane="library")
+        job.progressed.connect(self._on_opening)
         job.succeeded.connect(self._on_opened)
         job.failed.connect(self._on_open_failed)
+
+    def _on_opening(self, event: object) -> None:
+        words = words_of(event)
+        if words:
+            self.window.say_opening(words)
 
     def _open(self, ctx: JobContext) -> Opened:
         """Import what is slow and join it; runs in the background."""
@@ -153,6 +175,7 @@ class Session(QObject):
                 patience=patience,
             )
             any_token = self.options.practice or _any_token(secrets)
+            taken = _take_in_what_lies_there(library, tools, ctx)
         except BaseException:
             library.close()
             raise
@@ -161,7 +184,7 @@ class Session(QObject):
             workers.close()
             library.close()
 
-        return Opened(tools, secrets, token_place, any_token, close)
+        return Opened(tools, secrets, token_place, any_token, close, library.remarks, taken)
 
     def _services(self, ctx: JobContext) -> tuple[Any, Any, str]:
         from fluxlora_desktop.backends.registry import (
@@ -223,6 +246,7 @@ class Session(QObject):
         self.desks.loras.load()
         self.desks.pictures.resume()
         self.desks.accounts.check_all()
+        tell_opening(self.window.notices, self.settings, opened.remarks, opened.taken)
         if self.options.files:
             self.desks.draft.add_files(self.options.files)
         self.ready.emit()
@@ -264,9 +288,14 @@ class Session(QObject):
         )
 
     def _on_open_failed(self, error: object) -> None:
-        self.window.notices.show_error(error)
-        self.window.say_not_open()
+        self._reopening.show(error)
         self.failed.emit(error)
+
+    def _care(self) -> Any:
+        """Return what can be done for a library that is not open; imports what is slow."""
+        from fluxlora_desktop.store.repair import FolderCare
+
+        return FolderCare(data_dir=self.places.data_dir, clock=self.clock)
 
     def reveal(self, path: Path) -> None:
         """Show a file or folder in the system's file manager."""
@@ -370,6 +399,23 @@ class _Preferences:
 
     def default_address(self, service: str) -> str:
         return self._defaults[service]
+
+
+def _take_in_what_lies_there(library: Any, tools: Any, ctx: JobContext) -> TakenIn | None:
+    """After a repair, bring files on the disk back into rows; without room, at the next start."""
+    from fluxlora_desktop.domain.errors import StorageError
+    from fluxlora_desktop.store.repair import forget_to_look, is_to_look
+    from fluxlora_desktop.workflows.take_in import take_in_files
+
+    if not is_to_look(library.data_dir):
+        return None
+    try:
+        taken = take_in_files(tools, ctx)
+        forget_to_look(library.data_dir)
+    except StorageError:
+        _log.exception("what lies on the disk could not be taken in")
+        return None
+    return taken
 
 
 def _any_token(secrets: Any) -> bool:
@@ -477,7 +523,8 @@ def run(options: Options) -> int:
     single = SingleInstance(places.data_dir)
     if not single.claim(options.files):
         return 0
-    set_up_logging(places.logs, redactor)
+    with suppress(OSError):  # a folder that may not be written to: the window says so
+        set_up_logging(places.logs, redactor)
     crashes = CrashReporter(redactor)
     crashes.install(places.logs)
     options = replace(options, lying_about=take_tokens_out(os.environ))

@@ -78,6 +78,14 @@ class TakenIn:
     left_out: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class FilesLookedAt:
+    """How many of the library's files were looked at, to take in what no row knows."""
+
+    done: int
+    total: int
+
+
 class LibraryCare(Protocol):
     """What can be done for a library that is closed or damaged; every call may take seconds."""
 

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
@@ -46,9 +47,10 @@ class CrashReporter(QObject):
 
         A core dump would hold the tokens.
         """
-        logs_dir.mkdir(parents=True, exist_ok=True)
-        self._faults = _own_file(logs_dir / FAULTS_FILE)
-        faulthandler.enable(self._faults)
+        with suppress(OSError):  # a folder that may not be written to: the hooks matter more
+            logs_dir.mkdir(parents=True, exist_ok=True)
+            self._faults = _own_file(logs_dir / FAULTS_FILE)
+            faulthandler.enable(self._faults)
         forbid_core_dumps()
         sys.excepthook = self.report
         threading.excepthook = self._report_thread

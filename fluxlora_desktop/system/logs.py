@@ -48,7 +48,12 @@ class _PrivateFileHandler(RotatingFileHandler):
         return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Say where an entry was lost; the standard library would print what it was to hold."""
+        """Say where an entry was lost; the standard library would print what it was to hold.
+
+        A disk that takes none is told by the window, in words.
+        """
+        if isinstance(sys.exc_info()[1], OSError):
+            return
         if sys.stderr is not None:  # a windowed program on Windows has none
             sys.stderr.write(f"an entry of {record.name} could not be logged\n")
 

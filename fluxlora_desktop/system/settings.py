@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ class Settings:
     """
 
     def __init__(self, *, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # where nothing can be kept, every value is its default
+            file.parent.mkdir(parents=True, exist_ok=True)
         self._ini = QSettings(str(file), QSettings.Format.IniFormat)
 
     def save(self) -> None:

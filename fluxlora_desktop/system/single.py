@@ -6,6 +6,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from PySide6.QtCore import QLockFile, QObject, Signal, Slot
@@ -44,7 +45,8 @@ class SingleInstance(QObject):
         False: another instance is there and this process should leave. Starts that happen at the
         same moment take turns.
         """
-        self._data_dir.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # opening the library then says in words what is wrong
+            self._data_dir.mkdir(parents=True, exist_ok=True)
         turn = QLockFile(str(self._data_dir / "start.lock"))
         turn.tryLock(_TURN_MS)
         try:

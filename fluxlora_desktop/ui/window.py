@@ -119,6 +119,23 @@ class MainWindow(QMainWindow):
         self._makers = makers
         self.go_to(first if first in makers else next(iter(makers)))
 
+    def say_opening(self, words: str = "Opening your library…") -> None:
+        """Say in the middle what is being done; the pages come when the library is open."""
+        self._loading.setText(words)
+        self._show_middle(self._loading)
+
+    def show_in_the_middle(self, page: QWidget) -> None:
+        """Show a page in place of all places, such as why the library is not open."""
+        self.stack.addWidget(page)
+        self._show_middle(page)
+
+    def _show_middle(self, page: QWidget) -> None:
+        before = self.stack.currentWidget()
+        self.stack.setCurrentWidget(page)
+        if before is not None and before not in {page, self._loading}:
+            self.stack.removeWidget(before)
+            before.deleteLater()
+
     def say_not_open(self) -> None:
         """Say in the middle that the library is not open; the notice below says why."""
         self._loading.setText("Your library is not open.")

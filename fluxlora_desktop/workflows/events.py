@@ -22,11 +22,3 @@ class PictureChanged:
     """A picture's row changed."""
 
     picture: Picture
-
-
-@dataclass(frozen=True, slots=True)
-class FilesLookedAt:
-    """How many of the library's files were looked at, to take in what no row knows."""
-
-    done: int
-    total: int

@@ -21,7 +21,7 @@ from fluxlora_desktop.domain.errors import (
     UnexpectedReply,
     WeightsError,
 )
-from fluxlora_desktop.domain.library import TakenIn
+from fluxlora_desktop.domain.library import FilesLookedAt, TakenIn
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.money import NOTHING, Certainty, Charge
 from fluxlora_desktop.domain.pictures import Picture, PictureState, PictureText
@@ -29,7 +29,6 @@ from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.runs import RunPlan
 from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights
 from fluxlora_desktop.workflows.collect import lora_of
-from fluxlora_desktop.workflows.events import FilesLookedAt
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
 _HASH = re.compile(r"[0-9a-f]{64}")
