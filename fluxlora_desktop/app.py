@@ -121,6 +121,7 @@ class Session(QObject):
         self.desks: Any = None
         self.practice_addresses: dict[str, str] = {}
         self._failed_desk: Any = None
+        self._saving: Any = None
         theme.apply(Scheme(self.settings.theme.value))
         self.window = MainWindow(theme=theme, practice=options.practice, redact=redactor.redact)
         self.window.closing.connect(self._on_closing)
@@ -226,12 +227,21 @@ class Session(QObject):
     def _on_opened(self, opened: Opened) -> None:
         from fluxlora_desktop.ui.pages import Desks, make_pages
         from fluxlora_desktop.ui.run_watch import RunWatch
+        from fluxlora_desktop.ui.saving import SavingWatch
 
         self.opened = opened
         self.desks = Desks.make(
             tools=opened.tools, jobs=self.jobs, secrets=opened.secrets, parent=self
         )
         makers = make_pages(self.desks, self._surroundings(opened))
+        self._saving = SavingWatch(
+            desks=self.desks.all(),
+            files=opened.tools.stores.files,
+            jobs=self.jobs,
+            bar=self.window.save_bar,
+            parent=self,
+        )
+        self.window.save_bar.reveal_requested.connect(partial(self.reveal, self.places.data_dir))
         for desk in self.desks.all():
             desk.failed.connect(partial(self._on_desk_failed, desk))
             desk.undoable.connect(self.window.undo_bar.offer)
@@ -253,7 +263,8 @@ class Session(QObject):
 
     def _on_desk_failed(self, desk: Any, error: object) -> None:
         self._failed_desk = desk
-        self.window.notices.show_error(error)
+        if not self._saving.takes(error):
+            self.window.notices.show_error(error)
 
     def _retry(self) -> None:
         if self._failed_desk is not None:

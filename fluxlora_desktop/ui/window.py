@@ -15,6 +15,7 @@ from fluxlora_desktop.ui.bars import NoticeBar, UndoBar
 from fluxlora_desktop.ui.help import HelpDialog
 from fluxlora_desktop.ui.notices import BILLING_PAGES, STATUS_PAGES, Action, Notice
 from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.save_bar import SaveBar
 from fluxlora_desktop.ui.sidebar import PLACES, Sidebar
 from fluxlora_desktop.ui.theme import Theme
 from fluxlora_desktop.ui.widgets import column, label, retint, row
@@ -74,7 +75,8 @@ class MainWindow(QMainWindow):
         self.notices.acted.connect(self._on_acted)
         self.notices.diagnostics_requested.connect(self.diagnostics_requested)
         self.undo_bar = UndoBar()
-        bars = column(self.notices, self.undo_bar, spacing=8)
+        self.save_bar = SaveBar()
+        bars = column(self.save_bar, self.notices, self.undo_bar, spacing=8)
         bars.setContentsMargins(24, 0, 24, 12)
         right = column(self.stack, bars, spacing=0)
         right.setStretch(0, 1)

@@ -31,6 +31,7 @@ _FIELDS = {
     "name": Step.DESTINATION,
     "repo": Step.DESTINATION,
     "rights_confirmed": Step.REVIEW,
+    "disk": Step.REVIEW,  # no input: the bar at the bottom has the buttons
 }
 
 

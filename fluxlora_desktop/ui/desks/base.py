@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from fluxlora_desktop.domain.errors import StorageError
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.workflows.tools import Tools
@@ -17,12 +19,17 @@ class Desk(QObject):
     """A group of things that a person can ask for; lives in the GUI thread.
 
     `failed` carries an error for the notice bar, `undoable` an `Undoable` for the undo bar, `said`
-    a short sentence about what was done.
+    a short sentence about what was done. `not_saved` carries the disk's trouble while changes wait
+    in memory, `saved()` tells that some are on the disk now, `held_changed()` that `held` is new:
+    what keeps everything that costs money from being sent.
     """
 
     failed = Signal(object)
     undoable = Signal(object)
     said = Signal(str)
+    not_saved = Signal(object)
+    saved = Signal()
+    held_changed = Signal()
 
     def __init__(self, tools: Tools, jobs: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -30,6 +37,8 @@ class Desk(QObject):
         self._jobs = jobs
         self._again: Callable[[], object] | None = None
         self._unsaved: list[Callable[[], Any]] = []
+        self._writing = threading.RLock()
+        self.held: StorageError | None = None
 
     def _run(
         self,
@@ -71,16 +80,64 @@ class Desk(QObject):
 
     def _save(self, name: str, write: Callable[[], Any]) -> Job:
         """Write to the library in order, in its one lane; `finish_saving` writes what was not."""
-        once = partial(write)
-        self._unsaved.append(once)
-        return self._run(name, partial(self._write, once), lane="library")
+        self._unsaved.append(partial(write))
+        return self._write_out(name)
 
-    def _write(self, write: Callable[[], Any], _ctx: JobContext) -> Any:
-        if write in self._unsaved:
-            self._unsaved.remove(write)
-        return write()
+    def _write_out(self, name: str) -> Job:
+        return self._run(
+            name,
+            self._write_waiting,
+            lane="library",
+            done=self._on_saved,
+            failed=partial(self._on_not_saved, name),
+        )
+
+    def _write_waiting(self, _ctx: JobContext) -> None:
+        self.finish_saving()
+
+    def _on_saved(self, _nothing: object) -> None:
+        self.saved.emit()
+
+    def _on_not_saved(self, name: str, error: object) -> None:
+        """Tell that changes wait in memory; what is no trouble of the disk's is told as usual."""
+        if isinstance(error, StorageError):
+            self.not_saved.emit(error)
+        else:
+            self._on_failed_work(partial(self._write_out, name), error)
+
+    def unsaved(self) -> int:
+        """Return how many changes are not on the disk yet."""
+        return len(self._unsaved)
+
+    def save_again(self) -> None:
+        """Write what waits, now that there may be room."""
+        self._write_out("Save again")
 
     def finish_saving(self) -> None:
-        """Write, in order, what still waits for its turn; for the end, when no job starts more."""
-        while self._unsaved:
-            self._unsaved.pop(0)()
+        """Write, in order, what still waits for its turn; also at the end, when no job starts more.
+
+        What the disk does not take stays first in the line, so that no later change overtakes it.
+        """
+        with self._writing:
+            while self._unsaved:
+                try:
+                    self._unsaved[0]()
+                except StorageError:
+                    raise
+                except Exception:
+                    self._unsaved.pop(0)
+                    raise
+                self._unsaved.pop(0)
+
+    def hold_launches(self, error: StorageError | None) -> None:
+        """Refuse what costs money while the disk cannot keep that it was sent; None: go on."""
+        changed = type(self.held) is not type(error)
+        self.held = error
+        if changed:
+            self.held_changed.emit()
+
+    def _may_launch(self) -> bool:
+        """Tell whether a launch may begin; says in words why not."""
+        if self.held is not None:
+            self._tell_only(self.held)
+        return self.held is None

@@ -52,6 +52,9 @@ from fluxlora_desktop.workflows.plans import (
 )
 from fluxlora_desktop.workflows.tools import Tools
 
+HELD = "Changes are not being saved, so nothing is launched. Make room on the disk."
+HELD_FIELD = "disk"
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -148,6 +151,7 @@ class DraftDesk(Desk):
         self._check_soon = QTimer(self, singleShot=True, interval=120)
         self._check_soon.timeout.connect(self._check)
         self._checking = False
+        self.held_changed.connect(self.tell_anew)
 
     def load(self) -> None:
         """Bring back the draft that was worked on last, or begin one."""
@@ -216,6 +220,8 @@ class DraftDesk(Desk):
         )
 
     def _problem(self, run: Run, dataset: Dataset, troubles: Mapping[str, str]) -> tuple[str, str]:
+        if self.held is not None:
+            return HELD, HELD_FIELD
         try:
             check_plan(run, dataset)
         except InputError as error:

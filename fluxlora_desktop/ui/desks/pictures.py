@@ -140,6 +140,8 @@ class PictureDesk(Desk):
 
     def make(self, request: PictureRequest) -> None:
         """Order pictures: the click that costs money. They appear one by one."""
+        if not self._may_launch():
+            return
         self._run(
             "Order pictures",
             partial(self._order, request),

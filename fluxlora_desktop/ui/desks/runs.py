@@ -98,7 +98,7 @@ class RunDesk(Desk):
 
     def start(self, run_id: str) -> None:
         """Start a draft's training: the click that costs money."""
-        if run_id in self._runs:
+        if run_id in self._runs or not self._may_launch():
             return
         self._run("Start run", partial(self._start, run_id), lane="library", done=self._on_started)
 
@@ -235,6 +235,8 @@ class RunDesk(Desk):
 
     def try_again(self, run_id: str) -> None:
         """Send a failed or cancelled run on its way again."""
+        if not self._may_launch():
+            return
         self._run(
             "Try again", partial(self._try_again, run_id), lane="library", done=self._on_started
         )

@@ -137,6 +137,7 @@ class PromptPanel(Card):
         self._loras.listed.connect(self._show_loras)
         self._loras.changed.connect(self._show_loras)
         self._pictures.offers_changed.connect(self.refresh)
+        self._pictures.held_changed.connect(self._show_state)
         self._pictures.ordered.connect(self._on_answered)
         self._pictures.failed.connect(self._on_answered)
         QShortcut(QKeySequence("Ctrl+L"), self, self.prompt.setFocus)
@@ -156,6 +157,8 @@ class PromptPanel(Card):
 
     def problem(self) -> str:
         """Return why no picture can be ordered now, "" when one can."""
+        if self._pictures.held is not None:
+            return "Changes are not being saved, so nothing is sent."
         if self.offer.offer() is None:
             return "No connected service can make this picture now."
         if not self.prompt.toPlainText().strip():
