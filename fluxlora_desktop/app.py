@@ -272,6 +272,7 @@ class Session(QObject):
 
     def _surroundings(self, opened: Opened) -> Any:
         from fluxlora_desktop.backends.registry import DEFAULT_ADDRESSES, MODEL_CHOICES
+        from fluxlora_desktop.store.check import check_library
         from fluxlora_desktop.system.environment import blank_tokens, tokens_in, tokens_in_file
         from fluxlora_desktop.ui.pages import Surroundings
         from fluxlora_desktop.ui.settings.preferences import Computer
@@ -296,6 +297,7 @@ class Session(QObject):
             reveal=self.reveal,
             practise=partial(self.mode_requested.emit, True),
             samples=list_photos([resource("practice-photos")]),
+            check=lambda ctx: check_library(self.places.data_dir, ctx.check),
         )
 
     def _on_open_failed(self, error: object) -> None:

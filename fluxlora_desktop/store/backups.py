@@ -47,8 +47,12 @@ def back_up(path: Path, *, clock: Clock, kind: BackupKind = BackupKind.MIGRATION
 
 
 def copy_database(path: Path, target: Path) -> None:
-    """Copy a database page by page, check the copy and sync it."""
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
+    """Copy a database page by page, check the copy and sync it; one that is gone is an error."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"  # without a mode, SQLite would make an empty one
+    with (
+        closing(sqlite3.connect(uri, uri=True)) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
         copy.execute("PRAGMA synchronous = OFF")  # the file is synced as a whole, below
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE").close()

@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing, suppress
 from datetime import datetime
 from pathlib import Path
 
-from fluxlora_desktop.domain.errors import StorageError
+from fluxlora_desktop.domain.errors import CorruptFile, StorageError
 from fluxlora_desktop.domain.library import Backup, Inconsistency
 from fluxlora_desktop.domain.ports import Clock
 from fluxlora_desktop.store.backups import backups_of, copy_database, require_sound
@@ -52,6 +52,8 @@ class FolderCare:
         """
 
         def make(ready: Path) -> None:
+            if not is_good(backup.path):
+                raise CorruptFile(backup.path, "the backup is gone, or damaged too")
             copy_database(backup.path, ready)
             hold_what_may_have_gone_on(ready, backup.at, self._clock.now())
 

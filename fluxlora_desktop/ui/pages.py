@@ -9,7 +9,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 
-from fluxlora_desktop.domain.ports import SecretStore
+from fluxlora_desktop.domain.library import Inconsistency
+from fluxlora_desktop.domain.ports import JobContext, SecretStore
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.system.trash import move_to_trash, restore
@@ -28,11 +29,13 @@ from fluxlora_desktop.ui.library.page import LibraryPage
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.runs.page import RunsPage
 from fluxlora_desktop.ui.sample_row import SampleRow
+from fluxlora_desktop.ui.settings.library_check import LibraryCheckCard
 from fluxlora_desktop.ui.settings.page import SettingsPage
 from fluxlora_desktop.ui.settings.preferences import Computer, Preferences
 from fluxlora_desktop.ui.welcome import WelcomePage
 from fluxlora_desktop.ui.widgets import button
 from fluxlora_desktop.ui.window import MainWindow
+from fluxlora_desktop.workflows.take_in import take_in_files
 from fluxlora_desktop.workflows.tools import Tools
 
 _SAMPLES_SHOWN = 6  # every second of these, for variety
@@ -94,6 +97,7 @@ class Surroundings:
     reveal: Callable[[Path], None]
     practise: Callable[[], object]
     samples: tuple[Path, ...] = ()
+    check: Callable[[JobContext], tuple[Inconsistency, ...]] | None = None
 
 
 class SampleOffer(QObject):
@@ -186,8 +190,16 @@ def _gallery(desks: Desks, around: Surroundings) -> Page:
 
 
 def _settings(desks: Desks, around: Surroundings) -> Page:
+    check = None
+    if around.check is not None:
+        take_in = partial(take_in_files, desks.accounts.tools)
+        check = LibraryCheckCard(jobs=around.jobs, check=around.check, take_in=take_in)
+        check.taken.connect(desks.loras.load)
     page = SettingsPage(
-        accounts=desks.accounts, preferences=around.preferences, computer=around.computer
+        accounts=desks.accounts,
+        preferences=around.preferences,
+        computer=around.computer,
+        check=check,
     )
     page.open_requested.connect(around.window.open_web_page)
     page.reveal_requested.connect(around.reveal)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxlora_desktop.domain.errors import DamagedLibrary, LibraryBusy
+from fluxlora_desktop.domain.errors import CorruptFile, DamagedLibrary, LibraryBusy
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import PictureState
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
@@ -285,6 +285,19 @@ def test_kill_anywhere_in_a_repair_leaves_the_damaged_or_the_restored_library(ru
     assert ended.count(-signal.SIGKILL) > 5
     ruin.care.restore(ruin.care.newest_backup())  # what the kills left is in nobody's way
     assert ruin.open().stores.datasets.photo("a" * 64) is not None
+
+
+def test_backup_that_is_gone_or_damaged_meanwhile_is_not_restored(ruin: Ruin) -> None:
+    data = ruin.damage()
+    backup = ruin.care.newest_backup()
+    assert backup is not None
+    backup.path.write_bytes(b"")
+    for harm in (lambda: None, backup.path.unlink):
+        harm()
+        with pytest.raises(CorruptFile):
+            ruin.care.restore(backup)
+        assert ruin.path.read_bytes() == data
+    assert not backup.path.exists()
 
 
 def test_repair_that_fails_leaves_the_damaged_library_where_it_was(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup
+from PySide6.QtWidgets import QButtonGroup, QWidget
 
 from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.ui.account_card import AccountCard
@@ -22,7 +22,7 @@ _SCHEMES = ((Scheme.SYSTEM, "As the system"), (Scheme.LIGHT, "Light"), (Scheme.D
 
 
 class SettingsPage(Page):
-    """One column of cards.
+    """One column of cards; `check` is the one that looks through the library.
 
     `open_requested(str)` for a web page, `reveal_requested(Path)` for a folder,
     `import_requested()` for tokens from the environment or a file, `practice_requested()`,
@@ -36,7 +36,12 @@ class SettingsPage(Page):
     diagnostics_requested = Signal()
 
     def __init__(
-        self, *, accounts: AccountDesk, preferences: Preferences, computer: Computer
+        self,
+        *,
+        accounts: AccountDesk,
+        preferences: Preferences,
+        computer: Computer,
+        check: QWidget | None = None,
     ) -> None:
         super().__init__("settings", "Settings")
         self._accounts, self._preferences = accounts, preferences
@@ -54,6 +59,7 @@ class SettingsPage(Page):
             self._make_spending(),
             self._make_look(),
             self._make_storage(),
+            *([] if check is None else [check]),
             self.addresses,
             self._make_about(),
             None,
