@@ -58,6 +58,7 @@ def test_synced_folder_is_known_by_its_path(path: str, service: str) -> None:
 )
 def test_network_share_is_known_by_the_mount_that_holds_the_path(path: str, kind: str) -> None:
     assert file_system_of(Path(path), MOUNTS) == kind
+    assert file_system_of(Path(path), reversed(MOUNTS)) == kind
 
 
 def test_library_in_a_synced_folder_opens_and_says_so(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxlora_desktop.domain.errors import CorruptFile, LibraryBusy, NewerLibrary
+from fluxlora_desktop.domain.errors import CorruptFile, DamagedLibrary, LibraryBusy, NewerLibrary
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
 from fluxlora_desktop.store import upgrade
 from fluxlora_desktop.store.database import Database, pragmas, wal_is_sound
@@ -123,6 +123,43 @@ def test_damage_is_found_after_an_unclean_exit(shelf: Shelf) -> None:
         open_library(shelf.folder, clock=SteppingClock())
 
     assert path.read_bytes() == bytes(data)
+
+
+def test_damage_in_a_corner_that_nothing_reads_is_found_at_a_clean_start(shelf: Shelf) -> None:
+    run = shelf.draft()
+    shelf.stores.runs.add_losses(run.id, [(step, 0.5) for step in range(2000)])
+    shelf.reopen()  # today's backup is made here, so that the next start makes none
+    shelf.library.close()
+    path = shelf.folder / "library.db"
+    with closing(sqlite3.connect(path)) as raw:
+        found = raw.execute("SELECT rootpage FROM sqlite_master WHERE name = 'loss_points'")
+        page = found.fetchone()[0]
+    data = bytearray(path.read_bytes())
+    data[(page - 1) * 4096 : page * 4096] = b"\xa5" * 4096
+    path.write_bytes(data)
+
+    with pytest.raises(DamagedLibrary):
+        open_library(shelf.folder, clock=shelf.clock)
+
+    assert path.read_bytes() == bytes(data)
+
+
+def test_what_was_being_written_at_a_crash_is_removed_at_the_next_start(shelf: Shelf) -> None:
+    (shelf.folder / "photos").mkdir()
+    half = shelf.folder / "photos" / ".x.part"
+    kept = shelf.folder / "runs" / "r" / "lora.safetensors.part"
+    kept.parent.mkdir(parents=True)
+    for path in (half, kept):
+        path.write_bytes(b"half")
+    shelf.reopen()
+    assert half.exists()  # after a clean end nobody was writing
+    shelf.library.close()
+    (shelf.folder / "library.open").touch()
+
+    shelf.library = open_library(shelf.folder, clock=shelf.clock)
+
+    assert not half.exists()
+    assert kept.exists()  # a download goes on from there
 
 
 def test_newer_library_is_refused_and_left_byte_for_byte(shelf: Shelf) -> None:

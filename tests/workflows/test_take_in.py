@@ -176,7 +176,7 @@ def test_what_cannot_be_used_is_named_and_stays(full: Bench) -> None:
     harm = {
         "loras/bad/lora.safetensors": b"not weights",
         "pictures/2026/11/stranger.png": png(5),
-        f"photos/{'c' * 64}": b"other bytes than the name says",
+        f"photos/{'c' * 64}": next(full.folder.glob("*.png")).read_bytes(),  # not what it says
     }
     for name, data in harm.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
