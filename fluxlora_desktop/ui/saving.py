@@ -66,7 +66,7 @@ class SavingWatch(QObject):
         self.trouble = error
         waiting = sum(desk.unsaved() for desk in self._desks)
         title, body = words_for(error, self._needed, waiting)
-        self._bar.say(title, body)
+        self._bar.say(title, body, waiting=waiting)
         for desk in self._desks:
             desk.hold_launches(error)
         self._again.start()
@@ -105,7 +105,7 @@ class SavingWatch(QObject):
     def _heal(self) -> None:
         self.trouble = None
         self._again.stop()
-        self._bar.hide()
+        self._bar.clear()
         for desk in self._desks:
             desk.hold_launches(None)
         self.healed.emit()

@@ -15,7 +15,7 @@ from fluxlora_desktop.ui.bars import NoticeBar, UndoBar
 from fluxlora_desktop.ui.help import HelpDialog
 from fluxlora_desktop.ui.notices import BILLING_PAGES, STATUS_PAGES, Action, Notice
 from fluxlora_desktop.ui.page import Page
-from fluxlora_desktop.ui.save_bar import SaveBar
+from fluxlora_desktop.ui.save_bar import SaveBar, ask_close_unsaved
 from fluxlora_desktop.ui.sidebar import PLACES, Sidebar
 from fluxlora_desktop.ui.theme import Theme
 from fluxlora_desktop.ui.widgets import column, label, retint, row
@@ -76,6 +76,7 @@ class MainWindow(QMainWindow):
         self.notices.diagnostics_requested.connect(self.diagnostics_requested)
         self.undo_bar = UndoBar()
         self.save_bar = SaveBar()
+        self._closes_unsaved = False
         bars = column(self.save_bar, self.notices, self.undo_bar, spacing=8)
         bars.setContentsMargins(24, 0, 24, 12)
         right = column(self.stack, bars, spacing=0)
@@ -226,7 +227,15 @@ class MainWindow(QMainWindow):
         """Return what to restore at the next start."""
         return WindowState(self.saveGeometry(), self._place)
 
+    def _close_unsaved(self) -> None:
+        self._closes_unsaved = True
+        self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Say that the window goes; trainings go on at their service."""
+        """Say that the window goes; with changes that the disk does not take, ask first."""
+        if self.save_bar.waiting and not self._closes_unsaved:
+            event.ignore()
+            ask_close_unsaved(self, self.save_bar.waiting, self._close_unsaved)
+            return
         self.closing.emit()
         super().closeEvent(event)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.errors import AccessDenied, DiskFull, ServiceUnreachable, StorageError
@@ -19,6 +20,8 @@ from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.save_bar import SaveBar
 from fluxlora_desktop.ui.saving import LOOK_MS, SavingWatch, words_for
+from fluxlora_desktop.ui.theme import Theme
+from fluxlora_desktop.ui.window import MainWindow
 from tests.ui.desk_bench import CopyingPhotos, DeskBench, Heard
 from tests.ui.fakes import FolderTrash
 
@@ -260,3 +263,33 @@ def test_what_waits_is_written_as_the_window_closes(room: Room) -> None:
     room.draft.finish_saving()
 
     assert room.caption() == "a fox"
+
+
+def test_window_asks_before_it_closes_with_changes_in_memory(theme: Theme, qtbot: QtBot) -> None:
+    window = MainWindow(theme=theme, practice=False)
+    qtbot.addWidget(window)
+    window.show()
+    window.save_bar.say("Disk full", "", waiting=2)
+
+    assert not window.close()
+    box = window.findChild(QMessageBox, "close_unsaved")
+    assert "2 changes" in box.text()
+    qtbot.mouseClick(box.defaultButton(), Qt.MouseButton.LeftButton)
+    assert window.isVisible()
+
+    window.close()
+    box = next(b for b in window.findChildren(QMessageBox) if b.isVisible())
+    leave = next(b for b in box.buttons() if b.text() == "Close without saving")
+    with qtbot.waitSignal(window.closing):
+        qtbot.mouseClick(leave, Qt.MouseButton.LeftButton)
+    assert not window.isVisible()
+
+
+def test_window_closes_at_once_when_everything_is_saved(theme: Theme, qtbot: QtBot) -> None:
+    window = MainWindow(theme=theme, practice=False)
+    qtbot.addWidget(window)
+    window.show()
+    window.save_bar.say("Disk full", "", waiting=2)
+    window.save_bar.clear()
+
+    assert window.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout
 
@@ -126,6 +126,8 @@ def _line(finding: Inconsistency) -> QHBoxLayout:
     words = column(
         label(finding.says, wrap=True), label(finding.mend, "caption", wrap=True), spacing=2
     )
-    made = row(Symbol(symbol, tint, 18), words, spacing=10)
+    mark = Symbol(symbol, tint, 18)
+    made = row(mark, words, spacing=10)
     made.setStretch(1, 1)
+    made.setAlignment(mark, Qt.AlignmentFlag.AlignTop)
     return made
