@@ -59,7 +59,8 @@ def check_library(data_dir: Path, check: Check = lambda: None) -> tuple[Inconsis
         owned = is_held(data_dir / "library.lock")
         try:
             readable = path if owned else undo.enter_context(_readable(path))
-            known_revision(readable, mode="ro")
+            if not known_revision(readable, mode="ro"):
+                return ()  # it was begun and holds nothing yet
             raw = undo.enter_context(closing(_connect(readable)))
             raw.execute("BEGIN")
             found = list(_findings(_Reading(data_dir, raw, owned, check)))

@@ -289,6 +289,12 @@ def test_library_of_a_newer_app_is_not_judged(full: Full) -> None:
         check_library(full.folder)
 
 
+def test_library_that_was_only_begun_has_nothing_to_tell(tmp_path: Path) -> None:
+    (tmp_path / "library.db").touch()
+
+    assert check_library(tmp_path) == ()
+
+
 def test_folder_without_a_library_cannot_be_read_and_stays_empty(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         check_library(tmp_path / "none")
