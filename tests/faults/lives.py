@@ -19,17 +19,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import httpx2
 
-from fluxlora_desktop.backends.http import client as http_client
-from fluxlora_desktop.backends.huggingface import hub
+from fluxlora_desktop.backends.http.client import Limits, ServiceClient
+from fluxlora_desktop.backends.huggingface import session
 from fluxlora_desktop.domain.errors import AppError
 from fluxlora_desktop.domain.journal import Found, Sending
 from fluxlora_desktop.domain.ports import Waiting
 from fluxlora_desktop.domain.runs import RunState
-from fluxlora_desktop.imaging import guarded
-from fluxlora_desktop.imaging.guarded import PhotoWorkers
+from fluxlora_desktop.imaging.guarded import PhotoWorkers, Program
 from fluxlora_desktop.workflows import collect
 from fluxlora_desktop.workflows.events import PictureChanged, RunChanged
 from fluxlora_desktop.workflows.tools import Tools
@@ -38,7 +36,8 @@ from tests.faults.person import Impatient, Scene, SystemClock, live, open_tools,
 MONTH = timedelta(days=30)
 FILLER = "filler.bin"
 BUSY_SECONDS = 1.0
-_WALL_S = guarded.WALL_S
+PHOTO_SECONDS = 2.0
+_WORKERS: list[PhotoWorkers] = []
 ANSWER_SECONDS = 1.5
 _WAIT_S = 30.0
 
@@ -92,10 +91,7 @@ class Watched:
             if not self._place.chosen(*told, **named):
                 return found(*told, **named)
             self._at("before", told)
-            try:
-                made = found(*told, **named)
-            finally:
-                guarded.WALL_S = _WALL_S
+            made = found(*told, **named)
             self._at("after", made)
             return made
 
@@ -105,8 +101,8 @@ class Watched:
 class Seen(Impatient):
     """A context that keeps what a person would have been told."""
 
-    def __init__(self, most_pauses: int) -> None:
-        super().__init__(most_pauses)
+    def __init__(self, most_pauses: int, tries: int) -> None:
+        super().__init__(most_pauses, tries)
         self.words: list[str] = []
 
     def report(self, event: object) -> None:
@@ -153,11 +149,14 @@ def begin(told: dict[str, Any], plan: dict[str, Any]) -> str:
         return live(scene)
     _hurry()
     clock = SystemClock(timedelta(seconds=plan.get("ahead", 0)))
-    ctx = Seen(plan.get("pauses", 600))
+    ctx = Seen(plan.get("pauses", 600), plan.get("tries", 400))
     started = time.monotonic()
     events: list[str] = []
     try:
-        workers = PhotoWorkers() if plan.get("workers") else None
+        workers = None
+        if plan.get("workers"):
+            workers = PhotoWorkers(program=Program(wall_s=PHOTO_SECONDS))
+            _WORKERS.append(workers)
         locked = plan.get("locked", 0)
         with open_tools(scene, clock, locked=locked, workers=workers) as tools:
             write_down(scene, "opened", seconds=time.monotonic() - started)
@@ -176,9 +175,11 @@ def begin(told: dict[str, Any], plan: dict[str, Any]) -> str:
 
 def _hurry() -> None:
     """Wait for answers as many seconds as a person's app waits minutes."""
-    http_client._PAID_SECONDS = http_client._JSON_SECONDS = ANSWER_SECONDS
-    http_client._IDLE = httpx.Timeout(ANSWER_SECONDS)
-    hub._LIMITS = httpx2.Timeout(ANSWER_SECONDS)
+    limits = Limits(idle=ANSWER_SECONDS, reply=ANSWER_SECONDS, paid=ANSWER_SECONDS)
+    defaults = ServiceClient.__init__.__kwdefaults__
+    assert defaults is not None
+    defaults["limits"] = limits
+    session.TIMEOUT = httpx2.Timeout(ANSWER_SECONDS)
 
 
 def _with_plan(tools: Tools, scene: Scene, clock: SystemClock, plan: dict[str, Any]) -> Tools:
@@ -190,8 +191,9 @@ def _with_plan(tools: Tools, scene: Scene, clock: SystemClock, plan: dict[str, A
 
     def at(moment: str, _told: Any) -> None:
         if moment == plan["moment"] and left:
-            left.pop()
-            if not left:
+            if not plan.get("always"):
+                left.pop()
+            if not left or plan.get("always"):
                 _DEEDS[plan["do"]](scene, clock, plan)
 
     return _watching(tools, place, at)
@@ -283,9 +285,10 @@ def _lock(scene: Scene, _clock: SystemClock, plan: dict[str, Any]) -> None:
     time.sleep(0.05)
 
 
-def _no_time(_scene: Scene, _clock: SystemClock, _plan: dict[str, Any]) -> None:
-    """Let the next photo's time be over as soon as its worker begins."""
-    guarded.WALL_S = 0.0
+def _freeze(_scene: Scene, _clock: SystemClock, _plan: dict[str, Any]) -> None:
+    """Stop the worker that reads photos, as one that hangs."""
+    for pid in _WORKERS[0].processes():
+        os.kill(pid, signal.SIGSTOP)
 
 
 _DEEDS: dict[str, Callable[[Scene, SystemClock, dict[str, Any]], None]] = {
@@ -295,7 +298,7 @@ _DEEDS: dict[str, Callable[[Scene, SystemClock, dict[str, Any]], None]] = {
     "wait": _wait,
     "arm": _arm,
     "lock": _lock,
-    "no time": _no_time,
+    "freeze": _freeze,
     "spoil": _spoil,
     "spoil weights": _spoil_weights,
 }

@@ -328,12 +328,12 @@ def _refused_photo(ground: Ground, scene: Scene, _cell: Cell) -> Iterator[str]:
 
 
 def _endless_photo(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
-    """Let the time of the second photo's worker run out: it alone is refused."""
-    plan = {"step": cell.step, "moment": "before", "do": "no time", "nth": 2, "workers": True}
+    """Let the worker hang on the second photo: that one alone is refused."""
+    plan = {"step": cell.step, "moment": "before", "do": "freeze", "nth": 2, "workers": True}
     _last, wrong = goes_on(ground, scene, **plan)
     yield from wrong
     refused = [(told["name"], told["reason"]) for told in read_diary(scene, "refused")]
-    if refused != [(scene.photos[1].name, UNSAFE)]:
+    if [name for name, _ in refused] != [scene.photos[1].name] or UNSAFE not in refused[0][1]:
         yield f"refused: {refused}"
     yield from no_clicks(scene)
 
@@ -371,9 +371,12 @@ def _spoiled_zip(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
 
 
 def _spoiled_weights(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
-    """Change the fetched bytes before they are checked: held in words, fetched again by click."""
-    first = ground.live(scene, step=cell.step, moment="before", do="spoil", pauses=_HOLD_PAUSES)
-    yield from says(first, "(?i)check|usable|damaged|incomplete|cannot be read|other")
+    """Change the fetched bytes before each check: held in words, fetched again by a click."""
+    plan = {"step": cell.step, "moment": "before", "do": "spoil", "always": True}
+    first = ground.live(scene, pauses=_HOLD_PAUSES, tries=1, **plan)
+    yield from says(first, "(?i)usable|damaged|incomplete|cannot be read|malformed")
+    if not list(scene.data_dir.rglob("*.damaged-*")):
+        yield "the damaged file was not kept"
     _last, wrong = goes_on(ground, scene)
     yield from wrong
     yield from one_training(ground, scene)

@@ -97,8 +97,8 @@ class SystemClock:
 class Impatient:
     """A job's context that waits a little where a person's would wait long, and not for ever."""
 
-    def __init__(self, most_pauses: int = 3000) -> None:
-        self.left = most_pauses
+    def __init__(self, most_pauses: int = 3000, tries: int = _MOST_TURNS) -> None:
+        self.left, self.tries = most_pauses, tries
         self.reports = 0
 
     def report(self, event: object) -> None:
@@ -209,7 +209,9 @@ def train(scene: Scene, tools: Tools, ctx: Impatient) -> Run:
         if not any(told["run"] == run.id for told in read_diary(scene, "start")):
             write_down(scene, "start", run=run.id)
         run = start_run(run.id, tools)
-    for _ in range(_MOST_TURNS):
+    for turn in range(_MOST_TURNS):
+        if turn >= ctx.tries:
+            raise Held
         run = carry_run(run.id, tools, ctx)
         if run.state is not RunState.FAILED:
             return run

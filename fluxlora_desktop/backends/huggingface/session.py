@@ -38,6 +38,7 @@ _REPLY_LIMIT = 20_000_000
 _LARGE_BODY = 1_000_000
 _REDIRECTS = 3
 _READS = frozenset({"GET", "HEAD"})
+TIMEOUT = httpx2.Timeout(60.0, connect=10.0)
 
 
 class HubSession(httpx2.Client):
@@ -49,7 +50,7 @@ class HubSession(httpx2.Client):
     def __init__(self, **more: Any) -> None:
         super().__init__(
             event_hooks={"request": [hf_request_event_hook]},
-            timeout=httpx2.Timeout(60.0, connect=10.0),
+            timeout=TIMEOUT,
             follow_redirects=True,
             headers={"accept-encoding": "identity"},
             **more,
