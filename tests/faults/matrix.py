@@ -26,6 +26,7 @@ from tests.faults.lives import FILLER, told_of
 from tests.faults.person import PICTURES, Scene, SystemClock, read_diary
 from tests.faults.photos import make_photos
 from tests.faults.services import Cloud
+from tests.faults.window import look, opened
 
 LAUNCH = r"/v1/models/[^/]+/[^/]+/versions/[^/]+/trainings"
 REQUESTS: Mapping[int, tuple[str, str, str]] = {
@@ -44,7 +45,10 @@ REQUESTS: Mapping[int, tuple[str, str, str]] = {
 INTENTS = {6: 2, 14: 5}
 """Before a paid request leaves its intent is written: the so many-th that a way writes."""
 TMPFS_BYTES = 48_000_000
-_HOLD_PAUSES = 60
+_HOLD_PAUSES = 30
+_FULL_WORDS = "(?i)disk.{0,40}full|room|space|could not keep|needs .* free"
+_WAITS = frozenset({4, 5, 6, 7, 8, 10, 11})
+"""Steps of a run, whose row in the window says until when a service asked to wait."""
 _ANSWER_S = 2.5
 _RETRY_AFTER_S = 1
 _LIVES = 4
@@ -223,6 +227,12 @@ def says(seen: Seen, pattern: str) -> Iterator[str]:
         yield f"it does not say /{pattern}/: {seen.text[:500]}"
 
 
+def _shown(scene: Scene, cell: Cell, words: str) -> Iterator[str]:
+    """Open the window where the fault left the way, and read what a person reads."""
+    place = "gallery" if cell.step >= 14 else "library" if cell.step == 12 else "runs"
+    yield from look(scene, place, words)
+
+
 def _killed(cell: Cell) -> _Variant:
     def run(ground: Ground, scene: Scene, _cell: Cell) -> Iterator[str]:
         plan: dict[str, Any] = {"step": cell.step, "moment": "before", "do": "kill"}
@@ -280,12 +290,67 @@ def _cut(cell: Cell) -> tuple[_Variant, ...]:
         runs = [_broken_reply(cell, drop=True), _broken_reply(cell, cut_after=500)]
     else:
         runs = [_broken_reply(cell, drop=True, when=when) for when in ("after", "before")]
+    if cell.step == 6:
+        runs.append(_in_doubt)
     return tuple(_Variant(run) for run in runs)
 
 
-def _busy(cell: Cell) -> _Variant:
+def _busy(cell: Cell) -> tuple[_Variant, ...]:
     headers = {"retry-after": str(_RETRY_AFTER_S)}
-    return _Variant(_broken_reply(cell, status=429, headers=headers))
+    waits_out = _Variant(_broken_reply(cell, status=429, headers=headers))
+    return (waits_out, _Variant(_counts_down)) if cell.step in _WAITS else (waits_out,)
+
+
+def _counts_down(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
+    """Open the window while a service asks to wait a minute: it counts down."""
+    service, method, path = REQUESTS[cell.step]
+    wait = {"status": 429, "headers": {"retry-after": "60"}, "times": 10_000}
+    ground.cloud.fault(service, method=method, path=path, **wait)
+    first = ground.live(scene, pauses=_HOLD_PAUSES)
+    yield from says(first, "asks to wait")
+    yield from _shown(scene, cell, r"asks to wait.*\d:\d\d")
+    ground.cloud.calm()
+    _last, wrong = goes_on(ground, scene)
+    yield from wrong
+    yield from one_training(ground, scene)
+
+
+def _in_doubt(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
+    """Open the window while a lost launch is looked for and the list cannot be read."""
+    ground.cloud.fault("replicate", method="POST", path=LAUNCH, drop=True, when="after")
+    ground.cloud.fault("replicate", method="GET", path="/v1/trainings", status=500, times=10_000)
+    ground.live(scene, pauses=_HOLD_PAUSES)
+    yield from _shown(scene, cell, "(?i)nothing (is|will be) (sent|ordered) (twice|again)|asking")
+    ground.cloud.calm()
+    _last, wrong = goes_on(ground, scene)
+    yield from wrong
+    yield from one_training(ground, scene)
+    yield from no_clicks(scene)
+
+
+def _damaged_database(ground: Ground, scene: Scene, _cell: Cell) -> Iterator[str]:
+    """Damage the database after two good starts: a page says so and restores by a click."""
+    for _ in range(2):
+        if (said := ground.live(scene).said) != "done":
+            yield f"the way ended as {said}"
+    database = scene.data_dir / "library.db"
+    with database.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\x5a" * (database.stat().st_size - 100))
+    with opened(scene) as window:
+        if not window.wait(lambda: window.buttons("Restore")):
+            yield f"no page offers the backup: {window.read()[:500]}"
+            return
+        if "damaged" not in window.read():
+            yield f"it does not say what is wrong: {window.read()[:500]}"
+        window.buttons("Restore")[0].click()
+        if not window.wait(lambda: window.session.desks and window.session.desks.runs.runs()):
+            yield f"it was not restored: {window.read()[:500]}"
+    if not list(scene.data_dir.glob("library.damaged-*")):
+        yield "the damaged database is gone"
+    _last, wrong = goes_on(ground, scene)
+    yield from wrong
+    yield from one_training(ground, scene)
 
 
 def _breaks(cell: Cell) -> tuple[_Variant, ...]:
@@ -348,7 +413,9 @@ def _full(cell: Cell) -> _Variant:
         first = ground.live(scene, pauses=_HOLD_PAUSES, **plan)
         if first.said == "done":
             yield "a full disk did not show"
-        yield from says(first, "(?i)disk.*full|room|space|could not keep")
+        yield from says(first, _FULL_WORDS)
+        if cell.step > 2:
+            yield from _shown(scene, cell, _FULL_WORDS)
         if cell.step <= 6 and len(trainings_of(scene, ground.cloud)) > before:
             yield "a training was launched although its intent could not be kept"
         (scene.data_dir / FILLER).unlink(missing_ok=True)
@@ -375,6 +442,7 @@ def _spoiled_weights(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
     plan = {"step": cell.step, "moment": "before", "do": "spoil", "always": True}
     first = ground.live(scene, pauses=_HOLD_PAUSES, tries=1, **plan)
     yield from says(first, "(?i)usable|damaged|incomplete|cannot be read|malformed")
+    yield from _shown(scene, cell, "(?i)usable|damaged|incomplete|cannot be read|malformed")
     if not list(scene.data_dir.rglob("*.damaged-*")):
         yield "the damaged file was not kept"
     _last, wrong = goes_on(ground, scene)
@@ -412,6 +480,7 @@ def _damaged_upload(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
 
 _CORRUPT: dict[int, Run] = {
     1: _refused_photo,
+    2: _damaged_database,
     3: _spoiled_zip,
     4: _damaged_upload,
     8: _wrong_files("\x1f\x8bnot an archive" * 9000),
@@ -492,6 +561,7 @@ def _revoked(cell: Cell) -> _Variant:
         if first.said == "done":
             yield "a revoked token did not show"
         yield from says(first, "(?i)token")
+        yield from _shown(scene, cell, "(?i)token")
         ground.cloud.calm()
         _last, wrong = goes_on(ground, scene)
         yield from wrong

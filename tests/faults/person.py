@@ -52,7 +52,7 @@ QUICK = Patience(
     launch_tries=8,
     deadline=0,
 )
-_LONGEST_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 0.1
 _MOST_TURNS = 400
 
 
@@ -210,11 +210,11 @@ def train(scene: Scene, tools: Tools, ctx: Impatient) -> Run:
             write_down(scene, "start", run=run.id)
         run = start_run(run.id, tools)
     for turn in range(_MOST_TURNS):
-        if turn >= ctx.tries:
-            raise Held
         run = carry_run(run.id, tools, ctx)
         if run.state is not RunState.FAILED:
             return run
+        if turn + 1 >= ctx.tries:
+            raise Held
         if run.failed_at is not RunState.COLLECTING:
             write_down(scene, "again", run=run.id, error=run.error)
         run = try_again(run.id, tools)
