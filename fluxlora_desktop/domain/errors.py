@@ -6,6 +6,7 @@ is missing. Whatever is not an `AppError` is a bug.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -197,6 +198,14 @@ class FormatRefused(ServiceRefused):
     """The service does not take this kind of file or text (415)."""
 
 
+class NameTaken(ServiceConflict):
+    """What is at the service under this name belongs to something else; it is left alone."""
+
+
+class ChangedAtService(ServiceConflict):
+    """What was published was changed at the service since; theirs is kept."""
+
+
 class UnexpectedReply(ServiceError):
     """The reply does not have the agreed form; `where` names the place in it."""
 
@@ -257,6 +266,15 @@ class RunFailed(AppError):
         self.run_id = run_id
         self.service_message = service_message
         self.log_tail = log_tail
+
+
+class PriceChanged(AppError):
+    """The price rose above what a person agreed to; nothing was sent. In US dollars."""
+
+    def __init__(self, low: Decimal, high: Decimal) -> None:
+        super().__init__(f"the price is now {low} to {high}")
+        self.low = low
+        self.high = high
 
 
 class WeightsError(AppError):

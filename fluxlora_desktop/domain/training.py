@@ -193,7 +193,8 @@ class TrainingAbilities:
 
     `archive_limit_bytes` is the largest archive that the service takes. `absence_shows` tells
     whether a launch that the service does not list surely did not happen: where it is false, only
-    a person can say that nothing started.
+    a person can say that nothing started. `version_page` is the address of the page of a trained
+    version, a format with its `model` and `version`.
     """
 
     trainers: tuple[Trainer, ...]
@@ -203,6 +204,7 @@ class TrainingAbilities:
     archive_limit_bytes: int = 100_000_000
     runs_page: str = ""
     absence_shows: bool = True
+    version_page: str = ""
 
     def trainer(self, key: str) -> Trainer:
         """Return the trainer with this key; raise `InputError` for an unknown one."""

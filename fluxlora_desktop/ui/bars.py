@@ -96,10 +96,15 @@ class NoticeBar(QFrame):
 
     def say(self, sentence: str) -> None:
         """Show a short sentence for some seconds; it never covers trouble."""
+        if self.tell(Notice(sentence, "", Tone.OK)):
+            self._away.start()
+
+    def tell(self, notice: Notice) -> bool:
+        """Show what is good to know, until it is read; it never covers trouble. Tell if it did."""
         if self._notice is not None and self._notice.tone in {Tone.WARN, Tone.DANGER}:
-            return
-        self.show_notice(Notice(sentence, "", Tone.OK))
-        self._away.start()
+            return False
+        self.show_notice(notice)
+        return True
 
     def show_notice(self, notice: Notice) -> None:
         """Show a notice in place of what is there."""

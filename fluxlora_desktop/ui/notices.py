@@ -511,6 +511,33 @@ def _unsettled(error: e.UnsettledRequests) -> Notice:
     )
 
 
+def _name_taken(error: e.NameTaken) -> Notice:
+    return Notice(
+        f"The name is taken at {service_title(error.service)}.",
+        f"{_sentence(error.detail)} Nothing was changed or charged.",
+        Tone.WARN,
+        details=_details(error),
+    )
+
+
+def _changed_there(error: e.ChangedAtService) -> Notice:
+    return Notice(
+        f"It was changed at {service_title(error.service)} since it was published.",
+        "What is there is kept as it is. Nothing was changed or charged.",
+        Tone.WARN,
+        details=_details(error),
+    )
+
+
+def _price_changed(error: e.PriceChanged) -> Notice:
+    return Notice(
+        "The price rose since you agreed to it.",
+        f"It is ${error.low:.2f} to ${error.high:.2f} now. Nothing was sent or charged.",
+        Tone.WARN,
+        details=_details(error),
+    )
+
+
 _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.AppError: _plain("That did not work.", "Nothing was charged."),
     e.InputError: _input,
@@ -546,6 +573,9 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.ServiceConflict: _conflict,
     e.TooLargeForService: _too_large,
     e.FormatRefused: _format,
+    e.NameTaken: _name_taken,
+    e.ChangedAtService: _changed_there,
+    e.PriceChanged: _price_changed,
     e.UnexpectedReply: _unexpected,
     e.GarbledReply: _garbled,
     e.DamagedDownload: _damaged,

@@ -197,7 +197,7 @@ class MainWindow(QMainWindow):
         elif notice.action is Action.WEB_PAGE:
             self.open_web_page(notice.target)
         elif notice.action is Action.RUNS:
-            self.go_to("runs")
+            self.go_to("runs", notice.target or None)
         elif notice.action is Action.DATA_FOLDER:
             self.reveal_requested.emit(Path(notice.target))
         elif notice.action is Action.RETRY:

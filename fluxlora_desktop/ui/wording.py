@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from fluxlora_desktop.domain.money import Estimate
-from fluxlora_desktop.domain.runs import Run, RunState
+from fluxlora_desktop.domain.runs import AT_SERVICE, Run, RunState
 from fluxlora_desktop.ui.units import duration as duration
 from fluxlora_desktop.ui.units import file_size as file_size
 from fluxlora_desktop.ui.units import plural as plural
@@ -60,11 +60,19 @@ def when(moment: datetime) -> str:
 
 def run_words(run: Run) -> str:
     """Return where a run stands, in a few words."""
+    if needs_person(run):
+        return "Needs you"
     if run.state is RunState.TRAINING and run.step is not None and run.total:
         return f"Training {run.step:,} of {run.total:,}"
     if run.state is RunState.TRAINING and run.stage:
         return run.stage
     return STATE_WORDS[run.state]
+
+
+def needs_person(run: Run) -> bool:
+    """Tell whether a run was stopped where nothing of it is lost and a person's click goes on."""
+    stopped_here = run.failed_at is not None and run.failed_at not in AT_SERVICE
+    return run.state is RunState.FAILED and stopped_here
 
 
 def run_share(run: Run) -> float | None:

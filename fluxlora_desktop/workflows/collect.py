@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from fluxlora_desktop.domain.errors import (
     AppError,
     CredentialError,
     InputError,
+    NotFoundAtService,
     SecretStoreError,
     SecretStoreLocked,
     ServiceBusy,
@@ -22,9 +24,10 @@ from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 from fluxlora_desktop.domain.training import RemoteState, RunSnapshot
 from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights, keep_damaged
 from fluxlora_desktop.workflows.events import RunChanged
-from fluxlora_desktop.workflows.follow import remote_of
+from fluxlora_desktop.workflows.follow import LONGEST_WAIT, remote_of
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
+_DAMAGED, _PHOTOS = "damaged", ".zip"
 _WAITED_OUT = (
     ServiceUnreachable,
     ServiceInterrupted,
@@ -37,8 +40,9 @@ _WAITED_OUT = (
 def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
     """Fetch, verify and keep the weights of a succeeded training.
 
-    Ends in PUBLISHING, or READY when the plan does not publish. Network trouble is waited out;
-    weights that fail the check twice raise `WeightsError` and are kept beside their place.
+    Ends in PUBLISHING, or READY when the plan does not publish. Network trouble is waited out.
+    Weights that fail the check are put aside with their archive and fetched once more; then
+    `WeightsError` is raised, and another try fetches anew.
     """
     stores = tools.stores
     lora_id = run.id  # one run makes one Lora, so a second try after a kill finds the first's
@@ -46,30 +50,47 @@ def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
         lora = stores.loras.get(lora_id)
     except KeyError:
         backend = tools.services.trainer(run.external_training_service or run.plan.backend)
-        fetched, facts = _verified(run, backend, tools, ctx)
+        fetched, facts = _fetch_whole(run, backend, tools, ctx)
         stores.files.place(fetched.path, stores.files.lora(lora_id))
         lora = stores.loras.add(lora_of(run, facts, backend.key, tools))
     to = RunState.PUBLISHING if run.plan.publish else RunState.READY
     finished = {} if run.plan.publish else {"finished_at": tools.clock.now()}
-    run = stores.runs.advance(run.id, to, lora_id=lora.id, attention="", **finished)
+    run = stores.runs.advance(
+        run.id, to, lora_id=lora.id, attention="", wait_until=None, error_kind="", **finished
+    )
     ctx.report(RunChanged(run))
     return run
 
 
-def _verified(
+def _fetch_whole(
     run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext
 ) -> tuple[FetchedWeights, WeightsFacts]:
-    """Fetch and check the weights; damaged ones are set aside and fetched once more."""
-    fetched = _fetch(run, backend, tools, ctx)
+    """Fetch weights and check them; what came damaged is put aside and fetched once more."""
+    for more in (True, False):
+        try:
+            fetched = _fetch(run, backend, tools, ctx)
+            return fetched, inspect_weights(fetched.path, ctx.check)
+        except WeightsError as error:
+            aside = _put_aside(run, error, tools)
+            if not more:
+                raise aside from error
+    raise AssertionError("the last try has an end")
+
+
+def _put_aside(run: Run, error: WeightsError, tools: Tools) -> WeightsError:
+    """Move all that was fetched into a folder of its own; return the error with the new place."""
+    folder = tools.stores.files.run_folder(run.id)
+    aside = folder / _DAMAGED
     try:
-        return fetched, inspect_weights(fetched.path, ctx.check)
-    except WeightsError:
-        keep_damaged(fetched.path)
-    fetched = _fetch(run, backend, tools, ctx)
-    try:
-        return fetched, inspect_weights(fetched.path, ctx.check)
-    except WeightsError as error:
-        raise WeightsError(keep_damaged(fetched.path), error.reason) from error
+        aside.mkdir(exist_ok=True)
+        for path in folder.iterdir():
+            if path.is_file() and path.suffix != _PHOTOS:
+                if (aside / path.name).exists():
+                    keep_damaged(aside / path.name)
+                path.replace(aside / path.name)
+    except OSError as trouble:
+        raise storage_trouble(aside, trouble) from trouble
+    return WeightsError(aside / error.path.name, error.reason)
 
 
 def _fetch(run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext) -> FetchedWeights:
@@ -82,22 +103,44 @@ def _fetch(run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext) ->
         try:
             return backend.fetch_weights(remote_of(run, tools), snapshot, folder, ctx)
         except _WAITED_OUT as error:
-            run = tools.stores.runs.update(run.id, attention=_words_for(error, backend.title))
+            run = _say_waiting(run, error, backend, wait, tools)
             ctx.report(RunChanged(run))
-            ctx.pause(wait)
+            asked = error.retry_after if isinstance(error, ServiceBusy) else 0.0
+            ctx.pause(max(wait, min(asked, LONGEST_WAIT)))
+        except NotFoundAtService as error:
+            words = f"{backend.title} no longer has the weights of this training"
+            raise NotFoundAtService(error.service, words, status=error.status) from error
         except OSError as error:
             raise storage_trouble(folder, error) from error
     raise AssertionError("retries never end")
 
 
+def _say_waiting(
+    run: Run, error: AppError, backend: TrainingBackend, wait: float, tools: Tools
+) -> Run:
+    """Keep what the run waits for, and until when where the service named a time."""
+    until = None
+    if isinstance(error, ServiceBusy):
+        seconds = max(wait, min(error.retry_after, LONGEST_WAIT))
+        until = tools.clock.now() + timedelta(seconds=seconds)
+    return tools.stores.runs.update(
+        run.id,
+        attention=_words_for(error, backend.title),
+        error_kind=type(error).__name__ if isinstance(error, CredentialError) else "",
+        wait_until=until,
+    )
+
+
 def _words_for(error: AppError, service: str) -> str:
     if isinstance(error, CredentialError):
         return (
-            f"{service} does not accept the token. The weights wait there; "
-            "replace the token in Settings."
+            f"{service} no longer accepts the token. The training is over and the weights wait "
+            "there. Replace the token to fetch them; that costs nothing."
         )
     if isinstance(error, SecretStoreLocked):
         return f"The password store is locked. Unlock your keyring. The weights wait at {service}."
+    if isinstance(error, ServiceBusy):
+        return f"{service} asks to wait."
     if isinstance(error, SecretStoreError):
         return f"This computer's password store does not answer. The weights wait at {service}."
     return f"The weights are on their way: {service} did not answer. Trying again."

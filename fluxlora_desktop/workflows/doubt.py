@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from fluxlora_desktop.domain.errors import (
     CredentialError,
@@ -18,6 +19,7 @@ from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, R
 from fluxlora_desktop.domain.training import FoundRuns, Mark, RemoteRun
 from fluxlora_desktop.workflows.accounts import foreign_account
 from fluxlora_desktop.workflows.events import RunChanged
+from fluxlora_desktop.workflows.follow import cancel_wished
 from fluxlora_desktop.workflows.launch import adopt_launch
 from fluxlora_desktop.workflows.tools import Tools
 
@@ -54,9 +56,13 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
         try:
             other = foreign_account(run, backend)
             found = backend.find(Mark(effect.nonce, effect.file_id), since, ctx)
-        except (CredentialError, ServiceError):
-            words = f"We are asking {backend.title} whether the training started. No answer yet."
-            run = runs.update(run.id, attention=words)
+        except (CredentialError, ServiceError) as error:
+            words = (
+                f"{_unsure(effect)} {backend.title} cannot be asked now, so we go on asking. "
+                "Nothing will be ordered twice."
+            )
+            kind = type(error).__name__ if isinstance(error, CredentialError) else ""
+            run = runs.update(run.id, attention=words, error_kind=kind)
         else:
             first = next((one for one in found.runs if not _taken(one, run, tools)), None)
             if first is not None:
@@ -67,7 +73,10 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
             look = replace(look, complete=complete)
             effect = runs.record_effect(effect.id, look, tools.patience.settling)
             words = other or _looking_words(backend, effect, tools)
-            run = runs.update(run.id, attention=words)
+            if cancel_wished(runs.events(run.id)):
+                words = f"{words} If it is found, it is cancelled at once."
+            kind = CredentialError.__name__ if other else ""
+            run = runs.update(run.id, attention=words, error_kind=kind)
             if effect.state is EffectState.ABSENT:
                 return _absent(run, absent, tools, ctx)
         ctx.report(RunChanged(run))
@@ -100,16 +109,35 @@ def _look_at(found: FoundRuns, tools: Tools) -> Looked:
 
 
 def _looking_words(backend: TrainingBackend, effect: Effect, tools: Tools) -> str:
-    unsure = "We sent the order and got no answer."
+    unsure = _unsure(effect)
     if backend.abilities().absence_shows:
         return (
-            f"{unsure} Looking at your {backend.title} account (read {effect.reads} of at least "
-            f"{tools.patience.settle_reads}). Nothing will be ordered twice."
+            f"{unsure} Looking at your {backend.title} account ({_reads(effect, tools)}). "
+            "Nothing will be ordered twice."
         )
     return (
         f"{unsure} {backend.title} does not list what still waits in its queue, so we go on "
         "looking until it shows, or you say that it is not there. Nothing is sent twice."
     )
+
+
+def _unsure(effect: Effect) -> str:
+    """Return that no answer came, with the local time of sending."""
+    at = f" at {_local(effect.sent_at)}" if effect.sent_at is not None else ""
+    return f"We sent the order{at} and got no answer."
+
+
+def _reads(effect: Effect, tools: Tools) -> str:
+    """Return how far the looking is, in looks and then in time."""
+    patience = tools.patience
+    if effect.reads < patience.settle_reads or effect.sent_at is None:
+        return f"read {effect.reads} of {patience.settle_reads}"
+    until = effect.sent_at + timedelta(seconds=effect.deadline_s + patience.settle)
+    return f"read {effect.reads}, until {_local(until)}"
+
+
+def _local(moment: datetime) -> str:
+    return f"{moment.astimezone():%H:%M}"
 
 
 def _confirm(run: Run, effect: Effect, found: RemoteRun, note: str, tools: Tools) -> None:
@@ -176,7 +204,7 @@ def _adopt(
     run: Run, remote_id: str, backend: TrainingBackend, tools: Tools, ctx: JobContext
 ) -> Run:
     runs = tools.stores.runs
-    runs.add_event(run.id, "note", "The training had started. Continuing.")
+    runs.add_event(run.id, "note", "It had started. Continuing.")
     run = adopt_launch(runs.get(run.id), remote_id, backend.key, tools)
     ctx.report(RunChanged(run))
     return run
@@ -194,6 +222,7 @@ def _end_absent(run: Run, words: str, tools: Tools) -> Run:
         RunState.FAILED,
         failed_at=RunState.LAUNCHING,
         error=words,
+        error_kind="",
         attention="",
         finished_at=tools.clock.now(),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from fluxlora_desktop.domain.errors import (
 )
 from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
-from fluxlora_desktop.domain.runs import EffectKind, Run, RunState
+from fluxlora_desktop.domain.runs import EffectKind, Run, RunEvent, RunState
 from fluxlora_desktop.domain.training import RemoteRun, RemoteState, RunSnapshot
 from fluxlora_desktop.workflows.accounts import foreign_account
 from fluxlora_desktop.workflows.events import RunChanged
@@ -26,9 +26,18 @@ from fluxlora_desktop.workflows.tools import Tools
 _GONE_READS = 3
 _CANCEL_PATIENCE = timedelta(minutes=1)
 _ODD_READS, _ODD_PATIENCE = 30, timedelta(hours=3)  # a computer may sleep between two reads
-_LONGEST_WAIT = 900.0
-_CLEARED: Mapping[str, object] = {"attention": "", "eta_seconds": None, "wait_until": None}
+LONGEST_WAIT = 900.0
+"""Seconds that a service may ask to wait at most."""
+
+_CLEARED: Mapping[str, object] = {
+    "attention": "",
+    "error_kind": "",
+    "eta_seconds": None,
+    "wait_until": None,
+}
 _CANCEL_TAKEN = "Cancel was asked for."
+_CANCEL_WISHED = "It shall be cancelled if it is found."
+_WISH_TAKEN_BACK = "It shall go on if it is found."
 
 
 def remote_of(run: Run, tools: Tools) -> RemoteRun:
@@ -73,10 +82,11 @@ class _Follower:
 
     def look(self) -> None:
         try:
+            self._grant_wish()
             snapshot = self.backend.poll(remote_of(self.run, self.tools))
         except NotFoundAtService as error:
             if other := self._other_account():
-                self._hold(other)
+                self._hold(other, kind=CredentialError.__name__)
                 return
             self.gone += 1
             self.gone_since = self.gone_since or self.tools.clock.now()
@@ -100,12 +110,14 @@ class _Follower:
         except PaymentRequired:
             self._hold(
                 f"{self.backend.title} tells nothing while the account has no credit. "
-                "Add credit there; the training is not lost."
+                "Add credit there; the training is not lost.",
+                kind=PaymentRequired.__name__,
             )
-        except CredentialError:
+        except CredentialError as error:
             self._hold(
-                f"{self.backend.title} does not accept the token. The training continues; "
-                "replace the token in Settings."
+                f"{self.backend.title} no longer accepts the token. The training continues there "
+                "and costs run on. Replace the token to follow it; nothing is started again.",
+                kind=type(error).__name__,
             )
         except (ServiceRefused, UnexpectedReply) as error:
             self._wait_for_sense(error)
@@ -149,14 +161,26 @@ class _Follower:
         except (CredentialError, ServiceError):
             return ""
 
-    def _hold(self, words: str, at_least: float = 0.0, *, asked: bool = False) -> None:
-        """Say what the run waits for and wait; `asked` when the service named the time."""
+    def _grant_wish(self) -> None:
+        """Cancel a training that was to be cancelled if it is found."""
+        runs = self.tools.stores.runs
+        if cancel_wished(runs.events(self.run.id)):
+            _cancel(self.run, self.backend, self.tools)
+
+    def _hold(
+        self, words: str, at_least: float = 0.0, *, asked: bool = False, kind: str = ""
+    ) -> None:
+        """Say what the run waits for and wait; `asked` when the service named the time.
+
+        `kind` is the name of the error that a person can do something about.
+        """
         patience = self.tools.patience
         self.wait = min(max(self.wait * 2, patience.shortest_retry), patience.longest_retry)
-        wait = max(self.wait, min(at_least, _LONGEST_WAIT))
+        wait = max(self.wait, min(at_least, LONGEST_WAIT))
         until = self.tools.clock.now() + timedelta(seconds=wait) if asked else None
-        if (self.run.attention, self.run.wait_until) != (words, until):
-            self.run = self.tools.stores.runs.update(self.run.id, attention=words, wait_until=until)
+        changes = {"attention": words, "wait_until": until, "error_kind": kind}
+        if any(getattr(self.run, name) != value for name, value in changes.items()):
+            self.run = self.tools.stores.runs.update(self.run.id, **changes)
             self.ctx.report(RunChanged(self.run))
         self.ctx.pause(wait)
 
@@ -190,6 +214,7 @@ class _Follower:
             "loss": self.run.loss if seen.loss is None else seen.loss,
             "attention": "",
             "wait_until": None,
+            "error_kind": "",
         }
         if snapshot.state is RemoteState.TRAINING and self.run.state is RunState.QUEUED:
             self.run = runs.advance(self.run.id, RunState.TRAINING, **changes)
@@ -200,9 +225,7 @@ class _Follower:
         self._charge(snapshot)
         runs = self.tools.stores.runs
         common = {
-            "eta_seconds": None,
-            "attention": "",
-            "wait_until": None,
+            **_CLEARED,
             "cost_usd": snapshot.charge_usd if snapshot.charge_sure else None,
         }
         if snapshot.state is RemoteState.SUCCEEDED:
@@ -225,8 +248,13 @@ class _Follower:
         self._charge(RunSnapshot(RemoteState.FAILED, charge_usd=price, charge_sure=False))
 
     def _end_cancelled(self, **changes: object) -> None:
+        words = f"It was cancelled at {self.backend.title}, not from here."
         self.run = self.tools.stores.runs.advance(
-            self.run.id, RunState.CANCELLED, finished_at=self.tools.clock.now(), **changes
+            self.run.id,
+            RunState.CANCELLED,
+            finished_at=self.tools.clock.now(),
+            error="" if self._cancel_was_taken() else words,
+            **changes,
         )
         self.ctx.report(RunChanged(self.run))
 
@@ -264,9 +292,31 @@ def cancel_training(run_id: str, tools: Tools) -> Run:
     if run.state not in {RunState.QUEUED, RunState.TRAINING}:
         return run
     backend = tools.services.trainer(run.external_training_service or run.plan.backend)
-    if not backend.cancel(remote_of(run, tools)):
+    if not _cancel(run, backend, tools):
         words = f"{backend.title} does not find the training, so it was not cancelled there."
         runs.add_event(run_id, "warn", words)
         return runs.update(run_id, attention=words)
-    runs.add_event(run_id, "note", _CANCEL_TAKEN)
-    return runs.update(run_id, stage="Cancelling")
+    return runs.get(run_id)
+
+
+def _cancel(run: Run, backend: TrainingBackend, tools: Tools) -> bool:
+    """Ask the service to stop a training; False when it does not find it."""
+    if not backend.cancel(remote_of(run, tools)):
+        return False
+    tools.stores.runs.add_event(run.id, "note", _CANCEL_TAKEN)
+    tools.stores.runs.update(run.id, stage="Cancelling")
+    return True
+
+
+def wish_cancel(run_id: str, wanted: bool, tools: Tools) -> Run:
+    """Keep that a training whose launch got no answer is to be cancelled at once if it is found."""
+    runs = tools.stores.runs
+    runs.add_event(run_id, "note", _CANCEL_WISHED if wanted else _WISH_TAKEN_BACK)
+    return runs.get(run_id)
+
+
+def cancel_wished(events: Iterable[RunEvent]) -> bool:
+    """Tell from a run's history whether it is to be cancelled, and the service was not asked."""
+    said = {_CANCEL_WISHED, _WISH_TAKEN_BACK, _CANCEL_TAKEN}
+    words = [event.text for event in events if event.kind == "note" and event.text in said]
+    return bool(words) and words[-1] == _CANCEL_WISHED

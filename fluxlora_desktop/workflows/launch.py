@@ -14,6 +14,7 @@ from fluxlora_desktop.domain.errors import (
     AppError,
     ArrivedDamaged,
     OutcomeUnknown,
+    PriceChanged,
     ServiceBusy,
     ServiceUnreachable,
     UntrustedConnection,
@@ -27,6 +28,7 @@ from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.photos import check_dataset, finding_key
 from fluxlora_desktop.workflows.plans import check_captions, check_plan, spec_for, trainer_of
 from fluxlora_desktop.workflows.publish import check_may_publish
+from fluxlora_desktop.workflows.room import check_room
 from fluxlora_desktop.workflows.tools import Tools
 from fluxlora_desktop.workflows.waiting import patiently
 
@@ -126,7 +128,8 @@ def launch_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
     """Carry a run from PACKAGING or UPLOADING through the launch.
 
     Ends in QUEUED, UNKNOWN or FAILED. Nothing is launched twice: before the request the journal
-    says so on disk, and an answer that does not come leads to UNKNOWN.
+    says so on disk, and an answer that does not come leads to UNKNOWN. Raises `PriceChanged` and
+    `DiskFull` before anything is sent.
     """
     backend = tools.services.trainer(run.plan.backend)
     version = _version(run, tools)
@@ -135,6 +138,8 @@ def launch_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
         run = tools.stores.runs.advance(run.id, RunState.PACKAGING)
     ctx.report(RunChanged(run))
     check_may_publish(run.plan, tools)
+    _check_price(run, spec, backend)
+    check_room(spec, trainer_of(run.plan, backend), version, tools)
     archive = _package(run, version, backend, tools, ctx)
     run = tools.stores.runs.advance(run.id, RunState.UPLOADING)
     ctx.report(RunChanged(run))
@@ -166,6 +171,13 @@ def _destination(
         named=lambda made: made.name,
         request={"destination": spec.destination, "trainer": spec.trainer},
     )
+
+
+def _check_price(run: Run, spec: TrainingSpec, backend: TrainingBackend) -> None:
+    """Raise `PriceChanged` when the training costs more by now than a person agreed to."""
+    now = backend.estimate(spec)
+    if run.price_high is not None and now.high_usd > run.price_high:
+        raise PriceChanged(now.low_usd, now.high_usd)
 
 
 def _version(run: Run, tools: Tools) -> DatasetVersion:
@@ -308,6 +320,7 @@ def adopt_launch(run: Run, remote_id: str, service: str, tools: Tools) -> Run:
         page=page,
         trainer_version=run.trainer_version,
         attention="",
+        error_kind="",
         wait_until=None,
     )
 

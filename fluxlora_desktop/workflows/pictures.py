@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -284,13 +284,31 @@ def _keep(
         return _failed(picture, AppError(words), tools), error
 
 
+def _second_places(tools: Tools) -> tuple[Callable[[], Path], ...]:
+    """Return the folders for pictures that the library could not take."""
+    return (
+        partial(tools.stores.files.run_folder, "unsaved-pictures"),
+        partial(Path, tempfile.gettempdir()),
+    )
+
+
+def unsaved_file(picture: Picture, tools: Tools) -> Path | None:
+    """Return where the bytes of a picture lie that was paid for and could not be stored."""
+    if picture.state is not PictureState.FAILED or picture.file:
+        return None
+    for folder in _second_places(tools):
+        for suffix in (".png", *_SUFFIXES.values()):
+            with suppress(OSError, StorageError):
+                place = folder() / f"{picture.id}{suffix}"
+                if place.is_file():
+                    return place
+    return None
+
+
 def _spill(picture: Picture, image: GeneratedImage, tools: Tools) -> Path | None:
     """Write a picture's bytes as they came where there is room; return the place, if any."""
     name = f"{picture.id}{_SUFFIXES.get(image.media_type, '.png')}"
-    for folder in (
-        partial(tools.stores.files.run_folder, "unsaved-pictures"),
-        partial(Path, tempfile.gettempdir()),
-    ):
+    for folder in _second_places(tools):
         try:
             place = folder() / name
             place.write_bytes(image.data)
@@ -333,7 +351,8 @@ def save_picture(picture: Picture, target: Path, tools: Tools, *, clean: bool = 
 
     Raises `StorageError` and its kin; a file that was at `target` stays then.
     """
-    source = tools.stores.files.resolve(picture.file)
+    unsaved = unsaved_file(picture, tools)
+    source = unsaved or tools.stores.files.resolve(picture.file)
     if clean:
         tools.pictures.without_text(source, target)
         return

@@ -22,7 +22,7 @@ from fluxlora_desktop.domain.loras import (
 )
 from fluxlora_desktop.domain.pictures import CardPicture
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.domain.runs import EffectKind, Run, RunPlan
+from fluxlora_desktop.domain.runs import EffectKind, Run, RunPlan, RunState
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.plans import choices_for, repo_name, trainer_of
@@ -98,7 +98,7 @@ def publish_lora(
     status = hub.status(commit.repo)
     if status.weights_sha256 != lora.sha256:
         raise UnexpectedReply(hub.key, f"{commit.repo}: SHA-256", status.weights_sha256 or "none")
-    return stores.loras.publish(
+    published = stores.loras.publish(
         Publication(
             lora_id=lora_id,
             hub=hub.key,
@@ -112,6 +112,29 @@ def publish_lora(
             updated_at=tools.clock.now(),
         )
     )
+    _tell_run(published, tools)
+    return published
+
+
+def published_changes(publication: Publication) -> dict[str, object]:
+    """Return the columns of a run whose Lora the hub holds byte for byte."""
+    return {
+        "huggingface_repo": publication.repo,
+        "huggingface_status": publication.status.value,
+        "lora_ready_for_inference": publication.status is PublicationStatus.VERIFIED,
+        "attention": "",
+        "error": "",
+        "error_kind": "",
+    }
+
+
+def _tell_run(lora: Lora, tools: Tools) -> None:
+    """Let the run that made a Lora know that it is on the hub by now."""
+    runs = tools.stores.runs
+    if lora.run_id is None or lora.publication is None:
+        return
+    if runs.get(lora.run_id).state is RunState.READY:
+        runs.update(lora.run_id, **published_changes(lora.publication))
 
 
 def _made_repo(bundle: PublicationBundle, tools: Tools) -> str:

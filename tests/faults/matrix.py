@@ -443,7 +443,7 @@ def _spoiled_weights(ground: Ground, scene: Scene, cell: Cell) -> Iterator[str]:
     first = ground.live(scene, pauses=_HOLD_PAUSES, tries=1, **plan)
     yield from says(first, "(?i)usable|damaged|incomplete|cannot be read|malformed")
     yield from _shown(scene, cell, "(?i)usable|damaged|incomplete|cannot be read|malformed")
-    if not list(scene.data_dir.rglob("*.damaged-*")):
+    if not list(scene.data_dir.glob("runs/*/damaged/*")):
         yield "the damaged file was not kept"
     _last, wrong = goes_on(ground, scene)
     yield from wrong

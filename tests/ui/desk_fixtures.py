@@ -42,7 +42,9 @@ def add_run(stores: Stores, name: str, state: RunState, **changes: Any) -> Run:
     stores.datasets.put_photo(Photo("ab" * 32, "a.jpg", 10, facts))
     stores.datasets.set_photos(dataset.id, ["ab" * 32])
     version = stores.datasets.freeze(dataset.id, ())
-    plan = RunPlan(name=name, trainer=TRAINER.key, repo=name.lower().replace(" ", "-"))
+    plan = RunPlan(
+        name=name, backend="replicate", trainer=TRAINER.key, repo=name.lower().replace(" ", "-")
+    )
     run = stores.runs.create(dataset.id, plan)
     for place in WAYS[state]:
         run = stores.runs.advance(run.id, place)

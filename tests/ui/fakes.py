@@ -126,6 +126,7 @@ class FakeTrainer:
             self.can_cancel,
             runs_page="https://replicate.com/trainings",
             absence_shows=self.absence_shows,
+            version_page="https://replicate.com/{model}/versions/{version}",
         )
 
     def check(self) -> Account:

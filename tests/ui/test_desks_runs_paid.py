@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from fluxlora_desktop import app
 from fluxlora_desktop.domain.datasets import Archive
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.domain.runs import RunState
+from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
 from fluxlora_desktop.domain.training import (
     Destination,
     RemoteFile,
@@ -34,6 +35,7 @@ class SlowService(Service):
     upload_ends: threading.Event = field(default_factory=threading.Event)
     sent: threading.Event = field(default_factory=threading.Event)
     bug: Exception | None = None
+    reply: threading.Event | None = None
 
     def upload(self, archive: Archive, nonce: str, ctx: JobContext) -> RemoteFile:
         if self.slow:
@@ -45,6 +47,8 @@ class SlowService(Service):
     ) -> RemoteRun:
         remote = super().submit(spec, destination, data, nonce)
         self.sent.set()
+        if self.reply is not None:
+            assert self.reply.wait(DEADLINE)
         return remote
 
     def poll(self, run: RemoteRun) -> RunSnapshot:
@@ -144,3 +148,56 @@ def test_second_click_on_try_again_launches_nothing_more(yard: Yard) -> None:
     yard.until(newest.id, RunState.READY)
     yard.rest()
     assert (len(service.launched), len(yard.desk.runs())) == (2, 2)
+
+
+def test_every_press_on_start_is_one_training_and_one_confirmation(yard: Yard) -> None:
+    run_id = yard.bench.draft().id
+    for _ in range(5):
+        yard.desk.start(run_id)
+
+    yard.until(run_id, RunState.READY)
+    yard.rest()
+    assert len(service_of(yard).launched) == 1
+    assert yard.bench.tools.stores.runs.get(run_id).confirmations == 1
+    assert len(yard.troubles) == 0
+
+
+def test_quitting_waits_for_the_answer_to_a_paid_request(yard: Yard) -> None:
+    service = service_of(yard)
+    service.reply = threading.Event()
+    run_id = yard.start()
+    assert _heard(yard, service.sent)
+    answers = threading.Timer(0.2, service.reply.set)
+    answers.start()
+
+    assert yard.bench.jobs.shutdown(int(DEADLINE * 1000))
+
+    answers.join()
+    effect = yard.bench.tools.stores.runs.live_effect(EffectKind.TRAINING, run_id)
+    assert effect is not None
+    assert effect.state is EffectState.CONFIRMED
+
+
+def test_quitting_does_not_wait_for_ever_and_the_journal_covers_the_rest(yard: Yard) -> None:
+    service = service_of(yard)
+    service.reply = threading.Event()
+    run_id = yard.start()
+    assert _heard(yard, service.sent)
+
+    assert not yard.bench.jobs.shutdown(300)
+
+    effect = yard.bench.tools.stores.runs.live_effect(EffectKind.TRAINING, run_id)
+    assert effect is not None
+    assert effect.state is EffectState.IN_FLIGHT
+    assert len(service.launched) == 1
+    service.reply.set()
+    assert yard.bench.jobs.shutdown()
+
+
+def test_app_waits_at_most_ten_seconds_when_it_is_closed() -> None:
+    assert app._SHUTDOWN_MS <= 10_000
+
+
+def _heard(yard: Yard, event: threading.Event) -> bool:
+    yard.qtbot.waitUntil(event.is_set)
+    return event.is_set()

@@ -13,7 +13,7 @@ from PySide6.QtGui import QClipboard, QGuiApplication, QImage
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from fluxlora_desktop.domain.errors import OutcomeUnknown, ServiceRefused
+from fluxlora_desktop.domain.errors import DiskFull, OutcomeUnknown, ServiceRefused
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureState
 from fluxlora_desktop.ui.gallery.delegate import again_rect
 from fluxlora_desktop.ui.gallery.page import GalleryPage
@@ -330,6 +330,36 @@ def test_inspector_says_price_and_reason_when_a_lost_picture_is_selected(
     assert room.page.browser.inspector.buttons.again.text() == "Try again, about $0.025"
     assert room.page.browser.inspector.buttons.again.isVisible()
     assert "The prompt was refused." in room.page.browser.inspector.facts.text()
+
+
+def test_picture_that_may_have_been_charged_says_the_sum(qtbot: QtBot, room: Room) -> None:
+    room.painter.trouble.append(OutcomeUnknown("replicate", "The connection broke."))
+    order(qtbot, room, 1)
+    select(room, 0)
+
+    inspector = room.page.browser.inspector
+    assert "It may have been charged, about $0.025." in inspector.facts.text()
+    assert inspector.buttons.again.text() == "Generate again, about $0.025"
+    assert not inspector.buttons.elsewhere.isVisible()
+
+
+def test_picture_that_the_library_could_not_take_is_saved_elsewhere(
+    qtbot: QtBot, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> str:
+        raise DiskFull("library")
+
+    monkeypatch.setattr(type(room.pictures.tools.pictures), "finish", refuse)
+    lost = order(qtbot, room, 1)[0]
+    select(room, 0)
+    kept = room.pictures.spilled(lost)
+    assert kept is not None
+
+    qtbot.mouseClick(room.page.browser.inspector.buttons.elsewhere, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: room.target.exists() and room.jobs.live() == 0)
+
+    assert room.target.read_bytes() == kept.read_bytes()
+    assert len(room.painter.asked) == 1
 
 
 def test_stop_ends_an_order_and_keeps_its_pictures_in_words(qtbot: QtBot, room: Room) -> None:

@@ -247,6 +247,17 @@ def test_lora_is_published_privately_unless_public_is_chosen(bench: Bench, qtbot
     assert part.status.text().startswith("Verified")
 
 
+def test_repo_that_is_gone_is_created_again_under_its_name(bench: Bench, qtbot: QtBot) -> None:
+    publish(bench.stores, add_lora(bench.stores, "fox", "Fox"), status=PublicationStatus.MISSING)
+    page = bench.show()
+
+    click(qtbot, buttons(page)["Create again"])
+
+    qtbot.waitUntil(lambda: "tester/fox" in bench.hub.repos)
+    qtbot.waitUntil(lambda: "Create again" not in buttons(page))
+    assert bench.stored("fox").publication.status is PublicationStatus.VERIFIED
+
+
 def test_publishing_shows_bytes_and_stops(bench: Bench, qtbot: QtBot) -> None:
     bench.hub.hold = True
     add_lora(bench.stores, "fox", "Fox")

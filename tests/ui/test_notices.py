@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,10 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.ServiceConflict: lambda: e.ServiceConflict("huggingface", "The head moved.", status=412),
     e.TooLargeForService: lambda: e.TooLargeForService("fal", "100 MB at most", status=413),
     e.FormatRefused: lambda: e.FormatRefused("replicate", "a zip is needed", status=415),
+    e.ArrivedDamaged: lambda: e.ArrivedDamaged("replicate", "the photos arrived damaged"),
+    e.NameTaken: lambda: e.NameTaken("huggingface", "you/fox holds something else already."),
+    e.ChangedAtService: lambda: e.ChangedAtService("huggingface", "", status=412),
+    e.PriceChanged: lambda: e.PriceChanged(Decimal("2.5"), Decimal(4)),
     e.UnexpectedReply: lambda: e.UnexpectedReply("together", "data.0", "null"),
     e.GarbledReply: lambda: e.GarbledReply("together", "models", "text/plain"),
     e.DamagedDownload: lambda: e.DamagedDownload("huggingface", FILE, "its SHA-256 differs"),

@@ -208,7 +208,7 @@ def test_launch_in_doubt_is_given_up_only_by_a_person_who_looked(
         EffectState.ABSENT,
         "a person looked and found nothing",
     )
-    assert ask(page, "try_again").text().startswith("Try again")
+    assert ask(page, "try_again").text() == "Start now, $2.10 to $3.40"
 
 
 def test_launch_in_doubt_goes_on_with_the_training_that_a_person_found(

@@ -17,8 +17,9 @@ from pytestqt.qtbot import QtBot
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.runs import LossPoint, Run, RunEvent, RunPlan, RunState
-from fluxlora_desktop.ui.runs.actions import Ask, next_step, offers_for, try_again_words
+from fluxlora_desktop.ui.runs.actions import Around, next_step, offers_for, try_again_words
 from fluxlora_desktop.ui.runs.curve import LossCurve, LossPlot
+from fluxlora_desktop.ui.runs.exits import Ask
 from fluxlora_desktop.ui.runs.facts import cost_fact, transfer_words, trouble_words
 from fluxlora_desktop.ui.runs.log import LogPart, LogViewer, find_all, last_line
 from fluxlora_desktop.ui.runs.losses import loss_summary, smoothed, ticks
@@ -62,7 +63,7 @@ def test_cancel_is_offered_only_where_it_does_something(state: RunState) -> None
 
 
 def test_cancel_is_not_offered_where_the_service_cannot() -> None:
-    offers = offers_for(make_run(RunState.TRAINING), None, can_cancel=False)
+    offers = offers_for(make_run(RunState.TRAINING), None, Around(can_cancel=False))
 
     assert Ask.CANCEL not in {offer.ask for offer in offers}
 
@@ -80,7 +81,7 @@ def test_waiting_run_can_be_looked_at_now() -> None:
 def test_failed_run_offers_what_mends_it(kind: str, ask: Ask) -> None:
     run = make_run(RunState.FAILED, error_kind=kind)
 
-    assert ask in {offer.ask for offer in offers_for(run, None, billing=True)}
+    assert ask in {offer.ask for offer in offers_for(run, None, Around(billing=True))}
 
 
 def test_try_again_has_a_price_unless_only_the_weights_are_fetched() -> None:

@@ -10,6 +10,7 @@ from fluxlora_desktop.backends.huggingface.errors import hub_errors
 from fluxlora_desktop.domain.errors import (
     AccessGated,
     AppError,
+    ChangedAtService,
     FormatRefused,
     InputError,
     JobCancelled,
@@ -71,7 +72,8 @@ def untrusted() -> httpx2.ConnectError:
         (reply(400, "bad"), ServiceRefused),
         (reply(409), ServiceConflict),
         (reply(404), NotFoundAtService),
-        (reply(412), ServiceConflict),
+        (reply(404), NotFoundAtService),
+        (reply(412), ChangedAtService),
         (reply(429), ServiceBusy),
         (reply(413), TooLargeForService),
         (reply(415), FormatRefused),

@@ -291,7 +291,8 @@ def test_publishing_that_fails_leaves_a_ready_lora(bench):
     assert run.state is RunState.READY
     assert run.huggingface_status == "failed"
     assert not run.lora_ready_for_inference
-    assert "not on the hub yet" in run.attention
+    assert run.attention == "Trained, not yet on Hugging Face."
+    assert run.error_kind == "ScopeMissing"
 
 
 def test_hub_that_holds_other_bytes_is_not_called_published(bench):

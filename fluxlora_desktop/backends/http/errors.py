@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from fluxlora_desktop.backends.http.logs import clean_log
+from fluxlora_desktop.backends.http.logs import clean_log, plain_text
 from fluxlora_desktop.backends.http.waits import wait_of
 from fluxlora_desktop.domain.errors import (
     AccessGated,
@@ -68,7 +68,7 @@ _KNOWN_TRUST = (
 
 def scrub(text: str, *secrets: Secret | None) -> str:
     """Return a service's words without tokens, signatures or controls, at most 500 characters."""
-    text = clean_log(text)
+    text = plain_text(text)
     for secret in secrets:
         if secret:
             text = text.replace(secret.reveal(), "[token]")

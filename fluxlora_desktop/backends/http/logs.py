@@ -17,13 +17,17 @@ _CONTROLS = re.compile(
 _TOKENS = re.compile(rf"{token_pattern()}|(?<=\bBearer )\S{{8,}}|(?<=signature=)[^&\s\"']+", re.I)
 
 
-def clean_log(log: str) -> str:
-    """Return a log as plain text: no terminal codes, no text direction marks, lines by newline.
+def plain_text(text: str) -> str:
+    """Return text without terminal codes and text direction marks, its lines by newline."""
+    return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
-    What looks like a token is starred, sign for sign: a longer log must begin with the shorter.
+
+def clean_log(log: str) -> str:
+    """Return a log as plain text, in which what looks like a token is starred.
+
+    Sign for sign, since a longer log must begin with the shorter.
     """
-    plain = _CONTROLS.sub("", log.replace("\r\n", "\n").replace("\r", "\n"))
-    return _TOKENS.sub(lambda found: "*" * len(found[0]), plain)
+    return _TOKENS.sub(lambda found: "*" * len(found[0]), plain_text(log))
 
 
 def seconds_per_step(rate: str | None, unit: str) -> float | None:

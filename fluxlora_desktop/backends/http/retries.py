@@ -12,7 +12,10 @@ from typing import TypeVar
 import stamina
 
 from fluxlora_desktop.domain.errors import (
+    ArrivedDamaged,
+    ChangedAtService,
     GarbledReply,
+    NameTaken,
     ServiceBusy,
     ServiceConflict,
     ServiceInterrupted,
@@ -34,6 +37,9 @@ AGAIN: dict[type[Exception], int] = {
     ServiceBusy: _ANY,
     GarbledReply: 3,
     ServiceConflict: 3,
+    NameTaken: 0,
+    ChangedAtService: 0,
+    ArrivedDamaged: 0,
 }
 """How often a read is made again at most after each kind of trouble; the nearest class counts.
 

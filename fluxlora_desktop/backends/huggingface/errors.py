@@ -22,6 +22,7 @@ from fluxlora_desktop.backends.huggingface.wire import WRITE_REPOS
 from fluxlora_desktop.domain.errors import (
     AccessGated,
     AppError,
+    ChangedAtService,
     FormatRefused,
     InputError,
     JobCancelled,
@@ -106,6 +107,8 @@ def _from_reply(error: HfHubHTTPError, where: str) -> AppError:
         return QuotaReached(SERVICE, words, **more)
     if status == 403:
         return ScopeMissing(SERVICE, WRITE_REPOS)
+    if status == 412:
+        return ChangedAtService(SERVICE, words, **more)
     if status in {429, 503}:
         wait = wait_of(error.response.headers, b"")
         return ServiceBusy(SERVICE, words, retry_after=wait, status=status)

@@ -32,10 +32,10 @@ from fluxlora_desktop.backends.huggingface.snapshot import RepoSnapshot, snapsho
 from fluxlora_desktop.backends.huggingface.upload import CountingFile
 from fluxlora_desktop.backends.huggingface.wire import parse_account
 from fluxlora_desktop.domain.errors import (
+    NameTaken,
     NotFoundAtService,
     ServiceBusy,
     ServiceInterrupted,
-    ServiceRefused,
     StorageError,
     TokenMissing,
     UnexpectedReply,
@@ -187,7 +187,7 @@ class HuggingFaceHub:
             self.make_repo(bundle)
             held = self._snapshot(bundle.repo)
         if not held.empty and not self._is_ours(held, bundle.run_mark, ctx):
-            raise ServiceRefused(
+            raise NameTaken(
                 SERVICE,
                 f"{bundle.repo} holds something else already. Choose another name.",
                 status=409,

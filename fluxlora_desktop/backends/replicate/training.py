@@ -76,6 +76,7 @@ class ReplicateTraining:
             trainers=TRAINERS,
             archive_limit_bytes=_ARCHIVE_LIMIT - 1,
             runs_page="https://replicate.com/trainings",
+            version_page="https://replicate.com/{model}/versions/{version}",
         )
 
     def check(self) -> Account:

@@ -30,6 +30,7 @@ from fluxlora_desktop.workflows.pictures import (
     make_pictures,
     order_pictures,
     save_picture,
+    unsaved_file,
     waiting_orders,
 )
 from fluxlora_desktop.workflows.tools import Tools
@@ -216,13 +217,17 @@ class PictureDesk(Desk):
         """Return where a picture's file lies, or None when it has none."""
         return self.tools.stores.files.resolve(picture.file) if picture.file else None
 
+    def spilled(self, picture: Picture) -> Path | None:
+        """Return where a picture lies that was paid for and that the library could not take."""
+        return unsaved_file(picture, self.tools)
+
     def thumb(self, picture: Picture) -> Path | None:
         """Return where a picture's thumbnail lies, or None."""
         return self.tools.stores.files.resolve(picture.thumb) if picture.thumb else None
 
     def save_as(self, picture: Picture, target: Path, *, clean: bool = False) -> None:
         """Copy a picture's file elsewhere; `clean` leaves its metadata out."""
-        if not picture.file:
+        if not picture.file and self.spilled(picture) is None:
             return
 
         def work(_ctx: JobContext) -> str:

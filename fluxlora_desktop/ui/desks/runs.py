@@ -21,7 +21,7 @@ from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.workflows.carry import carry_run, set_aside
 from fluxlora_desktop.workflows.doubt import say_absent, say_found
 from fluxlora_desktop.workflows.events import RunChanged
-from fluxlora_desktop.workflows.follow import cancel_training
+from fluxlora_desktop.workflows.follow import cancel_training, wish_cancel
 from fluxlora_desktop.workflows.launch import abandon_run, look_again, start_run, try_again
 from fluxlora_desktop.workflows.tools import Tools
 
@@ -270,6 +270,19 @@ class RunDesk(Desk):
         """Take on the training that a person found for a launch without an answer."""
         self._settle(run_id, lambda _ctx: say_found(run_id, remote_id, self.tools))
 
+    def wish_cancel(self, run_id: str, wanted: bool) -> None:
+        """Say that a launch in doubt is to be cancelled at once if it is found, or is not."""
+        self._run(
+            "Wish for a cancel",
+            lambda _ctx: wish_cancel(run_id, wanted, self.tools),
+            lane="library",
+            done=self._on_wished,
+        )
+
+    def _on_wished(self, run: Run) -> None:
+        self._keep(run)
+        self.load_details(run.id)
+
     def settling(self, run_id: str) -> bool:
         """Tell whether a person's word about a launch is being checked."""
         return run_id in self._told or run_id in self._settling
@@ -297,8 +310,14 @@ class RunDesk(Desk):
             "Read run",
             partial(self._details, run_id),
             lane="details",
-            done=self.details_ready.emit,
+            done=self._on_details,
         )
+
+    @Slot(object)
+    def _on_details(self, details: RunDetails) -> None:
+        if details.run.id in self._runs:
+            self._keep(details.run)
+        self.details_ready.emit(details)
 
     def _details(self, run_id: str, _ctx: JobContext) -> RunDetails:
         runs = self.tools.stores.runs

@@ -274,7 +274,8 @@ class PictureBrowser(QWidget):
             self.model.want(min(rows), max(rows))
         self.commands.show(chosen)
         one = chosen[0] if len(chosen) == 1 else None
-        self.inspector.show_pictures(chosen, selected, self.again_words(one))
+        price = self._price_of(one) if one is not None and one.state in LOST else ""
+        self.inspector.show_pictures(chosen, selected, self.again_words(one), price)
 
     @Slot(str)
     def _on_thumb(self, _path: str) -> None:

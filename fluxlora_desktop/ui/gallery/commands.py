@@ -50,6 +50,7 @@ class PictureCommands(QObject):
         self.save_clean = self._action(
             "Save without metadata…", "download", "Ctrl+Shift+S", self._on_save_clean
         )
+        self.save_elsewhere = self._action("Save elsewhere…", "save", "", self._on_save_elsewhere)
         self.show_file = self._action("Show the file", "folder", "", self._on_show_file)
         self.trash = self._action("Move to trash", "trash", "Del", self._on_trash)
         self.stop = self._action("Stop this order", "stop", "", self._on_stop)
@@ -72,6 +73,8 @@ class PictureCommands(QObject):
         done = [picture for picture in chosen if picture.state is PictureState.DONE]
         self.reuse.setEnabled(one is not None)
         self.again.setVisible(one is not None and one.state in LOST)
+        unsaved = one is not None and self._pictures.spilled(one) is not None
+        self.save_elsewhere.setVisible(unsaved)
         self.copy.setEnabled(one is not None)
         self.save.setEnabled(bool(done))
         self.save_clean.setEnabled(bool(done))
@@ -92,7 +95,7 @@ class PictureCommands(QObject):
         made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         made.addActions([self.again, self.reuse, self.copy])
         made.addSeparator()
-        made.addActions([self.save, self.save_clean, self.show_file])
+        made.addActions([self.save_elsewhere, self.save, self.save_clean, self.show_file])
         made.addSeparator()
         made.addActions([self.stop, self.trash])
         return made
@@ -146,6 +149,14 @@ class PictureCommands(QObject):
     @Slot()
     def _on_save_clean(self) -> None:
         self._save(clean=True)
+
+    @Slot()
+    def _on_save_elsewhere(self) -> None:
+        picture = self.chosen[0]
+        place = self._pictures.spilled(picture)
+        if place is not None:
+            name = f"{Path(file_name(picture)).stem}{place.suffix}"
+            self._choose_target(self._place, name, partial(self._save_one, picture, False))
 
     def _save(self, *, clean: bool) -> None:
         done = self._done()

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from fluxlora_desktop.domain.pictures import Picture
 from fluxlora_desktop.ui.gallery.commands import PictureCommands
-from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, facts_line
+from fluxlora_desktop.ui.gallery.words import LOST, facts_line, lost_words
 from fluxlora_desktop.ui.widgets import Card, button, column, icon_button, label, row
 from fluxlora_desktop.ui.wording import plural
 
@@ -26,6 +26,7 @@ class CommandButtons(QWidget):
         self._commands = commands
         self.again = button("Make it again", commands.again.trigger, role="primary")
         self.reuse = button("Reuse settings", commands.reuse.trigger, symbol="refresh")
+        self.elsewhere = button("Save elsewhere", commands.save_elsewhere.trigger, symbol="save")
         self.stop = button("Stop this order", commands.stop.trigger, symbol="stop")
         self.copy = _icon_of(commands.copy, "copy", "Copy picture and settings (Ctrl+C)")
         self.save = _icon_of(commands.save, "save", "Save as (Ctrl+S)")
@@ -36,12 +37,14 @@ class CommandButtons(QWidget):
         for action, made in (
             (commands.again, self.again),
             (commands.reuse, self.reuse),
+            (commands.save_elsewhere, self.elsewhere),
             (commands.stop, self.stop),
             (commands.save_clean, self.clean),
         ):
-            _follow(made, action, hides=action in (commands.again, commands.stop))
+            hides = action in (commands.again, commands.save_elsewhere, commands.stop)
+            _follow(made, action, hides=hides)
         self.more = icon_button("more", "More to do with it", self._on_more)
-        first = row(self.again, self.stop, None, spacing=8)
+        first = row(self.again, self.elsewhere, self.stop, None, spacing=8)
         second = row(
             self.reuse,
             6,
@@ -83,8 +86,13 @@ class Inspector(Card):
         self.body.addLayout(column(self.title, self.facts, spacing=2))
         self.body.addWidget(self.buttons)
 
-    def show_pictures(self, chosen: tuple[Picture, ...], selected: int, again: str) -> None:
-        """Show one picture's words, or how many are selected; `again` is what its button says."""
+    def show_pictures(
+        self, chosen: tuple[Picture, ...], selected: int, again: str, price: str = ""
+    ) -> None:
+        """Show one picture's words, or how many are selected.
+
+        `again` is what its button says, `price` what such a picture costs.
+        """
         self.setVisible(selected > 0)
         self.buttons.again.setText(again)
         if selected != 1:
@@ -101,8 +109,7 @@ class Inspector(Card):
         self.title.setToolTip(picture.prompt)
         words = facts_line(picture)
         if picture.state in LOST:
-            trouble = picture.error.rstrip(".") or STATE_WORDS[picture.state]
-            words = f"{trouble}.\n{words}"
+            words = f"{lost_words(picture, price)}\n{words}"
         self.facts.setText(words)
 
 

@@ -79,6 +79,14 @@ def spoken(picture: Picture) -> str:
     return f"{STATE_WORDS[picture.state]}: {picture.prompt}, seed {picture.seed}.{trouble}"
 
 
+def lost_words(picture: Picture, price: str) -> str:
+    """Return why a picture is not there and what it may have cost, in sentences."""
+    trouble = picture.error.rstrip(".") or STATE_WORDS[picture.state]
+    if picture.state is PictureState.MAYBE_CHARGED and price:
+        return f"{trouble}. It may have been charged, {price}."
+    return f"{trouble}."
+
+
 def again_words(picture: Picture) -> str:
     """Return what the button of a lost picture says, without its price."""
     return "Try again" if picture.state is PictureState.FAILED else "Generate again"

@@ -251,6 +251,9 @@ class LibraryPage(Page):
             self.open_requested.emit(lora.publication.page)
         elif ask is HubAsk.CHECK:
             self._loras.look(lora.id)
+        elif ask is HubAsk.CREATE:
+            there = lora.publication
+            self._loras.publish(lora.id, there.repo, there.visibility)
         elif ask is HubAsk.DELETE:
             self._loras.withdraw(lora.id)
         else:

@@ -22,6 +22,7 @@ class HubAsk(StrEnum):
 
     OPEN = "open"
     CHECK = "check"
+    CREATE = "create"
     MAKE_PUBLIC = "make_public"
     MAKE_PRIVATE = "make_private"
     DELETE = "delete"
@@ -50,9 +51,10 @@ class PublicationPart(QWidget):
         copy = icon_button("copy", "Copy the commit's id", self._copy_commit)
         self.open = button("Open on the hub", self._on_open, role="link", symbol="link")
         self.check = button("Check at the hub", self._on_check, role="link", symbol="refresh")
+        self.recreate = button("Create again", self._on_create, role="link", symbol="upload")
         self.switch = button("", self._on_switch, role="link", symbol="globe")
         self.remove = button("Delete the repo", self._on_remove, role="link", symbol="remove")
-        self._links = (self.open, self.check, self.switch, self.remove)
+        self._links = (self.open, self.check, self.recreate, self.switch, self.remove)
         who = row(self._symbol, self.who, spacing=6)
         who.setStretch(1, 1)
         there = column(self.repo, who, self.status, row(self.commit, copy, None), spacing=4)
@@ -95,7 +97,9 @@ class PublicationPart(QWidget):
         set_role(self.status, tint)
         self.commit.setText(f"Commit {published.commit[:12]}")
         self.switch.setText("Make it private" if published.public else "Make it public")
-        self.switch.setVisible(published.status is not PublicationStatus.MISSING)
+        there = published.status is not PublicationStatus.MISSING
+        self.switch.setVisible(there)
+        self.recreate.setVisible(not there)
 
     def _show_parts(self) -> None:
         published = self._lora is not None and self._lora.publication is not None
@@ -129,6 +133,9 @@ class PublicationPart(QWidget):
 
     def _on_check(self) -> None:
         self.asked.emit(HubAsk.CHECK)
+
+    def _on_create(self) -> None:
+        self.asked.emit(HubAsk.CREATE)
 
     def _on_switch(self) -> None:
         if self._lora is not None and self._lora.publication is not None:

@@ -1,34 +1,47 @@
-"""What can be asked for a run in each state: one table, walked by a test."""
+"""The buttons of a run: what the table of exits holds, as far as there is something behind it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.loras import Lora, PublicationStatus
 from fluxlora_desktop.domain.money import Estimate
-from fluxlora_desktop.domain.runs import AT_SERVICE, BEFORE_LAUNCH, FINAL, Run, RunState
+from fluxlora_desktop.domain.runs import BEFORE_LAUNCH, FINAL, Run, RunState
+from fluxlora_desktop.ui.runs.exits import ALWAYS, TOKEN_TROUBLE, Ask, Exit, exit_of
 from fluxlora_desktop.ui.wording import price_range
 
+MOST_IN_A_ROW = 3
+"""One primary button and two others; whatever else can be asked is a link."""
 
-class Ask(StrEnum):
-    """One thing that a person can ask for a run."""
-
-    CANCEL = "cancel"
-    TRY_AGAIN = "try_again"
-    LOOK_NOW = "look_now"
-    LOOK_AGAIN = "look_again"
-    SAY_FOUND = "say_found"
-    SAY_ABSENT = "say_absent"
-    OPEN_RUNS_PAGE = "open_runs_page"
-    BILLING = "billing"
-    SETTINGS = "settings"
-    MAKE_PICTURES = "make_pictures"
-    PUBLISH = "publish"
-    OPEN_AT_SERVICE = "open_at_service"
-    OPEN_ON_HUB = "open_on_hub"
-    SHOW_IN_LIBRARY = "show_in_library"
-    REMOVE = "remove"
+_QUIET = frozenset(
+    {Ask.OPEN_AT_SERVICE, Ask.OPEN_ON_HUB, Ask.OPEN_RUNS_PAGE, Ask.SHOW_IN_LIBRARY, Ask.REMOVE}
+)
+_WHILE_OPEN = frozenset(
+    {Ask.LOOK_NOW, Ask.SAY_FOUND, Ask.SAY_ABSENT, Ask.CANCEL, Ask.CANCEL_IF_FOUND, Ask.LET_IT_RUN}
+)
+_WORDS = {
+    Ask.CANCEL: "Cancel",
+    Ask.LOOK_NOW: "Look now",
+    Ask.LOOK_AGAIN: "Ask the service again",
+    Ask.SAY_FOUND: "I found it",
+    Ask.SAY_ABSENT: "It is not there",
+    Ask.CANCEL_IF_FOUND: "Cancel training if found",
+    Ask.LET_IT_RUN: "Let it run if found",
+    Ask.OPEN_RUNS_PAGE: "Look at the service yourself",
+    Ask.BILLING: "Open billing",
+    Ask.SETTINGS: "Replace the token",
+    Ask.HUB_SETTINGS: "Replace the token",
+    Ask.FREE_SPACE: "Free space",
+    Ask.CHOOSE_NAME: "Choose another name",
+    Ask.MAKE_PICTURES: "Make pictures",
+    Ask.PUBLISH: "Publish now",
+    Ask.LOOK_IN_VERSION: "Look in the model version",
+    Ask.REPORT: "Copy a report",
+    Ask.OPEN_AT_SERVICE: "Open at the service",
+    Ask.OPEN_ON_HUB: "Open on the hub",
+    Ask.SHOW_IN_LIBRARY: "Show in library",
+    Ask.REMOVE: "Remove from list",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,99 +64,89 @@ class Offer:
     main: bool = False
 
 
-_BILLED = "What ran so far may be billed."
-_TOKEN_TROUBLE = frozenset({"CredentialError", "TokenMissing", "TokenRejected", "ScopeMissing"})
-_NEXT_STEP = {
-    RunState.PACKAGING: "Nothing was sent and nothing was charged so far.",
-    RunState.UPLOADING: "The training starts when the photos are there. Nothing was charged yet.",
-    RunState.LAUNCHING: "Waiting for the service's answer. It takes a few seconds.",
-    RunState.UNKNOWN: "The app goes on looking by itself.",
-    RunState.QUEUED: "It starts by itself. You can close the app.",
-    RunState.TRAINING: "It goes on at the service when you close the app.",
-    RunState.COLLECTING: "The weights are checked when they are here.",
-    RunState.PUBLISHING: "The LoRA is safe on this computer. It is sent to the hub now.",
-    RunState.READY: "The LoRA is in your library.",
-    RunState.FAILED: "",
-    RunState.CANCELLED: "The photos and captions are kept.",
-}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What is known around a run: which pages its service has, and what is under way.
 
-
-def next_step(run: Run) -> str:
-    """Return what happens next by itself, or what a person may rely on, in one sentence."""
-    return _NEXT_STEP.get(run.state, "")
-
-
-def offers_for(
-    run: Run,
-    lora: Lora | None,
-    *,
-    can_cancel: bool = True,
-    billing: bool = False,
-    runs_page: bool = False,
-    work_under_way: bool = False,
-    settling: bool = False,
-) -> tuple[Offer, ...]:
-    """Return what can be asked for a run as it stands.
-
-    `billing` and `runs_page` tell whether the service has such pages, `work_under_way` whether the
-    Lora is being published right now, `settling` whether a person's word about it is being checked.
+    `runs_page` is the address of the page with all trainings, `cancel_wished` tells whether a
+    launch in doubt is to be cancelled if it is found, `work_under_way` whether the Lora is being
+    published right now, `settling` whether a person's word about the run is being checked.
     """
-    offers = [] if settling else _while_open(run, can_cancel)
-    if run.state is RunState.UNKNOWN and runs_page:
-        offers.append(Offer(Ask.OPEN_RUNS_PAGE, "Look at the service yourself"))
-    if run.state in {RunState.FAILED, RunState.CANCELLED}:
-        offers += _after_trouble(run, billing)
-    if run.state is RunState.READY and lora is not None:
-        offers += _with_lora(lora, work_under_way)
-    if run.page:
-        offers.append(Offer(Ask.OPEN_AT_SERVICE, "Open at the service"))
-    if lora is not None:
-        offers.append(Offer(Ask.SHOW_IN_LIBRARY, "Show in library"))
-    if run.state in FINAL:
-        offers.append(Offer(Ask.REMOVE, "Remove from list"))
+
+    can_cancel: bool = True
+    billing: bool = False
+    runs_page: str = ""
+    version_page: str = ""
+    storage_page: str = ""
+    cancel_wished: bool = False
+    work_under_way: bool = False
+    settling: bool = False
+
+
+_NOTHING = Around()
+_BILLED = "What ran so far may be billed."
+
+
+def next_step(run: Run, lora: Lora | None = None) -> str:
+    """Return what happens next by itself, and what a person may rely on."""
+    if run.state is RunState.DRAFT:
+        return ""
+    way = exit_of(run, lora)
+    return " ".join(words for words in (way.goes_on, way.safe) if words)
+
+
+def offers_for(run: Run, lora: Lora | None, around: Around = _NOTHING) -> tuple[Offer, ...]:
+    """Return what can be asked for a run as it stands."""
+    way = exit_of(run, lora)
+    asks = dict.fromkeys((*way.asks, *ALWAYS, *((Ask.REMOVE,) if run.state in FINAL else ())))
+    offers: list[Offer] = []
+    for ask in asks:
+        if _possible(ask, run, lora, around):
+            main = ask not in _QUIET and sum(offer.main for offer in offers) < MOST_IN_A_ROW
+            offers.append(Offer(ask, _words(ask, way, run, around), main))
     return tuple(offers)
 
 
-def _while_open(run: Run, can_cancel: bool) -> list[Offer]:
-    offers = []
-    waits = bool(run.attention) and run.state in AT_SERVICE | {RunState.COLLECTING}
-    if waits or run.state is RunState.UNKNOWN:
-        offers.append(Offer(Ask.LOOK_NOW, "Look now", main=True))
-    if run.state is RunState.UNKNOWN:
-        offers.append(Offer(Ask.SAY_FOUND, "I found it", main=True))
-        offers.append(Offer(Ask.SAY_ABSENT, "It is not there", main=True))
-    if run.state in BEFORE_LAUNCH or (run.state in AT_SERVICE and can_cancel):
-        offers.append(Offer(Ask.CANCEL, "Cancel", main=True))
-    return offers
+def _possible(ask: Ask, run: Run, lora: Lora | None, around: Around) -> bool:
+    """Tell whether there is something behind an ask."""
+    if around.settling and ask in _WHILE_OPEN:
+        return False
+    publication = lora.publication if lora is not None else None
+    there = publication is not None and publication.status is not PublicationStatus.MISSING
+    known = {
+        Ask.CANCEL: around.can_cancel or run.state in BEFORE_LAUNCH,
+        Ask.CANCEL_IF_FOUND: around.can_cancel and not around.cancel_wished,
+        Ask.LET_IT_RUN: around.cancel_wished,
+        Ask.OPEN_RUNS_PAGE: bool(around.runs_page),
+        Ask.BILLING: around.billing and run.error_kind == "PaymentRequired",
+        Ask.SETTINGS: run.error_kind in TOKEN_TROUBLE,
+        Ask.FREE_SPACE: bool(around.storage_page),
+        Ask.LOOK_AGAIN: run.may_be_looked_for,
+        Ask.LOOK_IN_VERSION: bool(around.version_page),
+        Ask.OPEN_AT_SERVICE: bool(run.page),
+        Ask.MAKE_PICTURES: lora is not None,
+        Ask.SHOW_IN_LIBRARY: lora is not None,
+        Ask.PUBLISH: lora is not None and not around.work_under_way,
+        Ask.CHOOSE_NAME: lora is not None and not around.work_under_way,
+        Ask.OPEN_ON_HUB: there,
+    }
+    return known.get(ask, True)
 
 
-def _after_trouble(run: Run, billing: bool) -> list[Offer]:
-    offers = []
-    if run.error_kind == "PaymentRequired" and billing:
-        offers.append(Offer(Ask.BILLING, "Open billing", main=True))
-    if run.error_kind in _TOKEN_TROUBLE:
-        offers.append(Offer(Ask.SETTINGS, "Open Settings", main=True))
-    if run.may_be_looked_for:
-        offers.append(Offer(Ask.LOOK_AGAIN, "Ask the service again", main=True))
-    return [Offer(Ask.TRY_AGAIN, try_again_words(run), main=True), *offers]
-
-
-def _with_lora(lora: Lora, work_under_way: bool) -> list[Offer]:
-    offers = [Offer(Ask.MAKE_PICTURES, "Make pictures", main=True)]
-    if lora.publication is not None:
-        offers.append(Offer(Ask.OPEN_ON_HUB, "Open on the hub"))
-    elif not work_under_way:
-        offers.append(Offer(Ask.PUBLISH, "Publish now", main=True))
-    return offers
+def _words(ask: Ask, way: Exit, run: Run, around: Around) -> str:
+    if ask is Ask.TRY_AGAIN:
+        return try_again_words(run)
+    if ask is Ask.OPEN_RUNS_PAGE:
+        return f"Open {around.runs_page.removeprefix('https://')}"
+    return way.words.get(ask, _WORDS[ask])
 
 
 def try_again_words(run: Run) -> str:
     """Return the words of Try again, with the price where a training is launched."""
-    if run.state is RunState.FAILED and run.failed_at is RunState.COLLECTING:
-        return "Fetch the weights again"
+    words = exit_of(run).words.get(Ask.TRY_AGAIN, "Try again for {price}")
     if run.price_low is None or run.price_high is None:
-        return "Try again"
-    return f"Try again for {price_range(Estimate(run.price_low, run.price_high))}"
+        return words.partition("{price}")[0].rstrip(" ,").removesuffix(" for")
+    return words.format(price=price_range(Estimate(run.price_low, run.price_high)))
 
 
 def question_for(ask: Ask, run: Run, service: str) -> Question | None:
@@ -153,6 +156,8 @@ def question_for(ask: Ask, run: Run, service: str) -> Question | None:
         return Question(f"Cancel the training? {cost}", "Keep training", "Cancel the training")
     if ask is Ask.TRY_AGAIN and run.failed_at is not RunState.COLLECTING:
         says = "A new training begins, and is paid like any other."
+        if run.error_kind == "PriceChanged":
+            says = "The training starts, and costs what it costs now."
         if run.may_be_looked_for:
             says += " Asking the service again about the old one costs nothing."
         return Question(says, "Not now", try_again_words(run), paid=True)
@@ -165,4 +170,7 @@ def question_for(ask: Ask, run: Run, service: str) -> Question | None:
     if ask is Ask.SAY_FOUND:
         says = f"What is the training's id, or the address of its page, at {service}?"
         return Question(says, "Go on looking", "Take it on", asks_for="Id or address")
+    if ask is Ask.CHOOSE_NAME:
+        says = "Under which name shall the LoRA be published?"
+        return Question(says, "Not now", "Publish it", asks_for="Name of the repo")
     return None

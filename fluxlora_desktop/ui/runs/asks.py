@@ -9,17 +9,25 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
 
-from fluxlora_desktop.ui.runs.actions import Ask, Offer, Question
+from fluxlora_desktop.ui.runs.actions import Offer, Question
+from fluxlora_desktop.ui.runs.exits import Ask
 from fluxlora_desktop.ui.widgets import button, clear, column, label, row, set_role
 
 _SYMBOLS = {
     Ask.OPEN_AT_SERVICE: "link",
     Ask.OPEN_ON_HUB: "link",
     Ask.OPEN_RUNS_PAGE: "link",
+    Ask.CANCEL_IF_FOUND: "stop",
+    Ask.LET_IT_RUN: "play",
+    Ask.REPORT: "copy",
+    Ask.LOOK_IN_VERSION: "link",
+    Ask.FREE_SPACE: "link",
     Ask.SHOW_IN_LIBRARY: "library",
     Ask.REMOVE: "close",
 }
-_LIKELY = frozenset({Ask.LOOK_NOW, Ask.TRY_AGAIN, Ask.MAKE_PICTURES})
+_LIKELY = frozenset(
+    {Ask.LOOK_NOW, Ask.TRY_AGAIN, Ask.MAKE_PICTURES, Ask.SETTINGS, Ask.LOOK_IN_VERSION}
+)
 
 
 class AskLinks(QWidget):

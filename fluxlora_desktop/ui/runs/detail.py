@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from PySide6.QtCore import Qt, Signal
@@ -12,9 +12,10 @@ from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QScrollArea, QWid
 
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.runs import LossPoint, Run, RunState
-from fluxlora_desktop.ui.runs.actions import Ask, Offer, next_step, question_for
+from fluxlora_desktop.ui.runs.actions import Offer, question_for
 from fluxlora_desktop.ui.runs.asks import AskBar, AskLinks
 from fluxlora_desktop.ui.runs.curve import LossCurve
+from fluxlora_desktop.ui.runs.exits import Ask
 from fluxlora_desktop.ui.runs.facts import facts_of, transfer_words, trouble_words
 from fluxlora_desktop.ui.runs.log import LogPart
 from fluxlora_desktop.ui.runs.model import eta_words
@@ -31,7 +32,7 @@ from fluxlora_desktop.ui.widgets import (
     row,
     set_role,
 )
-from fluxlora_desktop.ui.wording import run_share, run_words
+from fluxlora_desktop.ui.wording import needs_person, run_share, run_words
 
 _MARGIN, _GAP, _FACT_COLUMNS = 20, 24, 3
 _LINK_INSET = 5
@@ -49,6 +50,7 @@ class RunView:
     stages: tuple[Stage, ...]
     offers: tuple[Offer, ...]
     attention: str
+    next_step: str
 
 
 class RunDetail(Card):
@@ -138,12 +140,13 @@ class RunDetail(Card):
         run = view.run
         self.name.setText(run.plan.name or "Unnamed")
         self.words.setText(run_words(run))
-        set_role(self.words, _ROLES.get(run.state, "strong"))
+        role = "warn" if needs_person(run) else _ROLES.get(run.state, "strong")
+        set_role(self.words, role)
         left = eta_words(run)
         self.eta.setText(f"{left} left" if left else "")
         self.progress.setVisible(run.open)
         self.progress.show_share(run_share(run))
-        self.next.setText(next_step(run))
+        self.next.setText(view.next_step)
         self.next.setVisible(bool(self.next.text()))
         self._show_strip(view)
         self.timeline.show_stages(view.stages, now.astimezone().date())
@@ -154,10 +157,17 @@ class RunDetail(Card):
         self.asks.show_offers(run.id, [offer for offer in view.offers if offer.main])
         self._arrange()
 
+    def show_wait(self, words: str) -> None:
+        """Show anew what the run waits for: the time that is left went on."""
+        if self._view is not None and words != self._view.attention:
+            self._view = replace(self._view, attention=words)
+            self._show_strip(self._view)
+
     def _show_strip(self, view: RunView) -> None:
         trouble = trouble_words(view.run)
         if trouble:
-            self.strip.show_words(trouble, "danger")
+            failed = view.run.state is RunState.FAILED and not needs_person(view.run)
+            self.strip.show_words(trouble, "danger" if failed else "warn")
         elif view.attention:
             self.strip.show_words(view.attention, "warn")
         else:

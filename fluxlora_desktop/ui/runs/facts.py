@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fluxlora_desktop import __version__
 from fluxlora_desktop.domain.bases import title_of
+from fluxlora_desktop.domain.loras import Publication, PublicationStatus
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.runs import Run, RunState
+from fluxlora_desktop.domain.services import service_title
 from fluxlora_desktop.ui.wording import duration, file_size, plural, price_range, usd, when
 
 _MOVING = {
@@ -15,7 +18,23 @@ _MOVING = {
     RunState.PUBLISHING: "Uploading the weights",
     RunState.READY: "Uploading the weights",  # published later, by hand
 }
-_CHARGED = "It may have been charged."
+_CHARGED, _NOT_CHARGED = "It may have been charged.", "Nothing was charged."
+_REASONS = {
+    "CredentialError": "The token at {service} is not accepted",
+    "TokenMissing": "{service} is not connected",
+    "TokenRejected": "{service} no longer accepts the token",
+    "PaymentRequired": "The account at {service} has no credit",
+    "QuotaReached": "There is no room left in your account at {service}",
+    "ChangedAtService": "It was changed at {service} meanwhile, and what is there is kept",
+    "SecretStoreError": "This computer's password store did not answer",
+    "SecretStoreLocked": "This computer's password store is locked",
+    "SecretStoreUnavailable": "This computer has no password store",
+    "ServiceUnreachable": "{service} cannot be reached",
+    "ServiceInterrupted": "The connection to {service} broke",
+    "ServiceBusy": "{service} asks to wait",
+    "UnexpectedReply": "{service} answered in a form that the app does not know",
+    "ReplyTooLong": "{service} answered in a form that the app does not know",
+}
 
 
 def facts_of(run: Run, trained_at: str) -> tuple[tuple[str, str], ...]:
@@ -52,14 +71,67 @@ def transfer_words(run: Run, moved: Transferred) -> str:
 
 
 def trouble_words(run: Run) -> str:
-    """Return why a run failed and whether that was charged, in sentences."""
-    if run.state is not RunState.FAILED:
+    """Return why a run ended without weights and whether that was charged, in sentences."""
+    if run.state is RunState.CANCELLED and not run.error:
         return ""
-    reason = (run.error or "The service gave no reason").rstrip(".")
+    if run.state not in {RunState.FAILED, RunState.CANCELLED}:
+        return ""
+    reason = reason_words(run).rstrip(".")
     if run.cost_usd is not None:
-        charged = f"Charged: {usd(run.cost_usd)}." if run.cost_usd else "Nothing was charged."
+        charged = f"Charged: {usd(run.cost_usd)}." if run.cost_usd else _NOT_CHARGED
     elif run.external_training_id is None:
-        charged = "" if "charged" in reason else "Nothing was charged."
+        charged = "" if "charged" in reason else _NOT_CHARGED
+    elif run.failed_at is RunState.COLLECTING:
+        charged = "The training was charged, nothing more is."
     else:
         charged = _CHARGED
     return f"{reason}. {charged}".strip()
+
+
+def reason_words(run: Run, service: str = "") -> str:
+    """Return why a run stands where it does, in a sentence without its end.
+
+    `service` is the key of the service that is the trouble, where it is not the trainer's.
+    """
+    key = service or run.external_training_service or run.plan.backend
+    title = service_title(key) if key else "the service"
+    known = _REASONS.get(run.error_kind, "").format(service=title)
+    said = "" if run.error in {key, run.error_kind} else run.error
+    words = f"{known}. It says: {said}" if known and said else said or known
+    words = words or "The service gave no reason"
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def attention_words(run: Run, hub: str) -> str:
+    """Return what a run waits for, or why its LoRA is not on the hub, whose key is `hub`."""
+    if run.state is not RunState.READY or not (run.error or run.error_kind):
+        return run.attention
+    reason = reason_words(run, hub).rstrip(".")
+    return f"{run.attention} {reason}. {_NOT_CHARGED}"
+
+
+def publication_trouble(publication: Publication) -> str:
+    """Return what is wrong with a publication, as far as the hub was asked; "" when nothing is."""
+    if publication.status is PublicationStatus.MISSING:
+        return f"{publication.repo} is no longer on the hub. The LoRA is safe here."
+    if publication.status is PublicationStatus.DIFFERENT:
+        return f"{publication.repo} holds other weights than this LoRA. What is there is kept."
+    return ""
+
+
+def report_of(run: Run, trained_at: str) -> str:
+    """Return a run as lines of text to send to somebody who can help; without any secret."""
+    lines = (
+        ("State", run.state.value),
+        ("Failed at", run.failed_at.value if run.failed_at else ""),
+        ("Error", " ".join(part for part in (run.error_kind, run.error) if part)),
+        ("Waits for", run.attention),
+        ("Trained at", trained_at),
+        ("Trainer", run.plan.trainer),
+        ("Base", run.base),
+        ("Training", run.external_training_id or ""),
+        ("Version", run.output_version),
+        ("Run", run.id),
+        ("App", __version__),
+    )
+    return "\n".join(f"{name}: {value}" for name, value in lines if value)

@@ -11,7 +11,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from fluxlora_desktop.domain.runs import Run, RunState
-from fluxlora_desktop.ui.wording import duration, run_share, run_words
+from fluxlora_desktop.ui.wording import duration, needs_person, run_share, run_words
 
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
 Index = QModelIndex | QPersistentModelIndex
@@ -39,12 +39,12 @@ class RunRow:
     cover: Path | None
 
 
-def row_of(run: Run, cover: Path | None) -> RunRow:
-    """Return a run as a line of the list."""
+def row_of(run: Run, cover: Path | None, waits: str = "") -> RunRow:
+    """Return a run as a line of the list; `waits` is what it waits for, with the time left."""
     return RunRow(
         id=run.id,
         name=run.plan.name or "Unnamed",
-        words=run_words(run),
+        words=waits or run_words(run),
         eta=eta_words(run),
         share=run_share(run) if run.open else None,
         tone=_tone(run),
@@ -63,7 +63,7 @@ def _tone(run: Run) -> RunTone:
     if run.state is RunState.READY:
         return RunTone.OK
     if run.state is RunState.FAILED:
-        return RunTone.DANGER
+        return RunTone.WARN if needs_person(run) else RunTone.DANGER
     if run.attention or run.state is RunState.UNKNOWN:
         return RunTone.WARN
     return RunTone.MUTED

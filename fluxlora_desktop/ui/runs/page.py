@@ -6,19 +6,24 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.ports import TrainingBackend
 from fluxlora_desktop.domain.runs import FINAL, Run
+from fluxlora_desktop.domain.services import service_named
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraWork
 from fluxlora_desktop.ui.desks.runs import RunDesk, RunDetails, RunTransfer
 from fluxlora_desktop.ui.notices import BILLING_PAGES
 from fluxlora_desktop.ui.page import Page
-from fluxlora_desktop.ui.runs.actions import Ask, offers_for
+from fluxlora_desktop.ui.runs.actions import Around, next_step, offers_for
+from fluxlora_desktop.ui.runs.countdown import Countdown
 from fluxlora_desktop.ui.runs.covers import RunCovers
 from fluxlora_desktop.ui.runs.detail import RunDetail, RunView
+from fluxlora_desktop.ui.runs.exits import Ask
+from fluxlora_desktop.ui.runs.facts import attention_words, publication_trouble, report_of
 from fluxlora_desktop.ui.runs.list import RunList
 from fluxlora_desktop.ui.runs.model import RunRow, row_of
 from fluxlora_desktop.ui.runs.stages import stages_of
@@ -26,6 +31,7 @@ from fluxlora_desktop.ui.theme import INSPECTOR_WIDTH
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import Card, EmptyState, button, row
 from fluxlora_desktop.ui.wording import plural
+from fluxlora_desktop.workflows.follow import cancel_wished
 
 
 class RunsPage(Page):
@@ -42,6 +48,7 @@ class RunsPage(Page):
         self._covers = RunCovers(runs.tools.stores, jobs, self)
         self.list = RunList(ThumbLoader(jobs, self))
         self.detail = RunDetail()
+        self.countdown = Countdown(runs.tools.clock, self)
         self._asked: dict[Ask, Callable[[Run], None]] = {
             Ask.CANCEL: self._cancel,
             Ask.TRY_AGAIN: self._try_again,
@@ -49,9 +56,16 @@ class RunsPage(Page):
             Ask.LOOK_AGAIN: self._look_again,
             Ask.SAY_FOUND: self._say_found,
             Ask.SAY_ABSENT: self._say_absent,
+            Ask.CANCEL_IF_FOUND: self._cancel_if_found,
+            Ask.LET_IT_RUN: self._let_it_run,
             Ask.OPEN_RUNS_PAGE: self._open_runs_page,
             Ask.BILLING: self._open_billing,
             Ask.SETTINGS: self._open_settings,
+            Ask.HUB_SETTINGS: self._open_hub_settings,
+            Ask.FREE_SPACE: self._free_space,
+            Ask.CHOOSE_NAME: self._choose_name,
+            Ask.LOOK_IN_VERSION: self._look_in_version,
+            Ask.REPORT: self._report,
             Ask.MAKE_PICTURES: self._make_pictures,
             Ask.PUBLISH: self._publish,
             Ask.OPEN_AT_SERVICE: self._open_at_service,
@@ -101,6 +115,26 @@ class RunsPage(Page):
         self.list.chosen.connect(self._on_chosen)
         self.list.remove_requested.connect(self._on_remove)
         self.detail.asked.connect(self._on_asked)
+        self.countdown.ticked.connect(self._on_tick)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Count down while somebody looks."""
+        super().showEvent(event)
+        self.countdown.pause(False)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Stop counting while nobody looks."""
+        self.countdown.pause(True)
+        super().hideEvent(event)
+
+    @Slot()
+    def _on_tick(self) -> None:
+        for run in self._runs.runs():
+            if run.wait_until is not None:
+                self.list.rows.show_row(self._row(run))
+        shown = self.selected()
+        if shown is not None and shown.wait_until is not None:
+            self.detail.show_wait(self._attention(shown, self._lora_of(shown)))
 
     def arrive(self, what: object) -> None:
         """Select a run, given as itself or by its id."""
@@ -115,6 +149,7 @@ class RunsPage(Page):
     @Slot()
     def _on_listed(self) -> None:
         runs = self._runs.runs()
+        self.countdown.watch(runs)
         self.list.show_rows(self._row(run) for run in runs)
         self._select_new(frozenset(run.id for run in runs))
         self._show_hint()
@@ -139,10 +174,12 @@ class RunsPage(Page):
     def _row(self, run: Run) -> RunRow:
         lora = self._lora_of(run)
         cover = self._loras.cover(lora) if lora is not None else None
-        return row_of(run, cover or self._covers.get(run))
+        waits = self.countdown.short_words(run)
+        return row_of(run, cover or self._covers.get(run), waits)
 
     @Slot(object)
     def _on_changed(self, run: Run) -> None:
+        self.countdown.watch(self._runs.runs())
         self.list.rows.show_row(self._row(run))
         self._show_hint()
         if run.id == self.list.selected():
@@ -211,28 +248,46 @@ class RunsPage(Page):
         lora, backend = self._lora_of(run), self._backend(run)
         published = lora is not None and lora.publication is not None
         events = self._details.events if self._details else ()
-        abilities = backend.abilities() if backend else None
         view = RunView(
             run=run,
             trained_at=backend.title if backend else run.plan.backend,
             stages=stages_of(run, events, published=published),
-            offers=offers_for(
-                run,
-                lora,
-                can_cancel=abilities is None or abilities.can_cancel,
-                billing=run.plan.backend in BILLING_PAGES,
-                runs_page=bool(abilities and abilities.runs_page),
-                work_under_way=lora is not None and self._loras.busy(lora.id),
-                settling=self._runs.settling(run.id),
-            ),
-            attention=self._attention(run, published),
+            offers=offers_for(run, lora, self._around(run, lora)),
+            attention=self._attention(run, lora),
+            next_step=next_step(run, lora),
         )
         self.detail.show_view(view, datetime.now(UTC))
 
-    def _attention(self, run: Run, published: bool) -> str:
+    def _around(self, run: Run, lora: Lora | None) -> Around:
+        backend = self._backend(run)
+        abilities = backend.abilities() if backend else None
+        hub = service_named(self._runs.tools.services.hub.key)
+        events = self._details.events if self._details else ()
+        return Around(
+            can_cancel=abilities is None or abilities.can_cancel,
+            billing=self._service(run) in BILLING_PAGES,
+            runs_page=abilities.runs_page if abilities else "",
+            version_page=self._version_page(run),
+            storage_page=hub.storage_page if hub else "",
+            cancel_wished=cancel_wished(events),
+            work_under_way=lora is not None and self._loras.busy(lora.id),
+            settling=self._runs.settling(run.id),
+        )
+
+    def _version_page(self, run: Run) -> str:
+        backend = self._backend(run)
+        page = backend.abilities().version_page if backend else ""
+        model, _, version = run.output_version.partition(":")
+        return page.format(model=model, version=version) if page and version else ""
+
+    def _attention(self, run: Run, lora: Lora | None) -> str:
         if self._runs.settling(run.id):
             return "Asking the service…"
-        return "" if published and run.state in FINAL else run.attention
+        if run.state in FINAL and lora is not None and lora.publication is not None:
+            return publication_trouble(lora.publication)
+        if run.wait_until is not None and run.open:
+            return self.countdown.words(run)
+        return attention_words(run, self._runs.tools.services.hub.key)
 
     def _lora_of(self, run: Run) -> Lora | None:
         return self._loras.lora(run.lora_id) if run.lora_id else None
@@ -244,6 +299,11 @@ class RunsPage(Page):
             )
         except KeyError:  # a service that this app does not know any more
             return None
+
+    def _service(self, run: Run) -> str:
+        """Return the key of the service that trains a run."""
+        backend = self._backend(run)
+        return backend.key if backend else run.plan.backend
 
     @Slot(object)
     def _on_asked(self, ask: Ask) -> None:
@@ -279,23 +339,52 @@ class RunsPage(Page):
     def _say_absent(self, run: Run) -> None:
         self._runs.say_absent(run.id)
 
+    def _cancel_if_found(self, run: Run) -> None:
+        self._runs.wish_cancel(run.id, True)
+
+    def _let_it_run(self, run: Run) -> None:
+        self._runs.wish_cancel(run.id, False)
+
     def _open_runs_page(self, run: Run) -> None:
         backend = self._backend(run)
         if backend is not None:
             self.open_requested.emit(backend.abilities().runs_page)
 
     def _open_billing(self, run: Run) -> None:
-        self.open_requested.emit(BILLING_PAGES[run.plan.backend])
+        self.open_requested.emit(BILLING_PAGES[self._service(run)])
 
     def _open_settings(self, run: Run) -> None:
-        self.go.emit("settings", run.plan.backend)
+        self.go.emit("settings", self._service(run))
+
+    def _open_hub_settings(self, _run: Run) -> None:
+        self.go.emit("settings", self._runs.tools.services.hub.key)
+
+    def _free_space(self, _run: Run) -> None:
+        hub = service_named(self._runs.tools.services.hub.key)
+        if hub is not None:
+            self.open_requested.emit(hub.storage_page)
+
+    def _choose_name(self, run: Run) -> None:
+        if run.lora_id is not None:
+            self._loras.publish(run.lora_id, self.detail.asks.answer, run.plan.visibility)
+
+    def _look_in_version(self, run: Run) -> None:
+        self.open_requested.emit(self._version_page(run))
+
+    def _report(self, run: Run) -> None:
+        backend = self._backend(run)
+        title = backend.title if backend else run.plan.backend
+        QGuiApplication.clipboard().setText(report_of(run, title))
+        self._runs.said.emit("The report is copied. It holds no token.")
 
     def _make_pictures(self, run: Run) -> None:
         self.go.emit("gallery", run.lora_id)
 
     def _publish(self, run: Run) -> None:
-        if run.lora_id is not None:
-            plan = run.plan
+        lora, plan = self._lora_of(run), run.plan
+        if lora is not None and lora.publication is not None:
+            self._loras.publish(lora.id, lora.publication.repo, lora.publication.visibility)
+        elif run.lora_id is not None:
             self._loras.publish(run.lora_id, plan.repo or plan.name, plan.visibility)
 
     def _open_at_service(self, run: Run) -> None:
