@@ -252,6 +252,7 @@ class Session(QObject):
         self.desks.draft.load()
         RunWatch(runs=self.desks.runs, window=self.window)
         self.window.fill(makers, first)
+        self.desks.recover.begin()
         self.desks.runs.load()
         self.desks.loras.load()
         self.desks.pictures.resume()

@@ -39,6 +39,7 @@ from fluxlora_desktop.domain.pictures import (
     PictureRequest,
     PictureText,
 )
+from fluxlora_desktop.domain.recovery import Adoption
 from fluxlora_desktop.domain.runs import (
     Effect,
     EffectKind,
@@ -53,6 +54,7 @@ from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import (
     Destination,
     FoundRuns,
+    ListedTrainings,
     Mark,
     RemoteFile,
     RemoteRun,
@@ -119,6 +121,13 @@ class TrainingBackend(Protocol):
 
     def find(self, mark: Mark, since: datetime, ctx: JobContext) -> FoundRuns:
         """Ask the service which runs bear the mark, back to `since`."""
+
+    def list_trainings(self, since: datetime, ctx: JobContext) -> ListedTrainings:
+        """Return the account's LoRA trainings back to `since`, the newest first.
+
+        Those of trainers that this app does not know, and those that ended before they ran, are
+        left out.
+        """
 
     def poll(self, run: RemoteRun) -> RunSnapshot:
         """Return how the run stands."""
@@ -359,6 +368,16 @@ class RunStore(Protocol):
     def create(self, dataset_id: str, plan: RunPlan) -> Run:
         """Make a run in DRAFT."""
 
+    def adopt(self, adoption: Adoption) -> Run:
+        """Make a run in QUEUED of a training found at its service, with its row of the journal.
+
+        Photos are not at the service, so its dataset is empty. All of it in one transaction; the
+        same training twice is one run.
+        """
+
+    def remote_ids(self) -> frozenset[tuple[str, str]]:
+        """Return (service, id there) of every training that this library knows, hidden ones too."""
+
     def get(self, run_id: str) -> Run:
         """Return a run; raises `KeyError` for an unknown id."""
 
@@ -419,10 +438,12 @@ class RunStore(Protocol):
         *,
         confirmation: int = 1,
         request: Mapping[str, Any] | None = None,
+        nonce: str = "",
     ) -> Effect:
         """Write the next attempt's row, in `planned`, with a new nonce.
 
-        `request` is what will be sent, without secrets. Raises `IllegalMove` where the newest
+        `request` is what will be sent, without secrets. `nonce` is the mark of a launch that was
+        made already, and that the journal does not know. Raises `IllegalMove` where the newest
         attempt forbids another one.
         """
 
@@ -439,6 +460,9 @@ class RunStore(Protocol):
 
     def effects(self, state: EffectState) -> tuple[Effect, ...]:
         """Return every effect in a state."""
+
+    def attempts(self, kind: EffectKind) -> tuple[Effect, ...]:
+        """Return every attempt of a kind that has no id at its service, whatever its state."""
 
     def nonces(self) -> frozenset[str]:
         """Return the mark of every attempt that this library ever planned."""

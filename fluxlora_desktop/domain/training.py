@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -186,6 +187,16 @@ class Trainer:
         """Return every parameter checked; raise `InputError` for the first that does not fit."""
         return {name: self.parameter(name).checked(value) for name, value in parameters.items()}
 
+    def told(self, inputs: Mapping[str, object]) -> dict[str, ParameterValue]:
+        """Return the parameters among what a training was given; what does not fit is left out."""
+        found = dict[str, ParameterValue]()
+        for parameter in self.parameters:
+            value = inputs.get(parameter.name)
+            if isinstance(value, int | float | str):
+                with suppress(InputError):
+                    found[parameter.name] = parameter.checked(value)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingAbilities:
@@ -344,3 +355,47 @@ class FoundRuns:
     runs: tuple[RemoteRun, ...]
     complete: bool
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTraining:
+    """A training of the account as its service lists it, with what its inputs tell.
+
+    `owner` is whose account it is, "" where the service names nobody. `parameters` are those of its
+    trainer that it was given. `version` is owner/name:hash where a model was made of it, and
+    `destination` that model's name without the rest. `mark` is the mark of a launch of this app,
+    "" when it bears none, `file_id` the id of the file that it was given. `has_weights` tells
+    whether the service still names the weights of one that succeeded. `charge_usd` is what it cost
+    so far, where the service tells that.
+    """
+
+    remote: RemoteRun
+    state: RemoteState
+    created_at: datetime | None = None
+    owner: str = ""
+    base: str = ""
+    trigger_word: str = ""
+    parameters: Parameters = field(default_factory=dict)
+    destination: str = ""
+    version: str = ""
+    mark: str = ""
+    file_id: str = ""
+    has_weights: bool = False
+    charge_usd: Decimal | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Tell whether there is nothing to fetch any more: it succeeded and its weights went."""
+        return self.state is RemoteState.SUCCEEDED and not self.has_weights
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTrainings:
+    """The LoRA trainings of an account, the newest first.
+
+    `complete` is false when there may be more: the list could not be read to its end, or the
+    service does not list every training.
+    """
+
+    trainings: tuple[ListedTraining, ...]
+    complete: bool

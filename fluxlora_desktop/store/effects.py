@@ -14,10 +14,12 @@ from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from fluxlora_desktop.domain.errors import IllegalMove
 from fluxlora_desktop.domain.journal import Event, Settling, decide, may_plan
 from fluxlora_desktop.domain.ports import Clock
+from fluxlora_desktop.domain.recovery import Adoption
 from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState
 from fluxlora_desktop.store.database import Database
 from fluxlora_desktop.store.rows import columns_of, fields_from
@@ -46,10 +48,12 @@ class EffectJournal:
         *,
         confirmation: int = 1,
         request: Mapping[str, Any] | None = None,
+        nonce: str = "",
     ) -> Effect:
         """Write the next attempt's row, in `planned`, with a new nonce.
 
-        `request` is what will be sent, without secrets. Raises `IllegalMove` where the newest
+        `request` is what will be sent, without secrets. `nonce` is the mark of a launch that was
+        made already, and that the journal does not know. Raises `IllegalMove` where the newest
         attempt forbids another one; see `journal.may_plan`.
         """
         wanted = json.dumps(request, sort_keys=True, ensure_ascii=True) if request else ""
@@ -63,7 +67,7 @@ class EffectJournal:
                 kind=kind,
                 subject=subject,
                 attempt=known.attempt + 1 if known else 1,
-                nonce=f"fluxlora-{self.library_id}-{secrets.token_hex(6)}",
+                nonce=nonce or f"fluxlora-{self.library_id}-{secrets.token_hex(6)}",
                 state=EffectState.PLANNED,
                 service=service,
                 price_usd=price_usd,
@@ -76,6 +80,34 @@ class EffectJournal:
             session.add(row)
             session.flush()
             return _effect(row)
+
+    def _add_found_effect(self, session: Session, subject: str, adoption: Adoption) -> None:
+        """Write the row of a launch that was found at its service, as if it had been answered.
+
+        Without a mark of its own it gets one that no other row can have, so that one training has
+        one row.
+        """
+        training = adoption.training
+        service, remote_id = training.remote.service, training.remote.id
+        row = EffectRow(
+            id=secrets.token_hex(8),
+            kind=EffectKind.TRAINING,
+            subject=subject,
+            attempt=1,
+            nonce=adoption.mark or f"adopted-{service}-{remote_id}",
+            state=EffectState.CONFIRMED,
+            service=service,
+            price_usd=adoption.estimate.high_usd if adoption.estimate else None,
+            updated_at=self._clock.now(),
+            file_id=adoption.file_id,
+            remote_id=remote_id,
+            sent_at=training.created_at,
+            handle=training.remote.handle,
+            note="found at the service",
+            device=self._device,
+        )
+        session.add(row)
+        session.flush()
 
     def record_effect(
         self, effect_id: str, event: Event, settling: Settling | None = None
@@ -119,6 +151,12 @@ class EffectJournal:
         with self._database.read() as session:
             rows = session.scalars(chosen.order_by(EffectRow.updated_at)).all()
             return tuple(_effect(row) for row in rows)
+
+    def attempts(self, kind: EffectKind) -> tuple[Effect, ...]:
+        """Return every attempt of a kind that has no id at its service, whatever its state."""
+        chosen = select(EffectRow).where(EffectRow.kind == kind, EffectRow.remote_id == "")
+        with self._database.read() as session:
+            return tuple(_effect(row) for row in session.scalars(chosen).all())
 
     def nonces(self) -> frozenset[str]:
         """Return the mark of every attempt that this library ever planned."""

@@ -12,8 +12,10 @@ from sqlalchemy import ColumnElement, UnaryExpression, delete, func, insert, sel
 from sqlalchemy.orm import Session
 
 from fluxlora_desktop.domain.errors import IllegalMove
+from fluxlora_desktop.domain.recovery import Adoption
 from fluxlora_desktop.domain.runs import (
     FINAL,
+    EffectKind,
     LossPoint,
     Run,
     RunEvent,
@@ -24,7 +26,15 @@ from fluxlora_desktop.domain.runs import (
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
 from fluxlora_desktop.store.effects import EffectJournal
 from fluxlora_desktop.store.rows import change, fields_from
-from fluxlora_desktop.store.schema import LossPointRow, RunEventRow, RunLogRow, RunRow
+from fluxlora_desktop.store.schema import (
+    DatasetRow,
+    DatasetVersionRow,
+    EffectRow,
+    LossPointRow,
+    RunEventRow,
+    RunLogRow,
+    RunRow,
+)
 
 _FIXED = frozenset({"id", "dataset_id", "state", "plan", "created_at", "updated_at"})
 
@@ -47,6 +57,77 @@ class SqlRunStore(EffectJournal):
             session.add(row)
             session.flush()
             return _run(row)
+
+    def adopt(self, adoption: Adoption) -> Run:
+        """Make a run in QUEUED of a training found at its service, with its row of the journal.
+
+        Photos are not at the service, so its dataset is empty. All of it in one transaction; the
+        same training twice is one run.
+        """
+        remote = adoption.training.remote
+        with self._database.write() as session:
+            known = _run_of(session, remote.service, remote.id)
+            if known is not None:
+                return _run(known)
+            row = self._adopted_run(session, adoption)
+            self._add_found_effect(session, row.id, adoption)
+            now = row.updated_at
+            session.add(RunEventRow(run_id=row.id, at=now, kind="note", text=adoption.note))
+            session.add(RunEventRow(run_id=row.id, at=now, kind="state", text=row.state.value))
+            session.flush()
+            return _run(row)
+
+    def _adopted_run(self, session: Session, adoption: Adoption) -> RunRow:
+        training, estimate, now = adoption.training, adoption.estimate, self._clock.now()
+        dataset = DatasetRow(
+            id=secrets.token_hex(8), trigger_word=training.trigger_word, created_at=now
+        )
+        session.add(dataset)
+        session.flush()
+        version = DatasetVersionRow(
+            id=secrets.token_hex(8),
+            dataset_id=dataset.id,
+            trigger_word=dataset.trigger_word,
+            findings=[],
+            created_at=now,
+        )
+        session.add(version)
+        session.flush()
+        row = RunRow(
+            id=secrets.token_hex(8),
+            dataset_id=dataset.id,
+            version_id=version.id,
+            state=RunState.QUEUED,
+            plan=asdict(adoption.plan),
+            created_at=training.created_at or now,
+            updated_at=now,
+            started_at=training.created_at or now,
+            base=training.base,
+            external_training_id=training.remote.id,
+            external_training_service=training.remote.service,
+            page=training.remote.page,
+            trainer_version=training.remote.trainer_version,
+            output_version=training.version,
+            total=training.remote.steps,
+            price_low=estimate.low_usd if estimate else None,
+            price_high=estimate.high_usd if estimate else None,
+            account=training.owner,
+            recovered=True,
+        )
+        session.add(row)
+        session.flush()
+        return row
+
+    def remote_ids(self) -> frozenset[tuple[str, str]]:
+        """Return (service, id there) of every training that this library knows, hidden ones too."""
+        runs = select(RunRow.external_training_service, RunRow.external_training_id)
+        effects = select(EffectRow.service, EffectRow.remote_id)
+        with self._database.read() as session:
+            of_runs = session.execute(runs.where(RunRow.external_training_id.is_not(None))).all()
+            of_effects = session.execute(
+                effects.where(EffectRow.kind == EffectKind.TRAINING, EffectRow.remote_id != "")
+            ).all()
+        return frozenset((str(service), str(found)) for service, found in (*of_runs, *of_effects))
 
     def get(self, run_id: str) -> Run:
         """Return a run."""
@@ -172,6 +253,20 @@ def _row(session: Session, run_id: str) -> RunRow:
     if row is None:
         raise KeyError(run_id)
     return row
+
+
+def _run_of(session: Session, service: str, remote_id: str) -> RunRow | None:
+    """Return the run of a training at a service, by its own row or by the journal's."""
+    by_row = select(RunRow).where(
+        RunRow.external_training_service == service, RunRow.external_training_id == remote_id
+    )
+    by_journal = select(RunRow).join(EffectRow, EffectRow.subject == RunRow.id)
+    by_journal = by_journal.where(
+        EffectRow.kind == EffectKind.TRAINING,
+        EffectRow.service == service,
+        EffectRow.remote_id == remote_id,
+    )
+    return session.scalars(by_row).first() or session.scalars(by_journal).first()
 
 
 def _draft(session: Session, run_id: str) -> RunRow:

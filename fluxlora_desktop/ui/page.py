@@ -15,11 +15,13 @@ class Page(QWidget):
     `go(str, object)` asks the window for another page, with what it shall show there (a run, a
     Lora, a picture request, or None). The window hands `arrive` what another page sent along.
     `header` is the row at the right of the title; `undo_stack` is what the Edit menu works on,
-    where a page has one.
+    where a page has one. `under` is the place of the sidebar that a page belongs to which is none
+    itself.
     """
 
     go = Signal(str, object)
     undo_stack: QUndoStack | None = None
+    under: str = ""
 
     def __init__(self, name: str, title: str) -> None:
         super().__init__()

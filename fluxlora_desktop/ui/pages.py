@@ -22,11 +22,13 @@ from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.desks.recover import RecoverDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.gallery.page import GalleryPage
 from fluxlora_desktop.ui.import_tokens import Import, ImportTokensDialog
 from fluxlora_desktop.ui.library.page import LibraryPage
 from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.recover.page import RecoverPage
 from fluxlora_desktop.ui.runs.page import RunsPage
 from fluxlora_desktop.ui.sample_row import SampleRow
 from fluxlora_desktop.ui.settings.library_check import LibraryCheckCard
@@ -62,6 +64,7 @@ class Desks:
     loras: LoraDesk
     pictures: PictureDesk
     accounts: AccountDesk
+    recover: RecoverDesk
 
     @classmethod
     def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
@@ -70,17 +73,22 @@ class Desks:
         runs = RunDesk(tools, jobs, parent)
         loras = LoraDesk(tools, jobs, trash, parent)
         runs.changed.connect(lambda run: loras.load() if run.lora_id else None)
+        accounts = AccountDesk(tools, jobs, secrets, parent)
+        recover = RecoverDesk(tools, jobs, runs, parent)
+        accounts.changed.connect(recover.account_changed)
         return cls(
             draft=DraftDesk(tools, jobs, parent),
             runs=runs,
             loras=loras,
             pictures=PictureDesk(tools, jobs, trash, parent),
-            accounts=AccountDesk(tools, jobs, secrets, parent),
+            accounts=accounts,
+            recover=recover,
         )
 
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
+        yield self.recover
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,7 @@ def make_pages(desks: Desks, around: Surroundings) -> Mapping[str, Callable[[], 
         "welcome": partial(_welcome, desks, around),
         "create": partial(_create, desks, around),
         "runs": partial(_runs, desks, around),
+        "recover": partial(_recover, desks),
         "library": partial(_library, desks, around),
         "gallery": partial(_gallery, desks, around),
         "settings": partial(_settings, desks, around),
@@ -161,9 +170,13 @@ def _on_step_shown(desks: Desks, step: Step) -> None:
 
 
 def _runs(desks: Desks, around: Surroundings) -> Page:
-    page = RunsPage(runs=desks.runs, loras=desks.loras, jobs=around.jobs)
+    page = RunsPage(runs=desks.runs, loras=desks.loras, jobs=around.jobs, recover=desks.recover)
     page.open_requested.connect(around.window.open_web_page)
     return page
+
+
+def _recover(desks: Desks) -> Page:
+    return RecoverPage(recover=desks.recover)
 
 
 def _library(desks: Desks, around: Surroundings) -> Page:

@@ -163,7 +163,7 @@ class MainWindow(QMainWindow):
         page = self.page(name)
         self._place = name
         self.stack.setCurrentWidget(page)
-        self.sidebar.show_place(name)
+        self.sidebar.show_place(page.under or name)
         page.shown()
         page.setFocus(Qt.FocusReason.OtherFocusReason)  # Tab then enters the page at its first part
         if what is not None and not isinstance(what, bool):
@@ -225,7 +225,9 @@ class MainWindow(QMainWindow):
 
     def state(self) -> WindowState:
         """Return what to restore at the next start."""
-        return WindowState(self.saveGeometry(), self._place)
+        page = self._pages.get(self._place)
+        place = page.under if page is not None and page.under else self._place
+        return WindowState(self.saveGeometry(), place)
 
     def _close_unsaved(self) -> None:
         self._closes_unsaved = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from fluxlora_desktop.domain.datasets import DatasetVersion
 from fluxlora_desktop.domain.errors import (
     AppError,
     CredentialError,
@@ -51,8 +52,9 @@ def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
     except KeyError:
         backend = tools.services.trainer(run.external_training_service or run.plan.backend)
         fetched, facts = _fetch_whole(run, backend, tools, ctx)
-        stores.files.place(fetched.path, stores.files.lora(lora_id))
-        lora = stores.loras.add(lora_of(run, facts, backend.key, tools))
+        lora = _same_lora(run, fetched.path, facts, tools) or _new_lora(
+            run, fetched.path, facts, backend.key, tools
+        )
     to = RunState.PUBLISHING if run.plan.publish else RunState.READY
     finished = {} if run.plan.publish else {"finished_at": tools.clock.now()}
     run = stores.runs.advance(
@@ -91,6 +93,23 @@ def _put_aside(run: Run, error: WeightsError, tools: Tools) -> WeightsError:
     except OSError as trouble:
         raise storage_trouble(aside, trouble) from trouble
     return WeightsError(aside / error.path.name, error.reason)
+
+
+def _same_lora(run: Run, path: Path, facts: WeightsFacts, tools: Tools) -> Lora | None:
+    """Return the Lora that a recovered training turns out to be, out of the trash, or None."""
+    stores = tools.stores
+    known = stores.loras.with_sha256(facts.sha256) if run.recovered else None
+    if known is None:
+        return None
+    kept = stores.files.lora(known.id)
+    if not kept.is_file():
+        stores.files.place(path, kept)
+    return stores.loras.trash(known.id, trashed=False) if known.trashed_at else known
+
+
+def _new_lora(run: Run, path: Path, facts: WeightsFacts, service: str, tools: Tools) -> Lora:
+    tools.stores.files.place(path, tools.stores.files.lora(run.id))
+    return tools.stores.loras.add(lora_of(run, facts, service, tools))
 
 
 def _fetch(run: Run, backend: TrainingBackend, tools: Tools, ctx: JobContext) -> FetchedWeights:
@@ -154,19 +173,26 @@ def lora_of(run: Run, facts: WeightsFacts, service: str, tools: Tools) -> Lora:
         id=run.id,
         name=run.plan.name,
         base=facts.base or run.base,
-        trigger_word=version.trigger_word if version else facts.trigger_word,
+        trigger_word=_trigger_of(run, version, facts),
         sha256=facts.sha256,
         tensor_hash=facts.tensor_hash,
         size_bytes=facts.size_bytes,
         rank=facts.rank,
         created_at=tools.clock.now(),
         run_id=run.id,
-        source="trained",
+        source="recovered" if run.recovered else "trained",
         output_version=run.output_version,
         output_service=service,
         cover_sha256=cover,
         key_style=facts.key_style,
     )
+
+
+def _trigger_of(run: Run, version: DatasetVersion | None, facts: WeightsFacts) -> str:
+    """Return the word of the dataset; that of the file where a recovered run told none."""
+    if version is None or (run.recovered and not version.trigger_word):
+        return facts.trigger_word
+    return version.trigger_word
 
 
 def import_lora_file(source: Path, name: str, tools: Tools, ctx: JobContext) -> Lora:

@@ -64,6 +64,9 @@ def settle_unknown(run: Run, tools: Tools, ctx: JobContext) -> Run:
             kind = type(error).__name__ if isinstance(error, CredentialError) else ""
             run = runs.update(run.id, attention=words, error_kind=kind)
         else:
+            run = runs.get(run.id)
+            if run.state is not RunState.UNKNOWN:  # found by the sweep meanwhile
+                return run
             first = next((one for one in found.runs if not _taken(one, run, tools)), None)
             if first is not None:
                 _confirm(run, effect, first, "adopted", tools)

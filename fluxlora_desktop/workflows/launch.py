@@ -85,6 +85,8 @@ def try_again(run_id: str, tools: Tools) -> Run:
     wanted = {"confirmations": run.confirmations + 1}
     if run.state is RunState.FAILED and run.failed_at is RunState.COLLECTING:
         return runs.advance(run_id, RunState.COLLECTING, **fresh)
+    if run.recovered:  # its photos are not here
+        return run
     effect = runs.live_effect(EffectKind.TRAINING, run_id)
     if effect is None or effect.state is not EffectState.CONFIRMED:
         return runs.advance(run_id, RunState.PACKAGING, **fresh, **wanted)

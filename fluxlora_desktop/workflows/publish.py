@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from fluxlora_desktop.domain.bases import base_named, title_of
+from fluxlora_desktop.domain.datasets import DatasetVersion
 from fluxlora_desktop.domain.errors import (
     InputError,
     ScopeMissing,
@@ -21,7 +22,7 @@ from fluxlora_desktop.domain.loras import (
     PublicationStatus,
 )
 from fluxlora_desktop.domain.pictures import CardPicture
-from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
 from fluxlora_desktop.domain.runs import EffectKind, Run, RunPlan, RunState
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.workflows.effects import ensure
@@ -170,12 +171,20 @@ def _card_of_run(lora: Lora, run: Run, tools: Tools) -> CardFacts:
         trigger_word=lora.trigger_word,
         recommended_scale=lora.recommended_scale,
         trained_with=f"{trainer_of(run.plan, backend).title} at {backend.title}",
-        parameters=tuple(
-            (choice.name, str(choice.value)) for choice in choices_for(run.plan, backend, version)
-        ),
+        parameters=_parameters(run, backend, version),
         photo_count=len(version.photos),
         rights_confirmed=run.plan.rights_confirmed,
     )
+
+
+def _parameters(
+    run: Run, backend: TrainingBackend, version: DatasetVersion
+) -> tuple[tuple[str, str], ...]:
+    """Return what a run was trained with; of a recovered one, what its service told."""
+    if run.recovered:
+        return tuple((name, str(value)) for name, value in run.plan.parameters.items())
+    choices = choices_for(run.plan, backend, version)
+    return tuple((choice.name, str(choice.value)) for choice in choices)
 
 
 def change_visibility(lora_id: str, visibility: Visibility, tools: Tools) -> Lora:

@@ -67,6 +67,9 @@ class FalService:
     def fail_launch(self, **fault: Any) -> None:
         self.cloud.fal.next(method="POST", path=_LAUNCH, **fault)
 
+    def fail_listing(self, **fault: Any) -> None:
+        self.cloud.fal.next(method="GET", path=_HISTORY, **fault)
+
     def keep_waiting(self) -> None:
         script = FalScript(queue_seconds=0.0, run_seconds=_FOREVER_S)
         self.cloud.fal.next_training(script)
@@ -116,6 +119,46 @@ def service(cloud: PracticeServices) -> FalService:
 
 class TestFlux2(TrainingBackendContract):
     """The trainer whose LoRAs run at Together."""
+
+    def test_list_tells_how_what_the_history_knows_has_ended(
+        self, service: FalService, ctx: PatientContext
+    ) -> None:
+        ended = {"ended_at": "2026-01-01T01:00:00Z", "endpoint_id": FLUX2.key}
+        service.tell_history(
+            {**ended, "request_id": "a", "status_code": 499, "sent_at": "2026-01-01T00:00:00Z"},
+            {**ended, "request_id": "b", "status_code": 500, "sent_at": "2026-01-03T00:00:00Z"},
+            {**ended, "request_id": "c", "status_code": 200, "sent_at": "2026-01-02T00:00:00Z"},
+            {"request_id": "d", "endpoint_id": FLUX2.key},
+            {"request_id": "e", "endpoint_id": "fal-ai/flux-lora"},
+        )
+
+        told = service.backend.list_trainings(SINCE, ctx)
+
+        states = {one.remote.id: one.state for one in told.trainings}
+        assert states == {
+            "b": RemoteState.FAILED,
+            "c": RemoteState.SUCCEEDED,
+            "a": RemoteState.CANCELLED,
+            "d": RemoteState.TRAINING,
+        }
+        assert list(states) == ["b", "c", "a", "d"]
+        assert [one.remote.id for one in told.trainings if one.gone] == ["c"]
+        assert not told.complete
+
+    def test_training_that_waits_in_the_queue_is_not_listed_yet(
+        self,
+        service: FalService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        ctx: PatientContext,
+    ) -> None:
+        service.keep_in_the_queue()
+        run = service.backend.submit(spec, *ready, nonce)
+
+        told = service.backend.list_trainings(SINCE, ctx)
+
+        assert run.id not in {one.remote.id for one in told.trainings}
 
     def test_launch_sends_what_the_trainer_takes_and_nothing_else(
         self, service: FalService, spec: TrainingSpec, ready: Ready, nonce: str

@@ -61,6 +61,14 @@ class ReplicateService:
     def fail_launch(self, **fault: Any) -> None:
         self.cloud.replicate.next(method="POST", path=_LAUNCH, **fault)
 
+    def fail_listing(self, **fault: Any) -> None:
+        self.cloud.replicate.next(method="GET", path="/v1/trainings", **fault)
+
+    def tell_list(self, *jobs: dict[str, Any], next_page: str = "") -> None:
+        """Let the next look at the list find these trainings."""
+        page = {"results": jobs, "next": next_page or None}
+        self.cloud.replicate.next(method="GET", path="/v1/trainings", json=page)
+
     def keep_waiting(self) -> None:
         self.cloud.replicate.next_training(TrainingScript(queue_seconds=_FOREVER_S))
 
@@ -89,6 +97,19 @@ class ReplicateService:
 
 def succeeded(weights_address: str) -> RunSnapshot:
     return RunSnapshot(RemoteState.SUCCEEDED, weights_address=weights_address)
+
+
+def job(job_id: str, **fields: object) -> dict[str, Any]:
+    """Return a training as the list tells it: one that succeeded and has no weights any more."""
+    told: dict[str, Any] = {
+        "id": job_id,
+        "model": OSTRIS.key,
+        "version": "v1",
+        "status": "succeeded",
+        "input": {"trigger_word": "TOK", "steps": 700},
+        "created_at": "2026-01-01T00:00:00Z",
+    }
+    return told | fields
 
 
 def weights_tar(members: dict[str, bytes]) -> bytes:
@@ -169,6 +190,64 @@ class TestOstris(TrainingBackendContract):
 
         assert last.state is state
         assert words in last.error
+
+    def test_list_leaves_out_what_is_no_lora_training_and_what_never_ran(
+        self, service: ReplicateService, ctx: PatientContext
+    ) -> None:
+        service.tell_list(
+            job("a", model="meta/llama-trainer"),
+            job("b", status="aborted"),
+            job("c", status="canceled"),
+        )
+
+        told = service.backend.list_trainings(SINCE, ctx)
+
+        (listed,) = told.trainings
+        assert (listed.remote.id, listed.state) == ("c", RemoteState.CANCELLED)
+        assert listed.owner == "practice"
+        assert told.complete
+
+    def test_list_tells_weights_that_are_gone_and_what_it_cost(
+        self, service: ReplicateService, ctx: PatientContext
+    ) -> None:
+        metrics = {"predict_time": 682.0}
+        service.tell_list(job("a", completed_at="2026-01-02T00:00:00Z", metrics=metrics))
+
+        (listed,) = service.backend.list_trainings(SINCE, ctx).trainings
+
+        assert (listed.state, listed.gone) == (RemoteState.SUCCEEDED, True)
+        assert listed.charge_usd == Decimal("1.0400")
+
+    def test_list_takes_a_success_whose_weights_are_late_for_one_that_runs(
+        self, service: ReplicateService, ctx: PatientContext
+    ) -> None:
+        service.tell_list(job("a", completed_at=datetime.now(UTC).isoformat()))
+
+        (listed,) = service.backend.list_trainings(SINCE, ctx).trainings
+
+        assert (listed.state, listed.gone) == (RemoteState.TRAINING, False)
+
+    def test_list_leaves_out_settings_that_do_not_fit(
+        self, service: ReplicateService, ctx: PatientContext
+    ) -> None:
+        given = {"steps": "many", "lora_rank": 7, "batch_size": 99, "optimizer": ["x"]}
+        service.tell_list(job("a", input=given))
+
+        (listed,) = service.backend.list_trainings(SINCE, ctx).trainings
+
+        assert dict(listed.parameters) == {"lora_rank": 7}
+
+    def test_list_is_read_page_by_page_until_it_is_old_enough(
+        self, service: ReplicateService, ctx: PatientContext
+    ) -> None:
+        more = f"{service.cloud.replicate.url}/v1/trainings?cursor=next"
+        service.tell_list(job("a"), next_page=more)
+        service.tell_list(job("b"), job("old", created_at="2019-01-01T00:00:00Z"), next_page=more)
+
+        told = service.backend.list_trainings(SINCE, ctx)
+
+        assert [one.remote.id for one in told.trainings] == ["a", "b"]
+        assert told.complete
 
     def test_word_that_nobody_knows_means_that_it_goes_on(
         self, service: ReplicateService, spec: TrainingSpec, ready: Ready, nonce: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,6 +50,9 @@ class TrainingService(Protocol):
 
     def fail_launch(self, **fault: Any) -> None:
         """Let the next launch meet a fault, in the words of `FaultScript.next`."""
+
+    def fail_listing(self, **fault: Any) -> None:
+        """Let the next look at the list meet a fault, in the words of `FaultScript.next`."""
 
     def launches(self) -> int:
         """Return how many launches arrived, lost ones included."""
@@ -224,6 +227,82 @@ class TrainingBackendContract:
         service.backend.submit(spec, *ready, nonce)
 
         assert service.backend.find(Mark("another", "other-file"), SINCE, ctx).runs == ()
+
+    def test_list_tells_what_a_training_is_and_whose_launch(
+        self, service: TrainingService, spec: TrainingSpec, tmp_path: Path, ctx: PatientContext
+    ) -> None:
+        mark = f"fluxlora-0a1b2c3d-{secrets.token_hex(6)}"
+        destination = service.backend.prepare(spec, ctx)
+        data = service.backend.upload(make_archive(tmp_path), mark, ctx)
+        service.keep_waiting()
+        run = service.backend.submit(spec, destination, data, mark)
+
+        told = service.backend.list_trainings(SINCE, ctx)
+
+        listed = next(one for one in told.trainings if one.remote.id == run.id)
+        steps = service.trainer.steps_of(spec.parameters)
+        assert told.complete is service.backend.abilities().absence_shows
+        assert (listed.mark, listed.file_id) == (mark, data.id)
+        assert listed.state in _OPEN
+        assert (listed.remote.trainer, listed.remote.steps) == (service.trainer.key, steps)
+        assert listed.base == service.trainer.base
+        assert listed.trigger_word == ("TOK" if service.trainer.trigger_input else "")
+        assert service.trainer.checked(listed.parameters) == dict(listed.parameters)
+        assert listed.created_at is not None
+        assert abs((datetime.now(UTC) - listed.created_at).total_seconds()) < _PATIENCE_S
+        assert not listed.gone
+
+    def test_list_tells_whether_weights_can_be_fetched(
+        self,
+        service: TrainingService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        tmp_path: Path,
+        ctx: PatientContext,
+    ) -> None:
+        run = service.backend.submit(spec, *ready, nonce)
+        last = until_ended(service.backend, run)
+
+        told = service.backend.list_trainings(SINCE, ctx)
+
+        listed = next(one for one in told.trainings if one.remote.id == run.id)
+        assert (listed.state, listed.has_weights) == (RemoteState.SUCCEEDED, True)
+        assert (listed.version, listed.mark) == (last.version, "")
+        assert listed.destination == ready[0].name.rpartition("/")[2]
+        snapshot = service.backend.poll(listed.remote)
+        fetched = service.backend.fetch_weights(listed.remote, snapshot, tmp_path / "run", ctx)
+        assert fetched.path.read_bytes() == service.weights_of(run)
+
+    def test_list_ends_where_it_was_asked_to_and_is_newest_first(
+        self,
+        service: TrainingService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        tmp_path: Path,
+        ctx: PatientContext,
+    ) -> None:
+        service.keep_waiting()
+        first = service.backend.submit(spec, *ready, nonce)
+        second_data = service.backend.upload(make_archive(tmp_path), "n2", ctx)
+        service.keep_waiting()
+        second = service.backend.submit(spec, ready[0], second_data, "n2")
+
+        told = service.backend.list_trainings(SINCE, ctx).trainings
+        later = service.backend.list_trainings(datetime.now(UTC) + timedelta(hours=1), ctx)
+
+        ids = [one.remote.id for one in told]
+        assert ids.index(second.id) < ids.index(first.id)
+        assert later.trainings == ()
+
+    def test_list_says_when_the_token_is_not_accepted(
+        self, service: TrainingService, ctx: PatientContext
+    ) -> None:
+        service.fail_listing(status=401, json={"detail": "no"})
+
+        with pytest.raises(TokenRejected):
+            service.backend.list_trainings(SINCE, ctx)
 
     def test_cancel_ends_the_run_and_may_be_asked_twice(
         self, service: TrainingService, spec: TrainingSpec, ready: Ready, nonce: str

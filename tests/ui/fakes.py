@@ -33,6 +33,8 @@ from fluxlora_desktop.domain.ports import (
 from fluxlora_desktop.domain.training import (
     Destination,
     FoundRuns,
+    ListedTraining,
+    ListedTrainings,
     Parameter,
     ParameterKind,
     PriceRule,
@@ -119,6 +121,11 @@ class FakeTrainer:
     answer: threading.Event | None = None
     search: threading.Event | None = None
     found: tuple[RemoteRun, ...] = ()
+    listed: list[ListedTraining] = field(default_factory=list)
+    listings: int = 0
+    listing: threading.Event | None = None
+    list_trouble: Exception | None = None
+    weights: Callable[[Path], object] | None = None
 
     def abilities(self) -> TrainingAbilities:
         return TrainingAbilities(
@@ -160,6 +167,14 @@ class FakeTrainer:
             self.search.wait(10)
         return FoundRuns(self.found, False)
 
+    def list_trainings(self, since: datetime, ctx: JobContext) -> ListedTrainings:
+        self.listings += 1
+        if self.listing is not None:
+            self.listing.wait(10)
+        if self.list_trouble is not None:
+            raise self.list_trouble
+        return ListedTrainings(tuple(self.listed), self.absence_shows)
+
     def poll(self, run: RemoteRun) -> RunSnapshot:
         self.polled += 1
         if self.answer is not None:
@@ -177,7 +192,11 @@ class FakeTrainer:
     def fetch_weights(
         self, run: RemoteRun, snapshot: RunSnapshot, folder: Path, ctx: JobContext
     ) -> FetchedWeights:
-        raise ServiceUnreachable(self.key, "not in this test")
+        if self.weights is None:
+            raise ServiceUnreachable(self.key, "not in this test")
+        target = folder / "lora.safetensors"
+        self.weights(target)
+        return FetchedWeights(target)
 
     def clean_up(self, data: RemoteFile) -> None:
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from PIL import Image
@@ -15,7 +16,12 @@ from fluxlora_desktop.domain.pictures import GeneratedImage, PictureRequest
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.runs import RunState
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.domain.training import Visibility
+from fluxlora_desktop.domain.training import (
+    ListedTraining,
+    RemoteRun,
+    RemoteState,
+    Visibility,
+)
 from fluxlora_desktop.imaging.workshop import PillowPictureWorkshop
 from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.ui.create.page import CreatePage
@@ -28,12 +34,12 @@ from fluxlora_desktop.ui.theme import Scheme, Theme
 from fluxlora_desktop.ui.window import MainWindow
 from tests.ui.desk_bench import DeskBench
 from tests.workflows.conftest import write_lora
-from tests.workflows.fakes import FakeBackend, FakeGenerator, training
+from tests.workflows.fakes import TRAINER, FakeBackend, FakeGenerator, training
 
 SCREENS = (
     "welcome",
     *(f"create {step.name.lower()}" for step in Step),
-    *("runs", "library", "gallery", "settings"),
+    *("runs", "recover", "library", "gallery", "settings"),
 )
 ORDER = PictureRequest("replicate", "base", "TOK fox on a beach at sunset", seed=7, count=3)
 
@@ -152,6 +158,18 @@ class House:
         self.desks.pictures.make(ORDER)
         self.rest()
         self.desks.draft.set_plan(name="Second fox", rights_confirmed=True)
+        self.bench.backend.listed = [
+            ListedTraining(
+                RemoteRun("replicate", f"lost-{place}", TRAINER.key, steps=1000),
+                RemoteState.SUCCEEDED,
+                created_at=datetime.now(UTC) - timedelta(days=3),
+                base="flux.1-dev",
+                trigger_word="GLZFOX",
+                destination="grey-fox",
+                has_weights=place == 1,
+            )
+            for place in (1, 2)
+        ]
 
     def _train(self, name: str) -> object:
         photos = [

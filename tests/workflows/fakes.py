@@ -27,6 +27,8 @@ from fluxlora_desktop.domain.ports import Account, FetchedWeights
 from fluxlora_desktop.domain.training import (
     Destination,
     FoundRuns,
+    ListedTraining,
+    ListedTrainings,
     Parameter,
     ParameterKind,
     PriceRule,
@@ -117,6 +119,8 @@ class FakeBackend:
     handle: str = ""
     knows: bool = True
     prepared: dict[str, Destination] = field(default_factory=dict)
+    listed: list[ListedTraining] = field(default_factory=list)
+    lists: list[Reply] = field(default_factory=list)
 
     def abilities(self) -> TrainingAbilities:
         return TrainingAbilities((TRAINER,), absence_shows=self.absence_shows)
@@ -148,6 +152,11 @@ class FakeBackend:
 
     def find(self, mark, since, ctx) -> FoundRuns:
         return _answer(self.finds, FoundRuns((), True))
+
+    def list_trainings(self, since, ctx) -> ListedTrainings:
+        told = _answer(self.lists, ListedTrainings(tuple(self.listed), True))
+        young = (one for one in told.trainings if not one.created_at or one.created_at >= since)
+        return replace(told, trainings=tuple(young))
 
     def poll(self, run) -> RunSnapshot:
         self.polled.append(run)

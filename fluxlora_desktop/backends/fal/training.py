@@ -22,6 +22,7 @@ from fluxlora_desktop.backends.fal.wire import (
 )
 from fluxlora_desktop.backends.http.downloads import bring_from, forget_part
 from fluxlora_desktop.backends.http.logs import clean_log
+from fluxlora_desktop.backends.http.replies import words
 from fluxlora_desktop.domain.datasets import Archive
 from fluxlora_desktop.domain.errors import (
     InputError,
@@ -30,10 +31,13 @@ from fluxlora_desktop.domain.errors import (
 )
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.ports import Account, FetchedWeights, JobContext
+from fluxlora_desktop.domain.recovery import mark_in
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import (
     Destination,
     FoundRuns,
+    ListedTraining,
+    ListedTrainings,
     Mark,
     ParameterValue,
     RemoteFile,
@@ -145,6 +149,42 @@ class FalTraining:
             for item in sorted(hits, key=_rank)
         )
         return FoundRuns(tuple(runs), complete=False, at=self._client.server_date)
+
+    def list_trainings(self, since: datetime, ctx: JobContext) -> ListedTrainings:
+        """Return the trainings that have begun, as far back as the history goes.
+
+        One that waits in the queue is in no list, so there may always be more.
+        """
+        oldest = max(since, datetime.now(UTC) - _HISTORY)
+        found, cursor = list[ListedTraining](), ""
+        for _ in range(_MOST_PAGES):
+            ctx.check()
+            page = self._client.history(ARCHIVE_INPUTS, since=oldest, cursor=cursor, ctx=ctx)
+            found += filter(None, map(self._listed, page.items))
+            cursor = page.next_cursor if page.has_more else ""
+            if not cursor:
+                break
+        found.sort(key=_age, reverse=True)
+        return ListedTrainings(tuple(found), complete=False)
+
+    def _listed(self, item: PastRequest) -> ListedTraining | None:
+        trainer = next((one for one in TRAINERS if one.key == item.endpoint_id), None)
+        if trainer is None:
+            return None
+        parameters = trainer.told(item.given)
+        page = self.page_of(item.request_id, trainer.key)
+        steps = trainer.steps_of(parameters)
+        return ListedTraining(
+            RemoteRun(SERVICE, item.request_id, trainer.key, page, steps=steps),
+            _state_of(item),
+            created_at=item.sent_at,
+            base=trainer.base,
+            trigger_word=words(item.given.get(trainer.trigger_input)),
+            parameters=parameters,
+            mark=mark_in(item.archive),
+            file_id=item.file_id,
+            has_weights=bool(item.weights_address),
+        )
 
     def poll(self, run: RemoteRun) -> RunSnapshot:
         """Return how a training stands, with everything that its log tells."""
@@ -303,6 +343,22 @@ def _place(status: Status) -> str:
     if not status.place:
         return "Next in the queue" if status.place == 0 else "In the queue"
     return f"In the queue, {status.place} before it"
+
+
+def _state_of(item: PastRequest) -> RemoteState:
+    """Return how a request of the history stands; one without an end runs."""
+    if item.weights_address:
+        return RemoteState.SUCCEEDED
+    if item.ended_at is None:
+        return RemoteState.TRAINING
+    if item.status_code == _CANCELLED_STATUS:
+        return RemoteState.CANCELLED
+    failed = item.status_code is not None and item.status_code >= 400
+    return RemoteState.FAILED if failed else RemoteState.SUCCEEDED
+
+
+def _age(listed: ListedTraining) -> float:
+    return listed.created_at.timestamp() if listed.created_at else 0.0
 
 
 def _rank(item: PastRequest) -> tuple[bool, float]:

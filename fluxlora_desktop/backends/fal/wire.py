@@ -166,11 +166,20 @@ class PastRequest(Reply):
         """Return the address of the weights that a training made, or nothing."""
         return words(table(self.made.get("diffusers_lora_file")).get("url"))
 
+    @property
+    def archive(self) -> str:
+        """Return the address of the photos that a training was given, or nothing."""
+        return next((words(self.given[name]) for name in _ARCHIVES if name in self.given), "")
+
+    @property
+    def file_id(self) -> str:
+        """Return what stays of that address wherever the file is served from."""
+        return _place_of(self.archive)
+
     def bears(self, nonce: str, file_id: str) -> bool:
         """Tell whether this is the launch with that nonce or that file."""
-        archive = next((words(self.given[name]) for name in _ARCHIVES if name in self.given), "")
-        named = bool(nonce) and nonce in archive
-        return named or (len(file_id) > 1 and _place_of(archive) == file_id)
+        named = bool(nonce) and nonce in self.archive
+        return named or (len(file_id) > 1 and self.file_id == file_id)
 
 
 def _readable(value: Any) -> Any:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from fluxlora_desktop.backends.http.client import Blob, ServiceClient
 from fluxlora_desktop.backends.http.endpoint import Endpoint
-from fluxlora_desktop.backends.http.replies import words
 from fluxlora_desktop.backends.http.uploads import Field, Form
 from fluxlora_desktop.backends.replicate.wire import (
     SERVICE,
@@ -90,9 +89,13 @@ class ReplicateClient:
         """Return the file that one attempt uploaded whole, though its answer may have been lost."""
         page = read(FilePage, self._http.get_json("files", ctx=ctx))
         for file in page.results:
-            if words(file.metadata.get("attempt")) == nonce and file.sha256 == sha256:
+            if file.attempt == nonce and file.sha256 == sha256:
                 return file
         return None
+
+    def file(self, file_id: str, ctx: JobContext) -> FileReply:
+        """Return what is kept of an uploaded file; raises `NotFoundAtService`."""
+        return read(FileReply, self._http.get_json(f"files/{file_id}", ctx=ctx))
 
     def delete_file(self, file_id: str) -> None:
         """Delete an uploaded file; silent when it is gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from fluxlora_desktop.backends.http.downloads import bring_from, forget_part
 from fluxlora_desktop.backends.http.errors import scrub
 from fluxlora_desktop.backends.http.logs import clean_log
+from fluxlora_desktop.backends.http.replies import words
 from fluxlora_desktop.backends.replicate.client import ReplicateClient
 from fluxlora_desktop.backends.replicate.destinations import find_destination, make_destination
 from fluxlora_desktop.backends.replicate.logs import read_losses, read_progress
@@ -30,10 +32,13 @@ from fluxlora_desktop.domain.errors import (
 )
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.ports import Account, FetchedWeights, JobContext
+from fluxlora_desktop.domain.recovery import mark_in
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import (
     Destination,
     FoundRuns,
+    ListedTraining,
+    ListedTrainings,
     Mark,
     ParameterValue,
     RemoteFile,
@@ -59,6 +64,7 @@ _ARCHIVE_LIMIT = 100_000_000
 _OUTPUT_PATIENCE = timedelta(minutes=10)
 _CLOCK_SLACK = timedelta(minutes=15)
 _MOST_PAGES = 50
+_FILES_LIVE = timedelta(hours=25)
 
 
 class ReplicateTraining:
@@ -146,6 +152,59 @@ class ReplicateTraining:
             if past or not page:
                 return FoundRuns(_in_order(hits), complete=True, at=self._client.server_date)
         return FoundRuns(_in_order(hits), complete=False, at=self._client.server_date)
+
+    def list_trainings(self, since: datetime, ctx: JobContext) -> ListedTrainings:
+        """Return the account's trainings with known trainers, as far back as asked for."""
+        owner = self._client.account().username
+        page, found = "", list[ListedTraining]()
+        for _ in range(_MOST_PAGES):
+            ctx.check()
+            reply = self._client.trainings(page, ctx)
+            young = [job for job in reply.results if not job.created_at or job.created_at >= since]
+            found += filter(None, (self._listed(job, owner, ctx) for job in young))
+            page = reply.next
+            if not page or len(young) < len(reply.results):
+                return ListedTrainings(tuple(found), complete=True)
+        return ListedTrainings(tuple(found), complete=False)
+
+    def _listed(self, job: JobReply, owner: str, ctx: JobContext) -> ListedTraining | None:
+        trainer = next((one for one in TRAINERS if one.key == job.model), None)
+        if trainer is None or job.status == "aborted":
+            return None
+        state = _STATES.get(job.status, RemoteState.TRAINING)
+        if state is RemoteState.SUCCEEDED and not job.weights and not _output_is_late(job):
+            state = RemoteState.TRAINING
+        parameters = trainer.told(job.input)
+        return ListedTraining(
+            replace(_remote(job, trainer.key, job.version), steps=trainer.steps_of(parameters)),
+            state,
+            created_at=job.created_at,
+            owner=owner,
+            base=trainer.base,
+            trigger_word=words(job.input.get(trainer.trigger_input)),
+            parameters=parameters,
+            destination=job.trained_version.partition(":")[0].rpartition("/")[2],
+            version=job.trained_version,
+            mark=self._mark(job, trainer, ctx),
+            file_id=job.file_id,
+            has_weights=bool(job.weights),
+            charge_usd=self._charge(job.metrics.predict_time, trainer.key),
+        )
+
+    def _mark(self, job: JobReply, trainer: Trainer, ctx: JobContext) -> str:
+        """Return the mark of its launch: of the spare input, or of the file uploaded for it.
+
+        Replicate forgets the file after a day, and the app deletes it when the training has ended.
+        """
+        if trainer.spare_input:
+            return mark_in(words(job.input.get(trainer.spare_input)))
+        young = job.created_at and datetime.now(UTC) - job.created_at < _FILES_LIVE
+        if not job.file_id or not young:
+            return ""
+        try:
+            return mark_in(self._client.file(job.file_id, ctx).attempt)
+        except (NotFoundAtService, ServiceRefused):
+            return ""
 
     def poll(self, run: RemoteRun) -> RunSnapshot:
         """Return how a training stands, with everything that its log tells."""

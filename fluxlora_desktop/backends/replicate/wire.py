@@ -6,6 +6,7 @@ only, and recordings differ from it.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from fluxlora_desktop.backends.http.replies import (
 from fluxlora_desktop.domain.errors import UnexpectedReply
 
 SERVICE = "replicate"
+_FILE = re.compile(r"/v1/files/([A-Za-z0-9_-][A-Za-z0-9._-]{0,127})(?=[/?#]|$)")
 
 
 class AccountReply(Reply):
@@ -46,6 +48,7 @@ class JobReply(Reply):
 
     id: Id
     status: str
+    model: Words = ""
     version: Words = ""
     input: Table = Field(default_factory=dict)
     logs: Words = ""
@@ -70,6 +73,12 @@ class JobReply(Reply):
         """Return the addresses of the pictures made."""
         items = self.output if isinstance(self.output, list) else [self.output]
         return tuple(item for item in items if isinstance(item, str) and item)
+
+    @property
+    def file_id(self) -> str:
+        """Return the id of the uploaded file that it was given, or nothing."""
+        found = _FILE.search(words(self.input.get("input_images")))
+        return found[1] if found else ""
 
     def bears(self, nonce: str, file_id: str) -> bool:
         """Tell whether this is the launch with that nonce or that file.
@@ -97,6 +106,11 @@ class FileReply(Reply):
     checksums: Table = Field(default_factory=dict)
     metadata: Table = Field(default_factory=dict)
     expires_at: Words = ""
+
+    @property
+    def attempt(self) -> str:
+        """Return the mark of the launch for which it was uploaded, or nothing."""
+        return words(self.metadata.get("attempt"))
 
     @property
     def address(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -23,7 +23,13 @@ from fluxlora_desktop.workflows.doubt import say_absent, say_found
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import cancel_training, wish_cancel
 from fluxlora_desktop.workflows.launch import abandon_run, look_again, start_run, try_again
+from fluxlora_desktop.workflows.recover import NOT_SENT
 from fluxlora_desktop.workflows.tools import Tools
+
+_HELD_WORDS = (
+    "The service cannot be asked yet what it has of this library. "
+    "The training starts as soon as it can; nothing was sent so far."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class RunDesk(Desk):
         self._told: dict[str, Callable[[JobContext], Run]] = {}
         self._settling: set[str] = set()
         self._unwanted: set[str] = set()
+        self._holding = False
+        self._away: frozenset[str] = frozenset()
         self.loaded = False
 
     def load(self) -> None:
@@ -81,8 +89,39 @@ class RunDesk(Desk):
         self.loaded = True
         self.listed.emit()
         for run in runs:
-            if run.open and run.id not in self._carrying:
+            if run.open and run.id not in self._carrying and not self._held(run):
                 self._carry(run.id)
+
+    def _held(self, run: Run) -> bool:
+        held = self._holding or run.plan.backend in self._away
+        return held and run.state in NOT_SENT
+
+    def await_sweep(self) -> None:
+        """Let no run go on to its launch that the last process left before it, for now.
+
+        A library restored from a copy does not know what was launched since.
+        """
+        self._holding = True
+
+    def release_launches(self, away: Iterable[str] = ()) -> None:
+        """Carry on what was held, but for the runs of services that cannot be asked yet."""
+        held = [run for run in self._runs.values() if run.open and self._held(run)]
+        self._holding, self._away = False, frozenset(away)
+        for run in held:
+            if not self._held(run):
+                self._carry_if_open(run.id)
+            elif run.id not in self._carrying:
+                self._runs[run.id] = replace(run, attention=_HELD_WORDS)
+                self.changed.emit(self._runs[run.id])
+        self._away = frozenset(run.plan.backend for run in held if self._held(run))
+
+    def carried(self) -> frozenset[str]:
+        """Return the runs whose work is under way."""
+        return frozenset(self._carrying)
+
+    def take_in(self, run: Run) -> None:
+        """Take a run that was found at its service into the list, and carry it on."""
+        self._on_started(run)
 
     def runs(self) -> tuple[Run, ...]:
         """Return the runs, newest first."""

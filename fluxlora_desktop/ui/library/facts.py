@@ -24,7 +24,9 @@ def file_facts(lora: Lora) -> tuple[tuple[str, str], ...]:
     if lora.key_style:
         facts.append(("Key style", lora.key_style))
     facts.append(("Created", when(lora.created_at)))
-    if lora.source not in {"trained", "file"}:
+    if lora.source == "recovered":
+        facts.append(("From", "a training found at its service"))
+    elif lora.source not in {"trained", "file"}:
         facts.append(("Fetched from", lora.source))
     elif lora.source == "file":
         facts.append(("From", "a file"))

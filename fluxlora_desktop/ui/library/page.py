@@ -84,6 +84,7 @@ class LibraryPage(Page):
             "No LoRAs yet",
             button("Create a LoRA", self._on_create, role="primary"),
             button("Import a file", self._on_import_file),
+            button("Find lost trainings…", self._on_find_lost),
             hint="Train one from your photos, or drop a .safetensors file here.",
         )
         loading = EmptyState("clock", "Reading your library")
@@ -289,6 +290,9 @@ class LibraryPage(Page):
     def _on_delete(self, lora_id: str) -> None:
         if not self._loras.busy(lora_id):
             self._loras.delete(lora_id)
+
+    def _on_find_lost(self) -> None:
+        self.go.emit("recover", None)
 
     def _on_create(self) -> None:
         self.go.emit("create", None)

@@ -114,6 +114,8 @@ def _possible(ask: Ask, run: Run, lora: Lora | None, around: Around) -> bool:
     publication = lora.publication if lora is not None else None
     there = publication is not None and publication.status is not PublicationStatus.MISSING
     known = {
+        # The photos of a recovered run are not here to be trained on anew.
+        Ask.TRY_AGAIN: not run.recovered or run.failed_at is RunState.COLLECTING,
         Ask.CANCEL: around.can_cancel or run.state in BEFORE_LAUNCH,
         Ask.CANCEL_IF_FOUND: around.can_cancel and not around.cancel_wished,
         Ask.LET_IT_RUN: around.cancel_wished,

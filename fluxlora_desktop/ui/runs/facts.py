@@ -44,6 +44,8 @@ def facts_of(run: Run, trained_at: str) -> tuple[tuple[str, str], ...]:
         facts.append(("Base", title_of(run.base)))
     if run.total:
         facts.append(("Length", plural(run.total, "step")))
+    if run.recovered:
+        facts.append(("From", "found at its service, without its photos"))
     if run.started_at is not None:
         facts.append(("Started", when(run.started_at)))
         if run.finished_at is not None:

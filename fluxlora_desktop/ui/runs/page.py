@@ -15,6 +15,7 @@ from fluxlora_desktop.domain.runs import FINAL, Run
 from fluxlora_desktop.domain.services import service_named
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraWork
+from fluxlora_desktop.ui.desks.recover import RecoverDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk, RunDetails, RunTransfer
 from fluxlora_desktop.ui.notices import BILLING_PAGES
 from fluxlora_desktop.ui.page import Page
@@ -24,6 +25,7 @@ from fluxlora_desktop.ui.runs.covers import RunCovers
 from fluxlora_desktop.ui.runs.detail import RunDetail, RunView
 from fluxlora_desktop.ui.runs.exits import Ask
 from fluxlora_desktop.ui.runs.facts import attention_words, publication_trouble, report_of
+from fluxlora_desktop.ui.runs.found import FoundBar
 from fluxlora_desktop.ui.runs.list import RunList
 from fluxlora_desktop.ui.runs.model import RunRow, row_of
 from fluxlora_desktop.ui.runs.stages import stages_of
@@ -33,14 +35,24 @@ from fluxlora_desktop.ui.widgets import Card, EmptyState, button, row
 from fluxlora_desktop.ui.wording import plural
 from fluxlora_desktop.workflows.follow import cancel_wished
 
+_FIND_LOST = "Find lost trainings…"
+
 
 class RunsPage(Page):
     """Shows the runs and asks the desks; `open_requested(str)` with a web page's address."""
 
     open_requested = Signal(str)
 
-    def __init__(self, *, runs: RunDesk, loras: LoraDesk, jobs: JobRunner) -> None:
+    def __init__(
+        self,
+        *,
+        runs: RunDesk,
+        loras: LoraDesk,
+        jobs: JobRunner,
+        recover: RecoverDesk | None = None,
+    ) -> None:
         super().__init__("runs", "Runs")
+        self._recover = recover
         self._runs, self._loras = runs, loras
         self._details: RunDetails | None = None
         self._known: frozenset[str] = frozenset()
@@ -78,11 +90,15 @@ class RunsPage(Page):
         self._on_listed()
 
     def _lay_out(self) -> None:
+        self.lost = button(_FIND_LOST, self._on_find_lost, symbol="search")
+        self.header.addWidget(self.lost)
+        self.found = FoundBar()
         self._create = button("Create a LoRA", self._on_create, role="primary")
         self._empty = EmptyState(
             "runs",
             "No trainings yet",
             self._create,
+            button(_FIND_LOST, self._on_find_lost),
             hint="Five to twenty photos are enough. A training takes about half an hour.",
         )
         self._retry = button("Read the list again", self._runs.load)
@@ -100,6 +116,7 @@ class RunsPage(Page):
         for state in (self._loading, self._empty, self._failed, filled):
             self.states.addWidget(state)
         self.body.addWidget(self.states, 1)
+        self.body.addWidget(self.found)
 
     def _listen(self) -> None:
         self._runs.listed.connect(self._on_listed)
@@ -116,6 +133,11 @@ class RunsPage(Page):
         self.list.remove_requested.connect(self._on_remove)
         self.detail.asked.connect(self._on_asked)
         self.countdown.ticked.connect(self._on_tick)
+        self.found.show_requested.connect(self._on_show_found)
+        if self._recover is not None:
+            self.found.closed.connect(self._recover.found_seen)
+            self._recover.found.connect(self._on_found)
+            self._on_found()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Count down while somebody looks."""
@@ -170,6 +192,7 @@ class RunsPage(Page):
         training = f"{plural(count, 'training')} under way." if count else "Nothing is under way."
         self.hint.setText(f"{training} Closing the app stops none." if count else training)
         self.hint.setVisible(bool(self._runs.runs()))
+        self.lost.setVisible(bool(self._runs.runs()))
 
     def _row(self, run: Run) -> RunRow:
         lora = self._lora_of(run)
@@ -316,6 +339,19 @@ class RunsPage(Page):
         run = self._runs.run(run_id)
         if run is not None and run.state in FINAL:
             self._remove(run)
+
+    @Slot()
+    def _on_found(self) -> None:
+        assert self._recover is not None
+        self.found.show_runs(self._recover.found_runs())
+
+    @Slot(str)
+    def _on_show_found(self, run_id: str) -> None:
+        self.list.select(run_id)
+        self.list.setFocus()
+
+    def _on_find_lost(self) -> None:
+        self.go.emit("recover", None)
 
     def _on_create(self) -> None:
         self.go.emit("create", None)

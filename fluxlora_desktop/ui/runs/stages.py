@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from fluxlora_desktop.domain.runs import Run, RunEvent, RunState
+from fluxlora_desktop.domain.runs import BEFORE_LAUNCH, Run, RunEvent, RunState
 from fluxlora_desktop.ui.wording import STATE_WORDS, run_words
 
 
@@ -77,6 +77,8 @@ def stages_of(run: Run, events: Iterable[RunEvent], *, published: bool) -> tuple
     """
     entered = _entered(events)
     way = [s for s in _WAY if s.state is not _S.PUBLISHING or run.plan.publish or published]
+    if run.recovered:  # it was packed and uploaded by somebody else
+        way = [s for s in way if s.state not in BEFORE_LAUNCH]
     standing = _standing(run, entered)
     at = next((i for i, step in enumerate(way) if step.state is standing), len(way))
     stages = []

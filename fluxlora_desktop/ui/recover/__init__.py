@@ -1,0 +1,1 @@
+"""Trainings of the accounts that the library does not know."""
