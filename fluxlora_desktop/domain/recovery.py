@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,6 +68,12 @@ class Adoption:
     mark: str = ""
     file_id: str = ""
     estimate: Estimate | None = None
+
+
+def mark_of_run(library_id: str, run_id: str) -> str:
+    """Return a mark for what a run makes at a service before its launch, such as a model."""
+    digits = hashlib.sha256(run_id.encode()).hexdigest()
+    return f"fluxlora-{library_id}-{digits[:12]}"
 
 
 def mark_in(text: str) -> str:

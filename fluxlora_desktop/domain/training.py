@@ -238,7 +238,8 @@ class Choice:
 class TrainingSpec:
     """One training as the backend sees it; everything is decided and checked.
 
-    `destination` is the name of the LoRA's home at the service, without an owner.
+    `destination` is the name of the LoRA's home at the service, without an owner. `library` is the
+    id that opens every mark of this library.
     """
 
     run_id: str
@@ -250,6 +251,7 @@ class TrainingSpec:
     parameters: Parameters = field(default_factory=dict)
     captions_complete: bool = False
     visibility: Visibility = Visibility.PRIVATE
+    library: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def launch_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
     """
     backend = tools.services.trainer(run.plan.backend)
     version = _version(run, tools)
-    spec = spec_for(run, backend, version)
+    spec = replace(spec_for(run, backend, version), library=tools.stores.runs.library_id)
     if run.state is RunState.UPLOADING:
         run = tools.stores.runs.advance(run.id, RunState.PACKAGING)
     ctx.report(RunChanged(run))
@@ -176,9 +176,12 @@ def _destination(
 
 
 def _check_price(run: Run, spec: TrainingSpec, backend: TrainingBackend) -> None:
-    """Raise `PriceChanged` when the training costs more by now than a person agreed to."""
+    """Raise `PriceChanged` when the training costs more by now than a person agreed to.
+
+    A person agreed to cents; the library keeps millionths.
+    """
     now = backend.estimate(spec)
-    if run.price_high is not None and now.high_usd > run.price_high:
+    if run.price_high is not None and round(now.high_usd, 2) > round(run.price_high, 2):
         raise PriceChanged(now.low_usd, now.high_usd)
 
 

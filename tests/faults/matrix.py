@@ -44,7 +44,7 @@ REQUESTS: Mapping[int, tuple[str, str, str]] = {
 """Which request makes a step: service, method, path."""
 INTENTS = {6: 2, 14: 5}
 """Before a paid request leaves its intent is written: the so many-th that a way writes."""
-TMPFS_BYTES = 48_000_000
+TMPFS_BYTES = 700_000_000
 _HOLD_PAUSES = 30
 _FULL_WORDS = "(?i)disk.{0,40}full|room|space|could not keep|needs .* free"
 _WAITS = frozenset({4, 5, 6, 7, 8, 10, 11})

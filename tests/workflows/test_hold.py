@@ -346,3 +346,10 @@ def test_wait_that_a_service_asked_for_ends_where_it_said(bench):
     held = next(event.run for event in bench.ctx.events if event.run.wait_until)
     assert held.attention == "Replicate asks to wait."
     assert timedelta() < held.wait_until - held.updated_at <= timedelta(seconds=28)
+
+
+def test_price_is_the_same_when_only_the_library_rounded_it(bench):
+    exact = Estimate(Decimal("1.00000049"), Decimal("2.00000049"), 60, 90, "a test")
+    bench.backend.estimate = lambda spec: exact
+
+    assert carry_run(start(bench).id, bench.tools, bench.ctx).state is RunState.READY

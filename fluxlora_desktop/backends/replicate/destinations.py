@@ -13,6 +13,7 @@ from fluxlora_desktop.domain.errors import (
     UnexpectedReply,
 )
 from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.recovery import mark_of_run
 from fluxlora_desktop.domain.training import Destination, TrainingSpec
 
 _MOST_NAMES = 30
@@ -41,7 +42,7 @@ def make_destination(client: ReplicateClient, spec: TrainingSpec, ctx: JobContex
         model = _existing(client, f"{owner}/{name}")
         created = model is None
         if model is None:
-            model = _create(client, owner, name, spec.run_id)
+            model = _create(client, owner, name, spec)
         if _made_by(model, spec.run_id):
             return Destination(f"{owner}/{name}", created)
     raise ServiceRefused(SERVICE, f"every name like {spec.destination} is taken")
@@ -59,14 +60,19 @@ def _existing(client: ReplicateClient, name: str) -> ModelReply | None:
         return None
 
 
-def _create(client: ReplicateClient, owner: str, name: str, run_id: str) -> ModelReply:
+def _mark(spec: TrainingSpec) -> str:
+    """Return what tells this library's models from others' also when nothing else is left."""
+    return f"{mark_of_run(spec.library, spec.run_id)}, " if spec.library else ""
+
+
+def _create(client: ReplicateClient, owner: str, name: str, spec: TrainingSpec) -> ModelReply:
     """Make the model; when the answer is lost or the name is taken, look what is there."""
     try:
         return client.create_model(
             owner=owner,
             name=name,
             sku=_sku(client.hardware()),
-            description=f"A LoRA made with FluxLoRA Desktop, run {run_id}",
+            description=f"A LoRA made with FluxLoRA Desktop, {_mark(spec)}run {spec.run_id}",
         )
     except (ServiceInterrupted, UnexpectedReply) as error:
         made = _existing(client, f"{owner}/{name}")

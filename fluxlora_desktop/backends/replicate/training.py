@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -194,17 +195,26 @@ class ReplicateTraining:
     def _mark(self, job: JobReply, trainer: Trainer, ctx: JobContext) -> str:
         """Return the mark of its launch: of the spare input, or of the file uploaded for it.
 
-        Replicate forgets the file after a day, and the app deletes it when the training has ended.
+        Replicate forgets the file after a day, and the app deletes it when the training has ended;
+        the model that was trained still says whose it is.
         """
         if trainer.spare_input:
             return mark_in(words(job.input.get(trainer.spare_input)))
         young = job.created_at and datetime.now(UTC) - job.created_at < _FILES_LIVE
-        if not job.file_id or not young:
+        mark = ""
+        if job.file_id and young:
+            with suppress(ServiceRefused):
+                mark = mark_in(self._client.file(job.file_id, ctx).attempt)
+        return mark or self._mark_of_model(job)
+
+    def _mark_of_model(self, job: JobReply) -> str:
+        """Return the mark in the description of the model that a training was for."""
+        name = job.trained_version.partition(":")[0]
+        if not name:
             return ""
-        try:
-            return mark_in(self._client.file(job.file_id, ctx).attempt)
-        except (NotFoundAtService, ServiceRefused):
-            return ""
+        with suppress(ServiceRefused):
+            return mark_in(self._client.model(name).description)
+        return ""
 
     def poll(self, run: RemoteRun) -> RunSnapshot:
         """Return how a training stands, with everything that its log tells."""
