@@ -17,6 +17,7 @@ from fluxlora_desktop.domain.errors import (
     ServiceInterrupted,
     ServiceUnreachable,
     StorageError,
+    UnexpectedReply,
     WeightsError,
 )
 from fluxlora_desktop.domain.ports import JobContext
@@ -38,7 +39,7 @@ _SENT = frozenset({EffectState.IN_FLIGHT, EffectState.UNKNOWN, EffectState.CONFI
 _UNTOUCHED = "The training is not touched; we go on as soon as it works."
 _NOT_YET = "Nothing was started; we go on as soon as it works."
 _STOPPED = "A fault of the app stopped its work on this run; the log has the details."
-_HUB_MAY_COME_BACK = (ServiceUnreachable, ServiceInterrupted, ServiceBusy)
+_HUB_MAY_COME_BACK = (ServiceUnreachable, ServiceInterrupted, ServiceBusy, UnexpectedReply)
 
 
 def carry_run(run_id: str, tools: Tools, ctx: JobContext) -> Run:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from pathlib import Path
 
 from fluxlora_desktop.domain.bases import base_named, title_of
 from fluxlora_desktop.domain.datasets import DatasetVersion
@@ -25,9 +27,10 @@ from fluxlora_desktop.domain.pictures import CardPicture
 from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
 from fluxlora_desktop.domain.runs import EffectKind, Run, RunPlan, RunState
 from fluxlora_desktop.domain.training import Visibility
+from fluxlora_desktop.domain.weights import keep_damaged
 from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.plans import choices_for, repo_name, trainer_of
-from fluxlora_desktop.workflows.tools import Tools
+from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
 _log = logging.getLogger(__name__)
 
@@ -113,8 +116,45 @@ def publish_lora(
             updated_at=tools.clock.now(),
         )
     )
+    _mend_weights(published, tools, ctx)
     _tell_run(published, tools)
     return published
+
+
+def _mend_weights(lora: Lora, tools: Tools, ctx: JobContext) -> None:
+    """Fetch weights from the hub that changed on this computer since they were checked.
+
+    The file as it is now is kept beside them. Raises `UnexpectedReply` for other bytes.
+    """
+    stores, publication = tools.stores, lora.publication
+    assert publication is not None
+    kept = stores.files.lora(lora.id)
+    if _sha256(kept, ctx) == lora.sha256:
+        return
+    fetched = tools.services.hub.fetch(publication.repo, stores.files.run_folder(lora.id), ctx)
+    if _sha256(fetched.path, ctx) != lora.sha256:
+        raise UnexpectedReply(publication.hub, f"{publication.repo}: weights", "other bytes")
+    if kept.is_file():
+        keep_damaged(kept)
+    stores.files.place(fetched.path, kept)
+    if lora.run_id is not None:
+        words = "The weights on this computer had changed; they were fetched from the hub again."
+        stores.runs.add_event(lora.run_id, "warn", f"{words} The changed file is kept.")
+
+
+def _sha256(path: Path, ctx: JobContext) -> str:
+    """Return a file's hash, "" where there is none; `ctx` may stop it at each megabyte."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                ctx.check()
+                digest.update(piece)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise storage_trouble(path, error) from error
+    return digest.hexdigest()
 
 
 def published_changes(publication: Publication) -> dict[str, object]:

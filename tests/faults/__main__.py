@@ -129,9 +129,13 @@ def _sweep(folder: Path, told: argparse.Namespace) -> Tally:
     if not told.kills:
         return Tally()
     print(f"seed {told.seed}", flush=True)
-    workers = max(1, min(4, os.cpu_count() or 1))
     sweep = Sweep(
-        folder / "sweep", told.kills, seed=told.seed, workers=workers, broken=told.broken, say=_say
+        folder / "sweep",
+        told.kills,
+        seed=told.seed,
+        workers=told.workers,
+        broken=told.broken,
+        say=_say,
     )
     return sweep.run()
 
@@ -174,6 +178,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, help=f"how many lives are killed; else {KILLS}")
     parser.add_argument("--full", action="store_true", help=f"{FULL_KILLS} kills")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
+    workers = max(1, min(4, os.cpu_count() or 1))
+    parser.add_argument("--workers", type=int, default=workers, help="ways at a time")
     parser.add_argument("--cells", default=".*", help="a regular expression for names such as 6/K+")
     parser.add_argument("--broken", default="", choices=("", *RULES), help="break a rule")
     parser.add_argument("--controls", action="store_true", help="break each rule and see it found")

@@ -57,7 +57,7 @@ _TABLE = """
 10  A  Q  A  W  A  A  H  A  L  A  H
 11  A  Q  A  W  A  A  H  A  L  A  H
 12  A  Q  A  W  A  A  H  A  L  A  H
-13  A  A  -  -  -  -  H  H  L  A  -
+13  A  A  -  -  -  -  H  A  L  A  -
 14  A  H  H  W  H  H  H  H  L  A  H
 15  -  A  A  W  A  A  H  H  L  A  -
 """

@@ -49,7 +49,7 @@ QUICK = Patience(
     longest_retry=0.1,
     settle=1.0,
     settle_reads=3,
-    launch_tries=8,
+    launch_tries=60,
     deadline=0,
 )
 _LONGEST_PAUSE_S = 0.1

@@ -46,7 +46,7 @@ from fluxlora_desktop.domain.loras import (
     PublicationBundle,
     PublishedCommit,
 )
-from fluxlora_desktop.domain.ports import FetchedWeights, JobContext
+from fluxlora_desktop.domain.ports import FetchedWeights, JobContext, Waiting
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import Visibility
 
@@ -215,8 +215,11 @@ class HuggingFaceHub:
     ) -> str:
         try:
             return self._commit(bundle, small, held, ctx)
-        except (ServiceInterrupted, ServiceBusy, UnexpectedReply):
+        except (ServiceInterrupted, ServiceBusy, UnexpectedReply) as error:
             ctx.check()
+            if isinstance(error, ServiceBusy):
+                ctx.report(Waiting(SERVICE, error.retry_after))
+                ctx.pause(error.retry_after)
             now = self._snapshot(bundle.repo)
             if _holds_all(now, bundle, small):
                 return now.commit
