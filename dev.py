@@ -21,6 +21,8 @@ python3 dev.py COMMAND [ARGUMENTS]
 
   run [flags of the app]      start the app; without a display run its self-test instead
   test [arguments of pytest]  ruff, mypy, pytest; --full runs the long sweeps too
+  faults [--kills N] [--full] every fault at every step, then kills at any instant; --controls
+                              breaks rules on purpose and sees that it is found
   bundle                      build "dist/FluxLoRA Desktop", time its start, run its self-test
   bench [name]                run the benchmarks, or the one of that name
   screenshots                 refresh docs/screenshot.png from a self-test
@@ -42,7 +44,7 @@ WINDOWED = (
 )
 TEST_TOOLS = (
     *("xvfb", "xauth", "openbox", "xdotool", "gnome-keyring", "dbus-daemon"),
-    "libimage-exiftool-perl",
+    *("libimage-exiftool-perl", "strace", "sqlite3", "curl"),
 )
 
 
@@ -254,6 +256,13 @@ def test(arguments: list[str]) -> int:
     return code or int(bool(failed))
 
 
+def faults(arguments: list[str]) -> int:
+    """Run the fault matrix and the kill sweep; the last line counts what matters."""
+    python = prepare("test")
+    require_system(python, OFFSCREEN + WINDOWED + TEST_TOOLS)
+    return call(python, "-m", "tests.faults", *arguments, env=offscreen_environment())
+
+
 def bundle(arguments: list[str]) -> int:
     """Build the PyInstaller folder from an environment without test tools and try it."""
     python = prepare("bundle", ".venv-bundle")
@@ -297,7 +306,14 @@ def screenshots(_arguments: list[str]) -> int:
     return 0
 
 
-COMMANDS = {"run": run, "test": test, "bundle": bundle, "bench": bench, "screenshots": screenshots}
+COMMANDS = {
+    "run": run,
+    "test": test,
+    "faults": faults,
+    "bundle": bundle,
+    "bench": bench,
+    "screenshots": screenshots,
+}
 
 
 def main(arguments: list[str]) -> int:

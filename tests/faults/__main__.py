@@ -31,13 +31,13 @@ from tests.faults.sweep import Sweep, Tally
 
 KILLS, FULL_KILLS = 300, 5000
 _CONTROLS = {
-    "retry": ("6/NC", "14/5xx"),
-    "fsync": (),
-    "settle": ("late list",),
-    "redirect": (),
-    "exif": (),
+    "retry": (("late list",), "I1 2 trainings for 1 clicks"),
+    "fsync": ((), "the intent was not synced before"),
+    "settle": (("late list",), "I1 2 trainings for 1 clicks"),
+    "redirect": ((), "I6 a token went to the delivery host"),
+    "exif": ((), "I6 tags in "),
 }
-"""Which cells and crossed faults see a broken rule; the straight way is always walked."""
+"""Which crossed faults see a broken rule, and in which words; the straight way is always walked."""
 
 
 @dataclass(slots=True)
@@ -147,21 +147,17 @@ def _say(words: str) -> None:
 def _run_controls(folder: Path) -> int:
     """Break one rule after another; each must be reported by the cells that are there for it."""
     unseen = []
-    for rule, names in _CONTROLS.items():
+    for rule, (names, words) in _CONTROLS.items():
         print(f"broken on purpose: {rule}: {(RULES[rule].__doc__ or '').strip()}", flush=True)
         report = Report()
         ground = Ground.make(folder / rule, rule)
         try:
-            for cell in cells():
-                if cell.name in names:
-                    _run_one_cell(ground, cell, report)
             for name in names:
-                if name in CROSSED:
-                    report.add("crossed", name, run_crossed(ground, name), 0.0)
+                report.add("crossed", name, run_crossed(ground, name), 0.0)
             _walk_straight(ground, report)
         finally:
             ground.close()
-        if not report.wrong:
+        if not any(words in line for line in report.wrong):
             unseen.append(rule)
     print(f"controls: {len(_CONTROLS) - len(unseen)} of {len(_CONTROLS)} seen")
     return int(bool(unseen))

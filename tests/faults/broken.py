@@ -33,7 +33,7 @@ def _retry() -> None:
 
 def _fsync() -> None:
     """Let commits return before they are on the disk."""
-    database.pragmas = lambda *_told: ("synchronous=OFF", "foreign_keys=ON")  # type: ignore[assignment]
+    database.pragmas = lambda *_told, **_named: ("synchronous=OFF", "foreign_keys=ON")  # type: ignore[assignment]
 
 
 def _settle() -> None:
