@@ -23,7 +23,7 @@ from tests.faults.person import Scene
 from tests.faults.photos import make_photos
 from tests.faults.services import Cloud
 
-KILLS_A_WAY = 12
+KILLS_A_WAY = 18
 MOST_CALLS = 340
 LONGEST_TIMED_S = 0.5
 FAULTY_LIVES = 0.3
