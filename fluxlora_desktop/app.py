@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -162,7 +163,7 @@ class Session(QObject):
         from fluxlora_desktop.workflows.tools import Patience, Tools
 
         importlib.import_module("fluxlora_desktop.ui.pages")  # here, so that the window need not
-        library = open_library(self.places.data_dir, clock=self.clock)
+        library = open_library(self.places.data_dir, clock=self.clock, device=platform.node())
         workers = PhotoWorkers()
         try:
             services, secrets, token_place = self._services(ctx)

@@ -58,6 +58,7 @@ class RemarkKind(StrEnum):
     BACKUP_FAILED = "backup_failed"
     NETWORK = "network"
     SYNCED = "synced"
+    OTHER_DEVICE = "other_device"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,7 @@ _log = logging.getLogger(__name__)
 class Library:
     """An open library; this process alone has it until `close`.
 
-    `remarks` is what there is to tell of it although it opened, `last_opened` the computer that had
-    it before, when that was another one, and since when.
+    `remarks` is what there is to tell of it although it opened.
     """
 
     def __init__(
@@ -53,12 +52,10 @@ class Library:
         database: Database,
         lock: LibraryLock,
         remarks: tuple[Remark, ...] = (),
-        last_opened: tuple[str, datetime] | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.stores = stores
         self.remarks = remarks
-        self.last_opened = last_opened
         self._database = database
         self._lock = lock
 
@@ -101,15 +98,12 @@ def open_library(data_dir: Path, *, clock: Clock, device: str = "") -> Library:
             recover_interrupted(database, clock, LibraryFiles(root=data_dir))
         if ground is not Ground.LOCAL:
             remarks = (*remarks, Remark(RemarkKind(ground.value), service))
+        if last_opened is not None:
+            was, at = last_opened
+            words = f"{was} at {at:%Y-%m-%d %H:%M} UTC"
+            remarks = (*remarks, Remark(RemarkKind.OTHER_DEVICE, words))
         undo.pop_all()
-    return Library(
-        data_dir=data_dir,
-        stores=stores,
-        database=database,
-        lock=lock,
-        remarks=remarks,
-        last_opened=last_opened,
-    )
+    return Library(data_dir=data_dir, stores=stores, database=database, lock=lock, remarks=remarks)
 
 
 @contextmanager

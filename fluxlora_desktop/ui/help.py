@@ -29,12 +29,24 @@ KEYS = (
     ("Ctrl+C, Ctrl+S, R", "Copy, save, reuse the settings of a picture"),
     ("Ctrl+F", "Search the log of a run"),
 )
+TROUBLE = (
+    ("Needs you", "Nothing is lost. The run says why it waits, and its button goes on."),
+    ("Asks to wait", "A service limits how often it may be asked. It goes on when it is over."),
+    ("Lost training?", "Runs, Find lost trainings lists what your accounts know. Adopt is free."),
+    ("Damaged weights", "The damaged file is kept. Download again costs nothing."),
+    ("Disk full", "Changes wait in memory and are saved once there is room; nothing is launched."),
+    ("Damaged library", "A page offers the newest backup. Photos, weights, pictures are files."),
+    ("Sign-in network", "Open a browser, sign in, then press Try again."),
+    ("Locked keyring", "Unlock the password store and press Check; runs wait meanwhile."),
+    ("Unsafe photo", "It stopped the part that reads photos. Save it elsewhere as JPEG."),
+    ("Something to report?", "Help, Diagnostics shows a text that is safe to post."),
+)
 FACTS = (
     "A LoRA runs only on the base model it was trained for; the app never sends it to another.",
     "When the answer to a launch is lost, the app asks the service and never sends it twice.",
     "Tokens live in this computer's password store and go only to their own service.",
     "Photos are uploaded without metadata, and only to the service that trains.",
-    "Settings says where the library lies and what was spent.",
+    "Settings says where the library lies and what was spent; it is backed up once a day.",
     "Practice mode goes the whole way with services on this computer, for nothing.",
 )
 
@@ -55,6 +67,9 @@ class HelpDialog(QDialog):
                 12,
                 label("Keyboard", "section"),
                 _table(KEYS),
+                12,
+                label("When something goes wrong", "section"),
+                _table(TROUBLE),
                 12,
                 label("Good to know", "section"),
                 *(label(fact, wrap=True) for fact in FACTS),

@@ -24,7 +24,9 @@ def tell_opening(
     """Show the gravest thing there is to tell; where the library lies is told once."""
     notices = [] if taken is None else [notice_of_taken(taken)]
     for remark in remarks:
-        if remark.kind is RemarkKind.BACKUP_FAILED:
+        if remark.kind is RemarkKind.OTHER_DEVICE:
+            notices.append(notice_of(remark))
+        elif remark.kind is RemarkKind.BACKUP_FAILED:
             notices.insert(0, notice_of(remark))
         elif not settings.flag(_flag(remark)):
             settings.set_flag(_flag(remark), True)
@@ -57,6 +59,13 @@ def notice_of(remark: Remark) -> Notice:
             "overwrite each other's. A folder that is not synced is safer.",
             Tone.WARN,
             details=remark.detail,
+        )
+    if remark.kind is RemarkKind.OTHER_DEVICE:
+        return Notice(
+            f"This library was last open on {remark.detail}.",
+            "Your services were asked what became of its trainings before anything goes on. Use it "
+            "on one computer at a time.",
+            Tone.INFO,
         )
     return Notice(
         "Your library lies on a network drive.",

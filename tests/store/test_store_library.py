@@ -251,6 +251,16 @@ def test_library_of_the_first_revision_keeps_its_paid_requests(tmp_path: Path) -
     assert upgrade.read_revision(path) == upgrade.HEAD
 
 
+def test_library_says_which_other_computer_had_it_last(tmp_path: Path) -> None:
+    for device in ("desk", "desk", "laptop"):
+        with closing(open_library(tmp_path, clock=SteppingClock(), device=device)) as library:
+            told = [remark.detail for remark in library.remarks]
+
+    assert [words.partition(" at ")[0] for words in told] == ["desk"]
+    with closing(open_library(tmp_path, clock=SteppingClock(), device="laptop")) as library:
+        assert library.remarks == ()
+
+
 def test_known_revisions_are_those_of_the_folder() -> None:
     versions = (upgrade.MIGRATIONS / "versions").glob("0*.py")
 
