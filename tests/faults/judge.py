@@ -20,6 +20,7 @@ import io
 import json
 import shutil
 import subprocess
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -245,26 +246,34 @@ def _tags_in(archive: Path) -> Iterator[Broken]:
     raw = archive.read_bytes()
     if PLACE.encode() in raw:
         yield Broken("I6", f"the name of a photo stands in {archive.name}")
-    with zipfile.ZipFile(io.BytesIO(raw)) as members:
-        photos = [members.read(name) for name in members.namelist() if name.endswith(".jpg")]
-    for photo in photos:
-        if PLACE.encode() in photo:
+    with tempfile.TemporaryDirectory() as folder:
+        with zipfile.ZipFile(io.BytesIO(raw)) as members:
+            for place, name in enumerate(members.namelist()):
+                if name.endswith(".jpg"):
+                    (Path(folder) / f"{place}.jpg").write_bytes(members.read(name))
+        photos = sorted(Path(folder).iterdir())
+        if any(PLACE.encode() in photo.read_bytes() for photo in photos):
             yield Broken("I6", f"words of a photo's owner stand in {archive.name}")
-        if foreign := _foreign_tags(photo):
+        if foreign := _foreign_tags(photos):
             yield Broken("I6", f"tags in {archive.name}: {', '.join(sorted(foreign))}")
 
 
-def _foreign_tags(photo: bytes) -> set[str]:
-    """Return the groups of tags in a photo that are not those of its pixels, by exiftool."""
+def _foreign_tags(photos: list[Path]) -> set[str]:
+    """Return the groups of tags in photos that are not those of their pixels, by exiftool."""
     tool = shutil.which("exiftool")
     if tool is None:
-        with Image.open(io.BytesIO(photo)) as image:
-            return set(image.info) - {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
-    done = subprocess.run(
-        [tool, "-a", "-G1", "-ee", "-j", "-"], input=photo, capture_output=True, check=True
-    )
-    (tags,) = json.loads(done.stdout)
-    return {name.split(":")[0] for name in tags} - _HARMLESS_TAGS
+        harmless = {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+        return {key for photo in photos for key in _info(photo)} - harmless
+    command = [tool, "-a", "-G1", "-ee", "-j", *map(str, photos)]
+    done = subprocess.run(command, capture_output=True, check=True)
+    return {
+        name.split(":")[0] for tags in json.loads(done.stdout) for name in tags
+    } - _HARMLESS_TAGS
+
+
+def _info(photo: Path) -> set[str]:
+    with Image.open(photo) as image:
+        return set(image.info)
 
 
 def _sha256(path: Path) -> str:

@@ -23,12 +23,12 @@ from tests.faults.person import Scene
 from tests.faults.photos import make_photos
 from tests.faults.services import Cloud
 
-KILLS_A_WAY = 18
-MOST_CALLS = 340
+KILLS_A_WAY = 30
+MOST_CALLS = 270
 LONGEST_TIMED_S = 0.5
 FAULTY_LIVES = 0.3
 WAYS_A_CLOUD = 40
-MOST_LIVES = 60
+MOST_LIVES = 100
 TIMED_SHARE = 0.15
 """Kills by the clock, where strace is used for the others: they also fall into computing."""
 
