@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QApplication
 
 from fluxlora_desktop import __version__
 from fluxlora_desktop.domain.errors import AppError
-from fluxlora_desktop.domain.library import Remark, TakenIn
+from fluxlora_desktop.domain.library import Remark, RemarkKind, TakenIn
 from fluxlora_desktop.domain.work import Clock, JobContext
 from fluxlora_desktop.jobs.gc_guard import GcGuard
 from fluxlora_desktop.jobs.runner import JobRunner
@@ -256,7 +256,8 @@ class Session(QObject):
         self.desks.recover.begin()
         self.desks.runs.load()
         self.desks.loras.load()
-        self.desks.pictures.resume()
+        if not any(remark.kind is RemarkKind.OTHER_DEVICE for remark in opened.remarks):
+            self.desks.pictures.resume()  # else the other computer may have sent them
         self.desks.accounts.check_all()
         tell_opening(self.window.notices, self.settings, opened.remarks, opened.taken)
         if self.options.files:

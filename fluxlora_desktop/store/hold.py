@@ -18,7 +18,7 @@ _RUNS = """
         attention = '', finished_at = :now, updated_at = :now
     WHERE state IN ('packaging', 'uploading', 'launching') AND NOT EXISTS (
         SELECT 1 FROM effects WHERE kind = 'training' AND subject = runs.id
-        AND effects.state IN ('in_flight', 'unknown'))
+        AND effects.state IN ('in_flight', 'unknown', 'confirmed'))
 """
 _EVENTS = """
     INSERT INTO run_events (run_id, at, kind, text)

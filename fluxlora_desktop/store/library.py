@@ -179,7 +179,8 @@ def _introduce(
             row = LibraryRow(id=secrets.token_hex(4), created_at=clock.now())
             session.add(row)
         before = (row.device, row.opened_at)
-        row.device, row.opened_at = device, clock.now()
+        if device:
+            row.device, row.opened_at = device, clock.now()
         session.flush()
         was, at = before
-        return row.id, (was, at) if was and at and was != device else None
+        return row.id, (was, at) if device and was and at and was != device else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,14 +35,19 @@ def recover_interrupted(database: Database, clock: Clock, files: LibraryFiles) -
             effect.note = "found in flight at start"
             effect.updated_at = clock.now()
         session.flush()
-        _settle_runs(session, flying, clock)
+        _settle_runs(session, clock)
         _settle_pictures(session, clock, files)
 
 
-def _settle_runs(session: Session, flying: Sequence[EffectRow], clock: Clock) -> None:
-    for effect in flying:
-        run = session.get(RunRow, effect.subject) if effect.kind is EffectKind.TRAINING else None
-        if run is None or run.state is not RunState.LAUNCHING:
+def _settle_runs(session: Session, clock: Clock) -> None:
+    """Let runs wait in UNKNOWN whose launch was sent, also where its answer is in the journal."""
+    for run in session.scalars(select(RunRow).where(RunRow.state == RunState.LAUNCHING)).all():
+        sent = select(EffectRow).where(
+            EffectRow.kind == EffectKind.TRAINING,
+            EffectRow.subject == run.id,
+            EffectRow.state.in_(_SENT),
+        )
+        if session.scalars(sent).first() is None:
             continue
         run.state = RunState.UNKNOWN
         run.updated_at = clock.now()

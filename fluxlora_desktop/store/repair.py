@@ -43,7 +43,9 @@ class FolderCare:
 
     def newest_backup(self) -> Backup | None:
         """Return the newest backup that is whole, or None."""
-        return next((backup for backup in backups_of(self._path) if is_good(backup.path)), None)
+        now = self._clock.now()  # a clock that once ran ahead left names from the future: they last
+        in_order = sorted(backups_of(self._path), key=lambda backup: backup.at > now)
+        return next((backup for backup in in_order if is_good(backup.path)), None)
 
     def restore(self, backup: Backup) -> Path | None:
         """Put a backup in the place of the database; return where the damaged one lies now.

@@ -160,10 +160,15 @@ def make_pictures(
     thrown away meanwhile, is sent.
     """
     generator = tools.services.generator(request.generator)
-    model = check_request(request, generator.abilities())
+    waiting = list(pictures)
+    try:
+        model = check_request(request, generator.abilities())
+    except AppError as error:
+        for picture in waiting:
+            ctx.report(PictureChanged(_failed(picture, error, tools)))
+        raise
     done: list[Picture] = []
     stopped: AppError | None = None
-    waiting = list(pictures)
     for place, picture in enumerate(waiting):
         if stopped is not None:
             ended = _failed(picture, stopped, tools)
@@ -244,6 +249,10 @@ def _send(
             words = f"{generator.title} asks to wait {error.retry_after:.0f} s."
             ctx.report(PictureChanged(tools.stores.pictures.update(picture.id, error=words)))
             ctx.pause(error.retry_after)
+        except OutcomeUnknown as error:
+            with suppress(StorageError):  # at the next start what is in flight is in doubt as well
+                runs.record_effect(effect.id, outcome_of(error, effect.kind))
+            raise
         except AppError as error:
             runs.record_effect(effect.id, outcome_of(error, effect.kind))
             raise
@@ -294,7 +303,8 @@ def _second_places(tools: Tools) -> tuple[Callable[[], Path], ...]:
 
 def unsaved_file(picture: Picture, tools: Tools) -> Path | None:
     """Return where the bytes of a picture lie that was paid for and could not be stored."""
-    if picture.state is not PictureState.FAILED or picture.file:
+    lost = picture.state in {PictureState.FAILED, PictureState.MAYBE_CHARGED}
+    if not lost or picture.file:
         return None
     for folder in _second_places(tools):
         for suffix in (".png", *_SUFFIXES.values()):

@@ -129,13 +129,12 @@ def _mend_weights(lora: Lora, tools: Tools, ctx: JobContext) -> None:
     stores, publication = tools.stores, lora.publication
     assert publication is not None
     kept = stores.files.lora(lora.id)
-    if _sha256(kept, ctx) == lora.sha256:
+    if not kept.is_file() or _sha256(kept, ctx) == lora.sha256:
         return
     fetched = tools.services.hub.fetch(publication.repo, stores.files.run_folder(lora.id), ctx)
     if _sha256(fetched.path, ctx) != lora.sha256:
         raise UnexpectedReply(publication.hub, f"{publication.repo}: weights", "other bytes")
-    if kept.is_file():
-        keep_damaged(kept)
+    keep_damaged(kept)
     stores.files.place(fetched.path, kept)
     if lora.run_id is not None:
         words = "The weights on this computer had changed; they were fetched from the hub again."
@@ -143,15 +142,13 @@ def _mend_weights(lora: Lora, tools: Tools, ctx: JobContext) -> None:
 
 
 def _sha256(path: Path, ctx: JobContext) -> str:
-    """Return a file's hash, "" where there is none; `ctx` may stop it at each megabyte."""
+    """Return a file's hash; `ctx` may stop it at each megabyte."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
             while piece := file.read(1 << 20):
                 ctx.check()
                 digest.update(piece)
-    except FileNotFoundError:
-        return ""
     except OSError as error:
         raise storage_trouble(path, error) from error
     return digest.hexdigest()

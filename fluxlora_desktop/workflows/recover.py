@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from fluxlora_desktop.domain.errors import (
     IllegalMove,
     SecretStoreError,
     ServiceError,
-    ServiceUnreachable,
     TokenMissing,
 )
 from fluxlora_desktop.domain.journal import Found, NoAnswer, Sending
@@ -53,7 +53,7 @@ _NOTES = {
     Origin.ELSEWHERE: f"Taken on: it was started elsewhere. {_NO_PHOTOS}",
 }
 _QUIET = (CredentialError, SecretStoreError, ServiceError)
-_AWAY = (CredentialError, SecretStoreError, ServiceUnreachable)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,13 @@ class Swept:
     """What a sweep found.
 
     `asked` are the services that told, `partial` those of them that may have more, and `silent`
-    those that did not tell, of which `away` could not be asked at all.
+    those that did not tell, or told of a training that could not be taken on.
     """
 
     runs: tuple[Run, ...] = ()
     asked: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
-    away: tuple[str, ...] = ()
 
 
 def unknown_trainings(tools: Tools, ctx: JobContext, *, back: timedelta = LOOK_BACK) -> Survey:
@@ -139,10 +138,14 @@ def sweep(tools: Tools, ctx: JobContext, *, carried: frozenset[str] = frozenset(
     survey = unknown_trainings(tools, ctx, back=FORGOTTEN_SINCE)
     now = tools.clock.now()
     own = [one for one in survey.trainings if one.comes_back(now)]
-    runs = tuple(adopt(one, "", tools, carried=carried) for one in own)
-    silent = tuple(service for service, _error in survey.troubles)
-    away = tuple(service for service, error in survey.troubles if isinstance(error, _AWAY))
-    return Swept(runs, survey.asked, silent, survey.partial, away)
+    silent, runs = [service for service, _error in survey.troubles], list[Run]()
+    for one in own:
+        try:
+            runs.append(adopt(one, "", tools, carried=carried))
+        except AppError as error:  # the others are taken on all the same
+            _log.warning("a forgotten training was not taken on: %r", error)
+            silent.append(one.listed.remote.service)
+    return Swept(tuple(runs), survey.asked, tuple(dict.fromkeys(silent)), survey.partial)
 
 
 def adopt(
@@ -196,7 +199,9 @@ def _run_before_launch(
     Its journal is older than the truth: the run was launched, and would be paid for twice.
     """
     runs, remote = tools.stores.runs, unknown.listed.remote
-    run = next((one for one in runs.open_runs() if _would_launch(one, unknown, tools)), None)
+    held = (one for one in runs.all() if one.state is RunState.FAILED and _was_held(one, tools))
+    candidates = (*runs.open_runs(), *held)
+    run = next((one for one in candidates if _would_launch(one, unknown, tools)), None)
     if run is None or run.id in carried:
         return None
     run = _led_to_launching(run, tools)
@@ -217,9 +222,18 @@ def _run_before_launch(
     return adopt_launch(run, remote.id, remote.service, tools)
 
 
+def _was_held(run: Run, tools: Tools) -> bool:
+    """Tell whether a run ended before its launch, by a journal that knows of none."""
+    if run.failed_at not in NOT_SENT or run.external_training_id:
+        return False
+    effect = tools.stores.runs.live_effect(EffectKind.TRAINING, run.id)
+    return effect is None or effect.state is EffectState.PLANNED
+
+
 def _would_launch(run: Run, unknown: UnknownTraining, tools: Tools) -> bool:
     """Tell whether a run that is not launched yet, by its journal, is the one of a training."""
-    if run.state not in NOT_SENT or unknown.origin is not Origin.FORGOTTEN:
+    before = NOT_SENT | {RunState.FAILED}
+    if run.state not in before or unknown.origin is not Origin.FORGOTTEN:
         return False
     if unknown.effect is not None:
         return unknown.effect.subject == run.id
@@ -237,6 +251,9 @@ def _would_launch(run: Run, unknown: UnknownTraining, tools: Tools) -> bool:
 
 def _led_to_launching(run: Run, tools: Tools) -> Run:
     runs = tools.stores.runs
+    if run.state is RunState.FAILED:
+        cleared = {"error": "", "error_kind": "", "failed_at": None, "finished_at": None}
+        run = runs.advance(run.id, RunState.PACKAGING, **cleared)
     if run.state is RunState.PACKAGING:
         run = runs.advance(run.id, RunState.UPLOADING)
     if run.state is RunState.LAUNCHING:

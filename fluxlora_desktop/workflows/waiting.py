@@ -60,20 +60,22 @@ _WAITED_OUT = (ServiceUnreachable, ServiceInterrupted, ServiceBusy)
 def patiently(call: Callable[[], T], run: Run, title: str, tools: Tools, ctx: JobContext) -> T:
     """Return what a step that costs nothing brings, tried again while its service is away.
 
-    The run says so meanwhile. What is still away after `Patience.give_up` seconds is raised, and at
-    once what waiting does not mend: a connection that is not trustworthy, bytes that arrived
-    damaged.
+    The run says so meanwhile. What is still away after `Patience.give_up` seconds is raised, so is
+    a service that asks to wait more than `Patience.launch_tries` times, and at once what waiting
+    does not mend: a connection that is not trustworthy, bytes that arrived damaged.
     """
-    until = tools.clock.monotonic() + tools.patience.give_up
+    until, asked = tools.clock.monotonic() + tools.patience.give_up, 0
     for wait in tools.patience.retries():
         try:
             return call()
         except ArrivedDamaged:
             raise
         except _WAITED_OUT as error:
-            if tools.clock.monotonic() > until or getattr(error, "kind", "") == "tls":
-                raise
             busy = isinstance(error, ServiceBusy)
+            asked += busy
+            late = asked > tools.patience.launch_tries if busy else tools.clock.monotonic() > until
+            if late or getattr(error, "kind", "") == "tls":
+                raise
             seconds = max(wait, error.retry_after) if isinstance(error, ServiceBusy) else wait
             words = (
                 "asks to wait." if busy else "does not answer. Nothing was started; trying again."

@@ -19,11 +19,12 @@ import pytest
 
 from fluxlora_desktop import checkup
 from fluxlora_desktop.domain.errors import NewerLibrary, StorageError
+from fluxlora_desktop.domain.journal import Answered, Sending
 from fluxlora_desktop.domain.library import Inconsistency
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.money import Charge
 from fluxlora_desktop.domain.pictures import Picture, PictureState
-from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
+from fluxlora_desktop.domain.runs import EffectKind, RunState
 from fluxlora_desktop.store.check import check_library, is_open_elsewhere
 from tests.store.conftest import Shelf, photo
 
@@ -69,8 +70,8 @@ class Full:
         ):
             stores.runs.advance(self.run.id, state, lora_id=self.run.id)
         self.effect = stores.runs.plan_effect(EffectKind.TRAINING, self.run.id, "replicate", None)
-        stores.runs.move_effect(self.effect.id, EffectState.IN_FLIGHT)
-        stores.runs.move_effect(self.effect.id, EffectState.CONFIRMED, remote_id="remote")
+        stores.runs.record_effect(self.effect.id, Sending(shelf.clock.now()))
+        stores.runs.record_effect(self.effect.id, Answered("remote"))
         self._add_picture()
         shelf.library.close()
         self.database = shelf.folder / "library.db"

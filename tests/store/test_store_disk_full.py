@@ -11,16 +11,18 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fluxlora_desktop.domain.errors import AccessDenied, DiskFull, StorageError
+from fluxlora_desktop.domain.journal import NoAnswer, Sending
 from fluxlora_desktop.domain.library import RemarkKind
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import PictureState
-from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunPlan, RunState
+from fluxlora_desktop.domain.runs import EffectKind, RunPlan, RunState
 from fluxlora_desktop.store import upgrade
 from fluxlora_desktop.store.check import check_library
 from fluxlora_desktop.store.library import Library, open_library
@@ -115,7 +117,8 @@ def advance_run(disk: SmallDisk, number: int) -> None:
 def move_effect(disk: SmallDisk, number: int) -> None:
     runs = disk.stores.runs
     effect = runs.plan_effect(EffectKind.TRAINING, f"run{number}", "replicate", None)
-    runs.move_effect(effect.id, EffectState.IN_FLIGHT, note="x" * 10_000)
+    runs.record_effect(effect.id, Sending(datetime.now(UTC)))
+    runs.record_effect(effect.id, NoAnswer("x" * 10_000))
 
 
 def place_weights(disk: SmallDisk, number: int) -> None:

@@ -252,3 +252,12 @@ def test_picture_whose_file_was_written_is_done_when_the_app_stopped_before_its_
     assert found.sha256 == hashlib.sha256(b"the whole file").hexdigest()
     assert (found.remote_id, found.cost_usd) == ("remote-1", Decimal("0.02"))
     assert [charge.certainty for charge in stores.ledger.charges()] == [Certainty.CHARGED]
+
+
+def test_launch_whose_answer_is_in_the_journal_alone_waits_to_be_taken_over(shelf: Shelf) -> None:
+    runs, run = shelf.stores.runs, shelf.draft()
+    for state in (RunState.PACKAGING, RunState.UPLOADING, RunState.LAUNCHING):
+        runs.advance(run.id, state)
+    _effect_in(shelf, EffectState.CONFIRMED, run.id)
+
+    assert shelf.reopen().runs.get(run.id).state is RunState.UNKNOWN

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from fluxlora_desktop.domain.errors import CorruptFile, DamagedLibrary, LibraryBusy
+from fluxlora_desktop.domain.journal import Sending
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import PictureState
-from fluxlora_desktop.domain.runs import EffectKind, EffectState, RunState
+from fluxlora_desktop.domain.runs import EffectKind, RunState
 from fluxlora_desktop.store import repair
 from fluxlora_desktop.store.backups import back_up
 from fluxlora_desktop.store.library import open_library
@@ -205,7 +206,7 @@ def test_restored_launch_that_was_sent_is_looked_for_by_its_mark(shelf: Shelf) -
         for step in ON_THE_WAY:
             shelf.stores.runs.advance(run.id, step)
         effect = shelf.stores.runs.plan_effect(EffectKind.TRAINING, run.id, "replicate", None)
-        shelf.stores.runs.move_effect(effect.id, EffectState.IN_FLIGHT)
+        shelf.stores.runs.record_effect(effect.id, Sending(shelf.clock.now()))
         runs.append(run.id)
 
     ruin = Ruin(shelf, begin)

@@ -196,10 +196,8 @@ def test_run_of_a_restored_library_waits_for_the_first_look(watch: Watch) -> Non
     assert watch.service.launched == []
 
 
-@pytest.mark.parametrize("trouble", [None, ServiceInterrupted("replicate")])
-def test_run_that_was_not_launched_goes_on_after_the_first_look(watch: Watch, trouble) -> None:
+def test_run_that_was_not_launched_goes_on_after_the_first_look(watch: Watch) -> None:
     run = start_run(watch.bench.draft(trainer=TRAINER.key).id, watch.bench.tools)
-    watch.service.list_trouble = trouble
     watch.begin()
 
     (ended,) = watch.runs.runs()
@@ -207,7 +205,13 @@ def test_run_that_was_not_launched_goes_on_after_the_first_look(watch: Watch, tr
     assert len(watch.service.launched) == 1
 
 
-@pytest.mark.parametrize("trouble", [ServiceUnreachable("replicate"), TokenRejected("replicate")])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *(ServiceUnreachable("replicate"), TokenRejected("replicate")),
+        ServiceInterrupted("replicate"),
+    ],
+)
 def test_run_waits_for_a_service_that_cannot_be_asked(watch: Watch, trouble: Exception) -> None:
     start_run(watch.bench.draft(trainer=TRAINER.key).id, watch.bench.tools)
     watch.service.list_trouble = trouble

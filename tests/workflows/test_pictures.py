@@ -291,3 +291,14 @@ def test_order_of_last_week_is_not_sent_by_itself(bench):
     assert ended.state is PictureState.FAILED
     assert "Nothing was charged" in ended.error
     assert bench.generator.asked == []
+
+
+def test_order_whose_model_is_gone_fails_in_words_and_does_not_wait_for_ever(bench):
+    (picture,) = order_pictures(ONE, bench.tools)
+    bench.generator.models = ()
+
+    with pytest.raises(InputError):
+        make_pictures([picture], ONE, bench.tools, bench.ctx)
+
+    ended = bench.tools.stores.pictures.get(picture.id)
+    assert (ended.state, bool(ended.error)) == (PictureState.FAILED, True)

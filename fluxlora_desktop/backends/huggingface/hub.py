@@ -52,6 +52,7 @@ from fluxlora_desktop.domain.training import Visibility
 
 _CARD = "README.md"
 _CARD_LIMIT = 1_000_000
+_SHORT_WAIT_S = 60.0
 
 
 set_client_factory(new_session)
@@ -218,6 +219,8 @@ class HuggingFaceHub:
         except (ServiceInterrupted, ServiceBusy, UnexpectedReply) as error:
             ctx.check()
             if isinstance(error, ServiceBusy):
+                if error.retry_after > _SHORT_WAIT_S:
+                    raise
                 ctx.report(Waiting(SERVICE, error.retry_after))
                 ctx.pause(error.retry_after)
             now = self._snapshot(bundle.repo)

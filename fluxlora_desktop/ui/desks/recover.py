@@ -133,7 +133,7 @@ class RecoverDesk(Desk):
         back = [run for run in swept.runs if run.id not in self._carried]
         for run in swept.runs:
             self._runs.take_in(run)
-        self._end_sweep(_next_wait(swept), swept.away)
+        self._end_sweep(_next_wait(swept), swept.silent)
         if back:
             self._found += [run.id for run in back if run.id not in self._found]
             self._forget({_key_of(run) for run in back})
@@ -141,7 +141,8 @@ class RecoverDesk(Desk):
 
     def _on_not_swept(self, error: object) -> None:
         _log.warning("the look for forgotten trainings failed: %r", error)
-        self._end_sweep(_SOON)
+        every = tuple(trainer.key for trainer in self.tools.services.trainers)
+        self._end_sweep(_SOON, every)
 
     def _end_sweep(self, wait: timedelta, away: Sequence[str] = ()) -> None:
         self._sweeping = False
@@ -231,10 +232,8 @@ class RecoverDesk(Desk):
 
 
 def _next_wait(swept: Swept) -> timedelta:
-    if swept.away:
-        return _AT_ONCE
     if swept.silent:
-        return _SOON
+        return _AT_ONCE
     return _HOURLY if swept.partial else _DAILY
 
 
