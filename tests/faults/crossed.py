@@ -10,7 +10,7 @@ from tests.faults.judge import judge, leaks, trainings_of
 from tests.faults.matrix import LAUNCH, Ground, goes_on, no_clicks, one_training, says
 from tests.faults.person import Scene, read_diary
 
-_HAD_STARTED = "The training had started. Continuing."
+_HAD_STARTED = "(?i)had started. Continuing."
 _LIST = "/v1/trainings"
 _NOTHING = {"previous": None, "next": None, "results": []}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -116,7 +117,8 @@ def advance_run(disk: SmallDisk, number: int) -> None:
 
 def move_effect(disk: SmallDisk, number: int) -> None:
     runs = disk.stores.runs
-    effect = runs.plan_effect(EffectKind.TRAINING, f"run{number}", "replicate", None)
+    subject = f"run{number}-{secrets.token_hex(4)}"  # a second try is another run's
+    effect = runs.plan_effect(EffectKind.TRAINING, subject, "replicate", None)
     runs.record_effect(effect.id, Sending(datetime.now(UTC)))
     runs.record_effect(effect.id, NoAnswer("x" * 10_000))
 
