@@ -56,6 +56,10 @@ _ENDS_ORDER = (
     *(SecretStoreError, StorageError),
 )
 _LONGEST_ORDER = timedelta(days=1)
+STOPPED = "You stopped it before it was sent. Nothing was charged."
+FAULT = "A fault of the app broke the order off before this was sent. Nothing was charged."
+_FAULT_MEANWHILE = "A fault of the app broke this off; the log has the details."
+_BROKEN_OFF = "It was broken off while it was made."
 _NOT_SENT = "The app stopped before this was sent. Nothing was charged."
 _THROWN_AWAY = "You deleted it before it was sent. Nothing was charged."
 _SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp"}
@@ -157,7 +161,8 @@ def make_pictures(
 
     A picture that fails does not stop the rest, unless the trouble is the account's: then the rest
     are marked with the same words and nothing more is sent. Only what still waits, and was not
-    thrown away meanwhile, is sent.
+    thrown away meanwhile, is sent. `JobCancelled` leaves what was not sent waiting, as at the end
+    of the app; where a person stopped the order, `end_order` comes after it.
     """
     generator = tools.services.generator(request.generator)
     waiting = list(pictures)
@@ -169,7 +174,7 @@ def make_pictures(
         raise
     done: list[Picture] = []
     stopped: AppError | None = None
-    for place, picture in enumerate(waiting):
+    for picture in waiting:
         if stopped is not None:
             ended = _failed(picture, stopped, tools)
         else:
@@ -183,22 +188,33 @@ def make_pictures(
                 else:
                     ended, stopped = _make_one(now, request, generator, model, tools, ctx)
             except JobCancelled:
-                _end_stopped(waiting[place:], tools, ctx)
+                _leave(picture, tools, ctx)
                 raise
         ctx.report(PictureChanged(ended))
         done.append(ended)
     return tuple(done)
 
 
-def _end_stopped(pictures: Iterable[Picture], tools: Tools, ctx: JobContext) -> None:
-    """End what a person's Stop left: one picture may have been sent, the others were not."""
+def _leave(picture: Picture, tools: Tools, ctx: JobContext) -> None:
+    """Let a picture wait again whose work was broken off before it was sent."""
     store = tools.stores.pictures
-    for picture in pictures:
-        ended = store.get(picture.id)
-        if ended.state in {PictureState.WAITING, PictureState.MAKING}:
-            words = "You stopped it before it was sent."
-            ended = store.update(picture.id, state=PictureState.FAILED, error=words)
-        ctx.report(PictureChanged(ended))
+    left = store.get(picture.id)
+    if left.state is PictureState.MAKING:
+        left = store.update(left.id, state=PictureState.WAITING, error="")
+    ctx.report(PictureChanged(left))
+
+
+def end_order(order_id: str, tools: Tools, words: str = STOPPED) -> tuple[Picture, ...]:
+    """End what still waits of an order, and return those pictures; none of them was sent.
+
+    Raises `StorageError`: what cannot be written down would be taken up again at the next start.
+    """
+    store = tools.stores.pictures
+    return tuple(
+        store.update(picture.id, state=PictureState.FAILED, error=words)
+        for picture in store.unfinished()
+        if picture.order_id == order_id and picture.state is PictureState.WAITING
+    )
 
 
 def _make_one(
@@ -209,15 +225,14 @@ def _make_one(
     tools: Tools,
     ctx: JobContext,
 ) -> tuple[Picture, AppError | None]:
-    picture = tools.stores.pictures.update(picture.id, state=PictureState.MAKING)
-    ctx.report(PictureChanged(picture))
     price = model.estimate(picture.width, picture.height, picture.steps).low_usd
     single = replace(request, seed=picture.seed, count=1)
     try:
+        picture = tools.stores.pictures.update(picture.id, state=PictureState.MAKING)
+        ctx.report(PictureChanged(picture))
         image = _send(picture, single, generator, price, tools, ctx)
     except OutcomeUnknown as error:
-        _charge(picture, price, Certainty.MAYBE, tools)
-        return _maybe_charged(picture, error, tools), None
+        return _in_doubt(picture, error, price, tools)
     except AppError as error:
         return _failed(picture, error, tools), error if isinstance(error, _ENDS_ORDER) else None
     return _keep(picture, image, model, price, tools)
@@ -258,8 +273,11 @@ def _send(
             raise
         except JobCancelled:
             runs.record_effect(effect.id, NoAnswer("stopped while it was made"))
-            _charge(picture, price, Certainty.MAYBE, tools)
-            _maybe_charged(picture, OutcomeUnknown(generator.key, "You stopped it."), tools)
+            _in_doubt(picture, OutcomeUnknown(generator.key, _BROKEN_OFF), price, tools)
+            raise
+        except Exception:  # a bug, or a reply that nobody foresaw: it may be paid for
+            runs.record_effect(effect.id, NoAnswer("a fault of the app"))
+            _in_doubt(picture, OutcomeUnknown(generator.key, _FAULT_MEANWHILE), price, tools)
             raise
         else:
             with suppress(StorageError):  # what is paid for is worth more than the journal's line
@@ -418,7 +436,16 @@ def _failed(picture: Picture, error: AppError, tools: Tools) -> Picture:
     return replace(picture, state=PictureState.FAILED, error=words)
 
 
-def _maybe_charged(picture: Picture, error: AppError, tools: Tools) -> Picture:
-    return tools.stores.pictures.update(
-        picture.id, state=PictureState.MAYBE_CHARGED, error=error.detail or str(error)
-    )
+def _in_doubt(
+    picture: Picture, error: OutcomeUnknown, price: Decimal, tools: Tools
+) -> tuple[Picture, AppError | None]:
+    """Count a picture without an answer as possibly charged; a full disk counts at the next start.
+
+    Its journal says so already: the start settles what is still being made by that.
+    """
+    state, words = PictureState.MAYBE_CHARGED, error.detail or str(error)
+    try:
+        _charge(picture, price, Certainty.MAYBE, tools)
+        return tools.stores.pictures.update(picture.id, state=state, error=words), None
+    except StorageError as trouble:
+        return replace(picture, state=state, error=words), trouble

@@ -29,8 +29,10 @@ from fluxlora_desktop.domain.pictures import (
     PictureState,
 )
 from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.jobs.runner import LANES
 from fluxlora_desktop.ui.desks.pictures import GalleryQuery, PictureDesk
 from fluxlora_desktop.ui.undoable import Undoable
+from fluxlora_desktop.workflows.pictures import FAULT, STOPPED
 from tests.ui.desk_bench import DeskBench, Heard
 from tests.workflows.fakes import FakeGenerator
 
@@ -90,6 +92,9 @@ class Easel:
     def kept(self) -> tuple[Picture, ...]:
         store = self.bench.tools.stores.pictures
         return tuple(sorted(store.page(store.ids()), key=lambda picture: picture.id))
+
+    def of(self, order_id: str) -> tuple[Picture, ...]:
+        return tuple(picture for picture in self.kept() if picture.order_id == order_id)
 
     def until(self, condition: Callable[[], bool]) -> None:
         self.qtbot.waitUntil(condition)
@@ -166,6 +171,49 @@ def test_stopped_order_keeps_what_is_there_and_sends_no_more(easel: Easel) -> No
     assert {picture.state for picture in rest} == {PictureState.FAILED}
     assert easel.painter.paints == []
     assert {picture.id for picture in easel.changed.all} == {first.id, *(p.id for p in rest)}
+
+
+def test_order_that_is_stopped_before_its_turn_is_never_taken_up(easel: Easel) -> None:
+    easel.painter.hold = True
+    for _ in range(LANES["pictures"] + 1):
+        easel.desk.make(ORDER)
+    easel.until(lambda: len(easel.ordered) == LANES["pictures"] + 1)
+    last = easel.ordered.last[0].order_id
+
+    easel.desk.stop(last)
+    easel.until(lambda: {p.id for p in easel.changed.all} >= {p.id for p in easel.of(last)})
+
+    ended = {(picture.state, picture.error) for picture in easel.of(last)}
+    assert ended == {(PictureState.FAILED, STOPPED)}
+    easel.painter.hold = False
+    easel.rest()
+    assert all(p.state is PictureState.FAILED for p in easel.of(last))
+
+
+def test_window_that_closes_leaves_what_was_not_sent_for_the_next_start(easel: Easel) -> None:
+    easel.painter.hold = True
+    easel.desk.make(ORDER)
+    easel.until(lambda: any(p.state is PictureState.MAKING for p in easel.changed.all))
+
+    assert easel.bench.jobs.shutdown()
+
+    assert [picture.state for picture in easel.kept()] == [
+        PictureState.MAYBE_CHARGED,
+        PictureState.WAITING,
+        PictureState.WAITING,
+    ]
+
+
+def test_bug_in_the_middle_of_an_order_leaves_no_picture_waiting_for_ever(easel: Easel) -> None:
+    easel.painter.replies = [ZeroDivisionError("a bug")]
+    easel.desk.make(ORDER)
+    easel.rest()
+
+    first, *rest = easel.kept()
+    assert first.state is PictureState.MAYBE_CHARGED
+    assert {(picture.state, picture.error) for picture in rest} == {(PictureState.FAILED, FAULT)}
+    assert easel.painter.paints == [7]
+    assert easel.desk.making() == 0
 
 
 def test_search_and_reading_answer_with_what_was_asked(easel: Easel) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxlora_desktop.domain.errors import DiskFull, SecretStoreLocked
+from fluxlora_desktop.domain.errors import DiskFull, OutcomeUnknown, SecretStoreLocked
 from fluxlora_desktop.domain.journal import Answered
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import PictureRequest, PictureState
@@ -96,3 +96,18 @@ def test_waiting_picture_that_was_deleted_is_not_sent(bench):
 
     assert [asked.seed for asked in bench.generator.asked] == [7, 9]
     assert bench.tools.stores.pictures.get(second.id).state is PictureState.FAILED
+
+
+def test_lost_answer_that_the_disk_cannot_count_ends_the_order_and_is_counted_later(
+    bench, monkeypatch
+):
+    bench.generator.replies = [OutcomeUnknown("replicate", "cut")]
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.tools.stores.ledger, "add", lambda _charge: refuse())
+        first, *rest = make(bench)
+
+    assert first.state is PictureState.MAYBE_CHARGED
+    assert [picture.state for picture in rest] == [PictureState.FAILED] * 2
+    assert len(bench.generator.asked) == 1
+    kept = bench.tools.stores.pictures.get(first.id)
+    assert kept.state is PictureState.MAKING  # the next start settles it by its journal

@@ -27,6 +27,8 @@ from fluxlora_desktop.domain.runs import EffectKind, EffectState
 from fluxlora_desktop.workflows.events import PictureChanged
 from fluxlora_desktop.workflows.pictures import (
     SEED_LIMIT,
+    STOPPED,
+    end_order,
     make_pictures,
     order_pictures,
     waiting_orders,
@@ -203,12 +205,43 @@ def states(bench: Bench):
     return [p.state for p in sorted(store.page(store.ids()), key=lambda p: p.id)]
 
 
-def test_stop_between_two_pictures_sends_no_more_and_costs_nothing(bench):
+def test_work_broken_off_between_two_pictures_sends_no_more_and_leaves_the_rest_waiting(bench):
     with pytest.raises(JobCancelled):
         make(bench, ctx=StoppedAt(bench.clock, 2))
-    assert states(bench) == [PictureState.DONE, PictureState.FAILED, PictureState.FAILED]
+    assert states(bench) == [PictureState.DONE, PictureState.WAITING, PictureState.WAITING]
     assert len(bench.generator.asked) == 1
     assert len(charges(bench)) == 1
+
+
+def test_order_that_a_person_stopped_is_not_taken_up_again(bench):
+    with pytest.raises(JobCancelled):
+        make(bench, ctx=StoppedAt(bench.clock, 2))
+    (order, *_rest) = {picture.order_id for picture in bench.tools.stores.pictures.unfinished()}
+
+    ended = end_order(order, bench.tools)
+
+    assert {picture.error for picture in ended} == {STOPPED}
+    assert states(bench) == [PictureState.DONE, PictureState.FAILED, PictureState.FAILED]
+    assert waiting_orders(bench.tools) == ()
+
+
+class StoppedWhileItWaits(Context):
+    """A context whose owner asks to stop during a wait."""
+
+    def pause(self, seconds: float) -> None:
+        raise JobCancelled
+
+
+def test_picture_that_the_service_asked_to_wait_for_waits_after_the_app_ended(bench):
+    bench.generator.replies = [ServiceBusy("replicate", retry_after=12)]
+    with pytest.raises(JobCancelled):
+        make(bench, ONE, StoppedWhileItWaits(bench.clock))
+
+    assert states(bench) == [PictureState.WAITING]
+    assert charges(bench) == {}
+    ((request, waiting),) = waiting_orders(bench.tools)
+    (made,) = make_pictures(waiting, request, bench.tools, bench.ctx)
+    assert made.state is PictureState.DONE
 
 
 def test_stop_while_a_picture_is_made_may_be_charged(bench):
@@ -220,10 +253,23 @@ def test_stop_while_a_picture_is_made_may_be_charged(bench):
         make(bench)
     assert states(bench) == [
         PictureState.MAYBE_CHARGED,
-        PictureState.FAILED,
-        PictureState.FAILED,
+        PictureState.WAITING,
+        PictureState.WAITING,
     ]
     assert [charge.certainty for charge in charges(bench).values()] == [Certainty.MAYBE]
+
+
+def test_bug_while_a_picture_is_made_may_be_charged_and_is_never_sent_again(bench):
+    bench.generator.replies = [RuntimeError("nobody thought of this")]
+    with pytest.raises(RuntimeError):
+        make(bench)
+
+    first, *rest = states(bench)
+    assert first is PictureState.MAYBE_CHARGED
+    assert rest == [PictureState.WAITING] * 2
+    assert [charge.certainty for charge in charges(bench).values()] == [Certainty.MAYBE]
+    (effect_state,) = {effect(bench, picture).state for picture in charges(bench)}
+    assert effect_state is EffectState.UNKNOWN
 
 
 @pytest.mark.parametrize(

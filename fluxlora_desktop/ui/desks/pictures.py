@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,9 @@ from fluxlora_desktop.ui.desks.loras import Trash
 from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.events import PictureChanged
 from fluxlora_desktop.workflows.pictures import (
+    FAULT,
+    STOPPED,
+    end_order,
     make_pictures,
     order_pictures,
     save_picture,
@@ -90,6 +94,8 @@ class PictureDesk(Desk):
         super().__init__(tools, jobs, parent)
         self._trash = trash
         self._orders: dict[str, Job] = {}
+        self._ending: dict[str, str] = {}
+        self._ended: deque[Picture] = deque()
         self._offers_asked = False
 
     def offers(self, loras: Sequence[LoraUse]) -> tuple[Offer, ...]:
@@ -155,14 +161,14 @@ class PictureDesk(Desk):
 
     def _on_ordered(self, request: PictureRequest, pictures: tuple[Picture, ...]) -> None:
         self.ordered.emit(pictures)
+        order_id = pictures[0].order_id
         job = self._run(
             "Make pictures",
             partial(self._make, request, pictures),
             lane="pictures",
-            failed=self._tell_only,  # never again: what it sent is paid for
+            failed=partial(self._on_order_failed, order_id),
             progress=self._on_progress,
         )
-        order_id = pictures[0].order_id
         self._orders[order_id] = job
         job.finished.connect(partial(self._on_order_over, order_id))
 
@@ -176,18 +182,44 @@ class PictureDesk(Desk):
         if isinstance(event, PictureChanged):
             self.changed.emit(event.picture)
 
+    def _on_order_failed(self, order_id: str, error: object) -> None:
+        """Tell of trouble, never to be done again by a click on the bar: what was sent is paid."""
+        self._ending[order_id] = error.detail if isinstance(error, AppError) else FAULT
+        self._tell_only(error)
+
     def _on_order_over(self, order_id: str) -> None:
         self._orders.pop(order_id, None)
+        words = self._ending.pop(order_id, "")
+        if words:
+            self._end(order_id, words)
 
     def making(self) -> int:
         """Return how many orders are being made."""
         return len(self._orders)
 
     def stop(self, order_id: str) -> None:
-        """Stop an order: what was sent is kept, the rest is not sent."""
+        """Stop an order: what was sent is kept, the rest is not sent.
+
+        What waits is ended at once, so that no later start takes it up; a picture whose request
+        was about to leave is looked at again when the work has stopped.
+        """
         job = self._orders.get(order_id)
         if job is not None:
+            self._ending[order_id] = STOPPED
             job.cancel()
+        self._end(order_id, STOPPED)
+
+    def _end(self, order_id: str, words: str) -> None:
+        def write() -> None:
+            self._ended.extend(end_order(order_id, self.tools, words))
+
+        self._save("End order", write)
+
+    @Slot(object)
+    def _on_saved(self, nothing: object) -> None:
+        super()._on_saved(nothing)
+        while self._ended:
+            self.changed.emit(self._ended.popleft())
 
     def find(self, query: GalleryQuery) -> None:
         """Look up the rows of the gallery."""
