@@ -64,9 +64,10 @@ def repeat_free(
 ) -> T:
     """Make a call that costs nothing until it answers, at most `attempts` times.
 
-    With a context every wait is the context's, so that a cancel ends it at once; without one only
-    short waits are made here and a longer one is the caller's, as `ServiceBusy` says. `on` narrows
-    the kinds of trouble after which it is made again.
+    With a context every wait is the context's, so that a cancel ends it at once, and as long as the
+    service asks for: asking earlier makes it longer. Without one only short waits are made here and
+    a longer one is the caller's, as `ServiceBusy` says. `on` narrows the kinds of trouble after
+    which it is made again.
     """
     hook = _Patience(ctx, attempts, on)
     for attempt in stamina.retry_context(on=hook, attempts=attempts, timeout=None):
@@ -89,7 +90,7 @@ class _Patience:
             return False
         wait = _chance.uniform(0.5, 1.0) * min(_FIRST_WAIT * 2**self._failed, _LONGEST_WAIT)
         if isinstance(error, ServiceBusy):
-            wait = min(error.retry_after, _LONGEST_WAIT)
+            wait = error.retry_after
         self._failed += 1
         if self._failed >= self._attempts:
             return False
