@@ -15,6 +15,7 @@ from fluxlora_desktop.domain.errors import (
     SecretStoreError,
     ServiceError,
     TokenMissing,
+    TokenRejected,
 )
 from fluxlora_desktop.domain.journal import Found, NoAnswer, Sending
 from fluxlora_desktop.domain.money import Estimate
@@ -52,6 +53,14 @@ _NOTES = {
     Origin.OTHER_LIBRARY: f"Taken on from another library of this app. {_NO_PHOTOS}",
     Origin.ELSEWHERE: f"Taken on: it was started elsewhere. {_NO_PHOTOS}",
 }
+_SILENT = (
+    "The service cannot be asked yet what it has of this library. "
+    "The training starts as soon as it can; nothing was sent so far."
+)
+_REFUSED = (
+    "The service does not accept the token, so it cannot be asked what it has of this library. "
+    "Nothing was sent so far."
+)
 _QUIET = (CredentialError, SecretStoreError, ServiceError)
 _log = logging.getLogger(__name__)
 
@@ -75,13 +84,15 @@ class Swept:
     """What a sweep found.
 
     `asked` are the services that told, `partial` those of them that may have more, and `silent`
-    those that did not tell, or told of a training that could not be taken on.
+    those that did not tell, or told of a training that could not be taken on; `refused` are those
+    of the silent that do not accept the token.
     """
 
     runs: tuple[Run, ...] = ()
     asked: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def unknown_trainings(tools: Tools, ctx: JobContext, *, back: timedelta = LOOK_BACK) -> Survey:
@@ -145,7 +156,31 @@ def sweep(tools: Tools, ctx: JobContext, *, carried: frozenset[str] = frozenset(
         except AppError as error:  # the others are taken on all the same
             _log.warning("a forgotten training was not taken on: %r", error)
             silent.append(one.listed.remote.service)
-    return Swept(tuple(runs), survey.asked, tuple(dict.fromkeys(silent)), survey.partial)
+    refused = (service for service, why in survey.troubles if isinstance(why, CredentialError))
+    return Swept(
+        tuple(runs),
+        survey.asked,
+        tuple(dict.fromkeys(silent)),
+        survey.partial,
+        tuple(refused),
+    )
+
+
+def hold_back(run_id: str, tools: Tools, *, refused: bool) -> Run:
+    """Say in a run's row why it is not launched: nobody can tell yet whether it was before.
+
+    `refused` says that its service does not accept the token, which only a person can mend.
+    """
+    words, kind = (_REFUSED, TokenRejected.__name__) if refused else (_SILENT, "")
+    return tools.stores.runs.update(run_id, attention=words, error_kind=kind)
+
+
+def let_go(run_id: str, tools: Tools) -> Run:
+    """Take back what `hold_back` said, and return the run, which may go on."""
+    run = tools.stores.runs.get(run_id)
+    if run.attention in {_REFUSED, _SILENT}:
+        run = tools.stores.runs.update(run_id, attention="", error_kind="")
+    return run
 
 
 def adopt(

@@ -22,6 +22,7 @@ from fluxlora_desktop.domain.training import ListedTraining, RemoteRun, RemoteSt
 from fluxlora_desktop.ui.desks.accounts import AccountState, AccountStatus
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
+from fluxlora_desktop.ui.runs.exits import Ask, exit_of
 from fluxlora_desktop.workflows.launch import start_run
 from tests.ui.desk_bench import CopyingPhotos, DeskBench, Heard
 from tests.ui.fakes import TRAINER, FakeTrainer
@@ -219,11 +220,17 @@ def test_run_waits_for_a_service_that_cannot_be_asked(watch: Watch, trouble: Exc
 
     (held,) = watch.runs.runs()
     assert held.state is RunState.PACKAGING
-    assert held.attention.startswith("The service cannot be asked yet")
+    refused = isinstance(trouble, TokenRejected)
+    assert (Ask.SETTINGS in exit_of(held).asks) == refused
+    assert ("does not accept the token" in held.attention) == refused
+    assert "nothing was sent so far" in held.attention.lower()
+    watch.runs.load_details(held.id)  # as a look at the run does
+    watch.rest()
+    assert watch.runs.run(held.id) == held
     watch.service.list_trouble = None
     assert watch.tick_after(1.5) == 1
     (ended,) = watch.runs.runs()
-    assert (ended.state, ended.attention) == (RunState.READY, "")
+    assert (ended.state, ended.attention, ended.error_kind) == (RunState.READY, "", "")
     assert len(watch.service.launched) == 1
 
 

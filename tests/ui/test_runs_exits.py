@@ -72,8 +72,12 @@ def held(words: str, kind: str = "") -> dict[str, Any]:
 
 
 TOKEN_WORDS = "Replicate no longer accepts the token. Costs run on."
+REFUSED_WORDS = "The service does not accept the token. Nothing was sent so far."
 VERSION = {"output_version": "tester/fox:1"}
 EXAMPLES: dict[str, Example] = {
+    "packing: token": Example("does not accept the token", held(REFUSED_WORDS, "TokenRejected")),
+    "uploading: token": Example("does not accept the token", held(REFUSED_WORDS, "TokenRejected")),
+    "launching: token": Example("does not accept the token", held(REFUSED_WORDS, "TokenRejected")),
     "packing": Example("nothing was charged so far"),
     "uploading": Example("Nothing was charged yet"),
     "launching": Example("Waiting for the service's answer"),

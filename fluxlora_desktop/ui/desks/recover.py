@@ -133,7 +133,7 @@ class RecoverDesk(Desk):
         back = [run for run in swept.runs if run.id not in self._carried]
         for run in swept.runs:
             self._runs.take_in(run)
-        self._end_sweep(_next_wait(swept), swept.silent)
+        self._end_sweep(_next_wait(swept), swept.silent, swept.refused)
         if back:
             self._found += [run.id for run in back if run.id not in self._found]
             self._forget({_key_of(run) for run in back})
@@ -144,10 +144,12 @@ class RecoverDesk(Desk):
         every = tuple(trainer.key for trainer in self.tools.services.trainers)
         self._end_sweep(_SOON, every)
 
-    def _end_sweep(self, wait: timedelta, away: Sequence[str] = ()) -> None:
+    def _end_sweep(
+        self, wait: timedelta, away: Sequence[str] = (), refused: Sequence[str] = ()
+    ) -> None:
         self._sweeping = False
         self._due = self.tools.clock.now() + wait
-        self._runs.release_launches(away)
+        self._runs.release_launches(away, refused)
         if self._once_more:
             self._once_more = False
             self.sweep()

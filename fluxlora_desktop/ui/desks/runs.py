@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -23,13 +23,8 @@ from fluxlora_desktop.workflows.doubt import say_absent, say_found
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import cancel_training, wish_cancel
 from fluxlora_desktop.workflows.launch import abandon_run, look_again, start_run, try_again
-from fluxlora_desktop.workflows.recover import NOT_SENT
+from fluxlora_desktop.workflows.recover import NOT_SENT, hold_back, let_go
 from fluxlora_desktop.workflows.tools import Tools
-
-_HELD_WORDS = (
-    "The service cannot be asked yet what it has of this library. "
-    "The training starts as soon as it can; nothing was sent so far."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +98,26 @@ class RunDesk(Desk):
         """
         self._holding = True
 
-    def release_launches(self, away: Iterable[str] = ()) -> None:
-        """Carry on what was held, but for the runs of services that cannot be asked yet."""
+    def release_launches(self, away: Iterable[str] = (), refused: Iterable[str] = ()) -> None:
+        """Carry on what was held, but for the runs of services that cannot be asked yet.
+
+        `refused` are those of the `away` that do not accept the token.
+        """
         held = [run for run in self._runs.values() if run.open and self._held(run)]
         self._holding, self._away = False, frozenset(away)
+        refused = frozenset(refused)
         for run in held:
             if not self._held(run):
-                self._carry_if_open(run.id)
+                work = partial(let_go, run.id, self.tools)
+                self._settle_hold("Let run go", work, self._on_started)
             elif run.id not in self._carrying:
-                self._runs[run.id] = replace(run, attention=_HELD_WORDS)
-                self.changed.emit(self._runs[run.id])
+                no = run.plan.backend in refused
+                work = partial(hold_back, run.id, self.tools, refused=no)
+                self._settle_hold("Hold run", work, self._keep)
         self._away = frozenset(run.plan.backend for run in held if self._held(run))
+
+    def _settle_hold(self, name: str, work: Callable[[], Run], done: Callable[[Run], None]) -> None:
+        self._run(name, lambda _ctx: work(), lane="library", done=done)
 
     def carried(self) -> frozenset[str]:
         """Return the runs whose work is under way."""

@@ -134,6 +134,20 @@ _TRY_NOW = MappingProxyType({Ask.LOOK_NOW: "Try now"})
 _PUBLISH_AGAIN = MappingProxyType({Ask.PUBLISH: "Publish again"})
 
 EXITS: tuple[Exit, ...] = (
+    *(
+        Exit(
+            key=f"{key}: token",
+            state=state,
+            when=_kind(*TOKEN_TROUBLE),
+            goes_on="It goes on by itself once the token works. Nothing was charged so far.",
+            asks=(Ask.SETTINGS, *asks),
+        )
+        for key, state, asks in (
+            ("packing", _S.PACKAGING, (Ask.CANCEL,)),
+            ("uploading", _S.UPLOADING, (Ask.CANCEL,)),
+            ("launching", _S.LAUNCHING, ()),
+        )
+    ),
     Exit(
         key="packing",
         state=_S.PACKAGING,
