@@ -240,7 +240,7 @@ def _upload_and_submit(
         data = patiently(upload, run, backend.title, tools, ctx)
         effect = runs.record_effect(effect.id, Prepared(data.id, data.server_date))
         ctx.check()
-        run = runs.advance(run.id, RunState.LAUNCHING, attention="")
+        run = runs.advance(run.id, RunState.LAUNCHING, attention="", wait_until=None)
         ctx.report(RunChanged(run))
         try:
             return _submit(run, effect, spec, destination, data, backend, tools)

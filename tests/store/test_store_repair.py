@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from fluxlora_desktop.domain.errors import CorruptFile, DamagedLibrary, LibraryBusy
-from fluxlora_desktop.domain.journal import Sending
+from fluxlora_desktop.domain.journal import Answered, Sending
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import PictureState
 from fluxlora_desktop.domain.runs import EffectKind, RunState
@@ -107,6 +107,19 @@ def test_newest_backup_that_is_whole_is_offered(ruin: Ruin) -> None:
 
     assert ruin.care.newest_backup() == good
     assert not is_good(newer)
+
+
+def test_backup_dated_ahead_by_a_wrong_clock_comes_last(ruin: Ruin) -> None:
+    good = ruin.care.newest_backup()
+    assert good is not None
+    ahead = ruin.folder / "backups" / "daily-20371126T090000.db"
+    ahead.write_bytes(good.path.read_bytes())
+
+    assert ruin.care.newest_backup() == good
+    good.path.unlink()
+    left = ruin.care.newest_backup()
+    assert left is not None
+    assert left.path == ahead
 
 
 def test_second_repair_keeps_the_first_damaged_database_too(ruin: Ruin) -> None:
@@ -216,6 +229,32 @@ def test_restored_launch_that_was_sent_is_looked_for_by_its_mark(shelf: Shelf) -
     ruin.care.restore(backup)
 
     assert ruin.open().stores.runs.get(runs[0]).state is RunState.UNKNOWN
+
+
+def test_restored_launch_that_was_answered_is_followed_and_not_held_back(shelf: Shelf) -> None:
+    runs = []
+
+    def begin(shelf: Shelf) -> None:
+        run = shelf.draft()
+        for step in ON_THE_WAY:
+            shelf.stores.runs.advance(run.id, step)
+        effect = shelf.stores.runs.plan_effect(EffectKind.TRAINING, run.id, "replicate", None)
+        shelf.stores.runs.record_effect(effect.id, Sending(shelf.clock.now()))
+        shelf.stores.runs.record_effect(effect.id, Answered("remote-1"))
+        runs.append(run.id)
+
+    ruin = Ruin(shelf, begin)
+    ruin.damage()
+    backup = ruin.care.newest_backup()
+    assert backup is not None
+    ruin.care.restore(backup)
+
+    stores = ruin.open().stores.runs
+    run = stores.get(runs[0])
+    assert (run.state, run.error) == (RunState.UNKNOWN, "")
+    effect = stores.live_effect(EffectKind.TRAINING, run.id)
+    assert effect is not None
+    assert effect.remote_id == "remote-1"
 
 
 @pytest.mark.parametrize("state", [PictureState.WAITING, PictureState.MAKING])

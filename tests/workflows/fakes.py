@@ -104,6 +104,7 @@ Reply = object
 class FakeBackend:
     """A training service whose answers are scripted; an exception in a script is raised."""
 
+    upload_replies: list[Reply] = field(default_factory=list)
     submits: list[Reply] = field(default_factory=list)
     polls: list[Reply] = field(default_factory=list)
     finds: list[Reply] = field(default_factory=list)
@@ -141,7 +142,8 @@ class FakeBackend:
 
     def upload(self, archive: Archive, nonce: str, ctx) -> RemoteFile:
         self.uploads.append(nonce)
-        return RemoteFile(f"file-{nonce}", "http://127.0.0.1/file", archive.sha256)
+        file = RemoteFile(f"file-{nonce}", "http://127.0.0.1/file", archive.sha256)
+        return _answer(self.upload_replies, file)
 
     def submit(self, spec, destination, data, nonce) -> RemoteRun:
         if self.seen_at_submit is not None:

@@ -136,6 +136,31 @@ def test_service_that_asks_to_wait_for_the_weights_is_waited_for(bench):
     assert (run.state, run.wait_until) == (RunState.READY, None)
 
 
+def test_service_that_asks_to_wait_for_the_photos_is_waited_for_and_counts_down(bench):
+    bench.backend.upload_replies = [ServiceBusy("replicate", retry_after=400)] * 2
+
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert run.state is RunState.READY
+    assert [pause for pause in bench.ctx.pauses if pause >= 400] == [400, 400]
+    waits = [e.run for e in bench.ctx.events if e.run.wait_until]
+    assert {(wait.attention, wait.state) for wait in waits} == {
+        ("Replicate asks to wait.", RunState.UPLOADING)
+    }
+    assert (run.attention, run.wait_until) == ("", None)
+    assert len(bench.backend.launched) == 1
+
+
+def test_service_that_never_takes_the_photos_ends_the_run_before_anything_is_charged(bench):
+    bench.backend.upload_replies = [ServiceBusy("replicate", retry_after=400)] * 100
+
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert (run.state, run.failed_at) == (RunState.FAILED, RunState.UPLOADING)
+    assert len(bench.backend.uploads) == bench.tools.patience.launch_tries + 1
+    assert bench.backend.launched == []
+
+
 def test_hub_that_is_down_for_a_while_is_waited_out(bench):
     bench.hub.trouble = [
         ServiceUnreachable("huggingface"),

@@ -11,7 +11,12 @@ from fluxlora_desktop.domain.errors import DiskFull, OutcomeUnknown, SecretStore
 from fluxlora_desktop.domain.journal import Answered
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import PictureRequest, PictureState
-from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures
+from fluxlora_desktop.workflows.pictures import (
+    make_pictures,
+    order_pictures,
+    save_picture,
+    unsaved_file,
+)
 from tests.workflows.conftest import Bench
 
 ORDER = PictureRequest("replicate", "base", "a fox on grass", seed=7, count=3)
@@ -55,6 +60,22 @@ def test_paid_picture_is_kept_in_the_temporary_folder_when_the_library_takes_not
 
     assert (tmp_path / f"{picture.id}.png").read_bytes() == b"image"
     assert str(tmp_path) in picture.error
+
+
+def test_picture_that_lies_elsewhere_is_found_also_where_its_charge_is_in_doubt(
+    bench, monkeypatch, tmp_path
+):
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.tools.pictures, "finish", refuse)
+        (picture,) = make(bench, ONE)
+
+    for state in (PictureState.FAILED, PictureState.MAYBE_CHARGED):
+        place = unsaved_file(replace(picture, state=state), bench.tools)
+        assert place is not None
+        assert place.read_bytes() == b"image"
+    assert unsaved_file(replace(picture, state=PictureState.DONE), bench.tools) is None
+    save_picture(picture, tmp_path / "fox.png", bench.tools)
+    assert (tmp_path / "fox.png").read_bytes() == b"image"
 
 
 def test_paid_picture_is_kept_when_its_journal_cannot_be_written(bench, monkeypatch):

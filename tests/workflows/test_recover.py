@@ -221,6 +221,53 @@ def test_restored_run_that_was_launched_since_is_not_launched_again(bench: Bench
     assert len(runs.all()) == 1
 
 
+@pytest.mark.parametrize("at", [RunState.PACKAGING, RunState.UPLOADING, RunState.LAUNCHING])
+def test_run_that_a_restore_held_back_gets_the_training_that_was_launched_since(
+    bench: Bench, at: RunState
+) -> None:
+    runs = bench.tools.stores.runs
+    run = start_run(bench.draft().id, bench.tools)
+    listed(
+        bench,
+        mark=own_mark(bench),
+        created_at=bench.clock.now(),
+        trigger_word="",
+        remote=RemoteRun("replicate", "lost-1", TRAINER.key, steps=run.total),
+    )
+    runs.advance(run.id, RunState.FAILED, failed_at=at, error="restored", error_kind="AppError")
+
+    (found,) = sweep(bench.tools, bench.ctx).runs
+    ended = carry_run(run.id, bench.tools, bench.ctx)
+
+    assert (found.id, found.error, found.failed_at) == (run.id, "", None)
+    assert (ended.state, ended.external_training_id) == (RunState.READY, "lost-1")
+    assert len(runs.all()) == 1
+    assert bench.backend.launched == []
+
+
+def test_run_whose_launch_the_journal_knows_as_refused_gets_no_training_of_another(
+    bench: Bench,
+) -> None:
+    runs = bench.tools.stores.runs
+    run = start_run(bench.draft().id, bench.tools)
+    effect = runs.plan_effect(EffectKind.TRAINING, run.id, "replicate", None, confirmation=1)
+    runs.record_effect(effect.id, Sending(bench.clock.now()))
+    runs.record_effect(effect.id, Refused("no credit"))
+    runs.advance(run.id, RunState.FAILED, failed_at=RunState.LAUNCHING, error="no credit")
+    listed(
+        bench,
+        mark=own_mark(bench),
+        created_at=bench.clock.now(),
+        trigger_word="",
+        remote=RemoteRun("replicate", "lost-1", TRAINER.key, steps=run.total),
+    )
+
+    (found,) = sweep(bench.tools, bench.ctx).runs
+
+    assert found.id != run.id
+    assert runs.get(run.id).error == "no credit"
+
+
 class Killed(Exception):
     """The process ended here."""
 
