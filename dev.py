@@ -252,7 +252,9 @@ def test(arguments: list[str]) -> int:
     if failed:
         say(f"FAILED before the tests: {', '.join(failed)}")
     say("$ pytest")
-    code = call(python, "-m", "pytest", *arguments, env=offscreen_environment())
+    everything = all(argument.startswith("-") for argument in arguments)
+    spread = ("-n", "auto") if everything else ()  # a few tests begin sooner in one process
+    code = call(python, "-m", "pytest", *spread, *arguments, env=offscreen_environment())
     return code or int(bool(failed))
 
 
