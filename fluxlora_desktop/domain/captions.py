@@ -152,7 +152,7 @@ def one_line(caption: str) -> str:
 
 def caption_findings(dataset: Dataset) -> tuple[Finding, ...]:
     """Return remarks about captions: missing ones, identical ones, the trigger word left out."""
-    captions = {item.photo.sha256: item.caption.strip() for item in dataset.photos}
+    captions = {item.sha256: item.caption.strip() for item in dataset.kept}
     found = list(check_trigger(dataset.trigger_word, captions.values()))
     missing = tuple(sha for sha, text in captions.items() if not text)
     if missing and len(missing) < len(captions):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+
+from fluxlora_desktop.domain.edits import PLAIN, Edits, edited_size
 
 FEWEST_PHOTOS = 5
 MOST_PHOTOS = 20
@@ -114,10 +116,31 @@ def count_findings(count: int) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True, slots=True)
 class DatasetPhoto:
-    """A photo in a dataset with the caption that belongs to its content."""
+    """A photo in a dataset with the caption that belongs to its content.
+
+    `edits` are what is changed about it, and `edited` what was measured after them; None while that
+    is not known. One that is not `kept` stays in the set and is not trained.
+    """
 
     photo: Photo
     caption: str = ""
+    edits: Edits = PLAIN
+    kept: bool = True
+    edited: PhotoFacts | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Return which photo it is."""
+        return self.photo.sha256
+
+    @property
+    def seen(self) -> Photo:
+        """Return the photo as the trainer gets it: measured after its edits."""
+        if self.edits.plain:
+            return self.photo
+        width, height = edited_size(self.edits, self.photo.facts.width, self.photo.facts.height)
+        facts = self.edited or replace(self.photo.facts, width=width, height=height)
+        return replace(self.photo, facts=facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +153,11 @@ class Dataset:
     dismissed: frozenset[str] = frozenset()
     created_at: datetime | None = None
 
+    @property
+    def kept(self) -> tuple[DatasetPhoto, ...]:
+        """Return the photos that are trained."""
+        return tuple(item for item in self.photos if item.kept)
+
     def hashes(self) -> tuple[str, ...]:
         """Return the SHA-256 of the photos in order."""
         return tuple(item.photo.sha256 for item in self.photos)
@@ -137,7 +165,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class DatasetVersion:
-    """A dataset as it stood when a run started; it never changes."""
+    """A dataset as it stood when a run started, the kept photos of it; it never changes."""
 
     id: str
     dataset_id: str
@@ -145,6 +173,11 @@ class DatasetVersion:
     trigger_word: str
     findings: tuple[str, ...] = ()
     created_at: datetime | None = None
+
+    @property
+    def kept(self) -> tuple[DatasetPhoto, ...]:
+        """Return the photos that are trained: all of them."""
+        return self.photos
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,13 +106,13 @@ class Edits:
 
     def as_json(self) -> dict[str, Any]:
         """Return what differs from no edits, as plain values."""
-        crop = self.crop
-        sides = [round(side, _DECIMALS) for side in (crop.left, crop.top, crop.right, crop.bottom)]
+        box = self.crop
+        sides = (box.left, box.top, box.right, box.bottom)
         found: dict[str, Any] = {
             "turns": self.turns,
             "flip": self.flip,
-            "straighten": round(self.straighten, _DECIMALS),
-            "crop": sides,
+            "straighten": round(float(self.straighten), _DECIMALS),
+            "crop": [round(float(side), _DECIMALS) for side in sides],
             "backdrop": self.backdrop.value,
         }
         plain = {"turns": 0, "flip": False, "straighten": 0.0, "crop": [0.0, 0.0, 1.0, 1.0]}

@@ -22,6 +22,7 @@ from fluxlora_desktop.domain.datasets import (
     Photo,
     PhotoFacts,
 )
+from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.journal import Event, Settling
 from fluxlora_desktop.domain.loras import (
     HubAccount,
@@ -238,8 +239,10 @@ class SecretStore(Protocol):
 class PhotoWorkshop(Protocol):
     """Pixels of photos: decode, check, package."""
 
-    def develop(self, original: Path, *, working: Path, thumb: Path) -> PhotoFacts:
-        """Write the working copy and the thumbnail of an original and measure it.
+    def develop(
+        self, original: Path, *, working: Path, thumb: Path, edits: Edits = PLAIN
+    ) -> PhotoFacts:
+        """Write the working copy and the thumbnail of an original, edited, and measure it.
 
         Raises `UnreadablePhoto`.
         """
@@ -280,11 +283,11 @@ class Files(Protocol):
     def original(self, sha256: str) -> Path:
         """Return where a photo's own bytes lie."""
 
-    def working(self, sha256: str) -> Path:
-        """Return where a photo's working copy lies."""
+    def working(self, sha256: str, edits: Edits = PLAIN) -> Path:
+        """Return where a photo's working copy lies, edited."""
 
-    def photo_thumb(self, sha256: str) -> Path:
-        """Return where a photo's thumbnail lies."""
+    def photo_thumb(self, sha256: str, edits: Edits = PLAIN) -> Path:
+        """Return where a photo's thumbnail lies, edited."""
 
     def lora(self, lora_id: str) -> Path:
         """Return where a Lora's weights lie."""
@@ -340,6 +343,15 @@ class DatasetStore(Protocol):
 
     def set_photos(self, dataset_id: str, hashes: Sequence[str]) -> None:
         """Say which photos are in the set, in which order; captions stay with their photos."""
+
+    def set_change(self, dataset_id: str, sha256: str, edits: Edits, *, kept: bool) -> None:
+        """Keep what is changed about a photo, and whether it is trained."""
+
+    def put_edited(self, sha256: str, edits: Edits, facts: PhotoFacts) -> None:
+        """Keep what was measured of a photo after edits."""
+
+    def edited(self, sha256: str, edits: Edits) -> PhotoFacts | None:
+        """Return what was measured of a photo after edits, or None."""
 
     def set_caption(self, dataset_id: str, sha256: str, caption: str) -> None:
         """Keep a caption; it survives the photo's removal from the set."""

@@ -141,7 +141,8 @@ class Trainer:
     `spare_input` is an input that the trainer ignores and the service echoes, which may carry a
     launch's mark. `archive_stem` is how photos are called inside the archive. `trigger_input` is
     empty when captions must carry the trigger word. `writes_captions` tells whether it describes
-    photos that come without a caption.
+    photos that come without a caption. `crops_known` tells whether it crops by the published rules
+    in `domain/buckets.py`.
     """
 
     key: str
@@ -155,6 +156,7 @@ class Trainer:
     archive_stem: str = "img_{:03d}"
     fewest_photos: int = 5
     writes_captions: bool = True
+    crops_known: bool = False
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter with this name; raise `InputError` when the trainer has none."""

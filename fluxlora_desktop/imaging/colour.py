@@ -10,15 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageCms
 
-_WHITE: Final = (255, 255, 255)
+from fluxlora_desktop.domain.edits import Backdrop
+
+_BACKDROPS: Final = {
+    Backdrop.WHITE: (255, 255, 255),
+    Backdrop.GREY: (128, 128, 128),
+    Backdrop.BLACK: (0, 0, 0),
+}
 _STRIP: Final = 256
 """Rows that are scaled at once: as numbers of 8 bytes a large photo would fill the memory."""
 _DEEP: Final = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 _PROFILED: Final = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
 
 
-def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """Return 8-bit sRGB pixels, and in words what had to be changed."""
+def to_rgb(
+    image: Image.Image, backdrop: Backdrop = Backdrop.WHITE
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return 8-bit sRGB pixels, and in words what had to be changed.
+
+    `backdrop` is what transparent parts are laid on.
+    """
     notes: list[str] = []
     profile = image.info.get("icc_profile")
     if image.mode in _DEEP:
@@ -29,8 +40,8 @@ def to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if image.mode == "CMYK":
         notes.append("Its print colours (CMYK) were converted.")
     if image.has_transparency_data:
-        image = _lay_on_white(image, profile)
-        notes.append("Its transparent parts were laid on white.")
+        image = _lay_on(_BACKDROPS[backdrop], image, profile)
+        notes.append(f"Its transparent parts were laid on {backdrop.value}.")
     else:
         image = _apply_profile(_drop_palette(image), profile)
     return _convert(image, "RGB"), tuple(notes)
@@ -72,10 +83,10 @@ def _range_of(mode: str, values: NDArray[Any]) -> tuple[float, float]:
     return least, max(most, least + 1.0)
 
 
-def _lay_on_white(image: Image.Image, profile: bytes | None) -> Image.Image:
+def _lay_on(colour: tuple[int, int, int], image: Image.Image, profile: bytes | None) -> Image.Image:
     layered = _convert(image, "RGBA")
     colours = _apply_profile(layered.convert("RGB"), profile)
-    colours.paste(_WHITE, mask=ImageChops.invert(layered.getchannel("A")))
+    colours.paste(colour, mask=ImageChops.invert(layered.getchannel("A")))
     return colours
 
 

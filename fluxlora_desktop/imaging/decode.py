@@ -17,6 +17,7 @@ from typing import BinaryIO, Final
 import pillow_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from fluxlora_desktop.domain.edits import Backdrop
 from fluxlora_desktop.domain.errors import UnreadablePhoto
 from fluxlora_desktop.imaging.colour import to_rgb
 
@@ -66,15 +67,18 @@ class Decoded:
     notes: tuple[str, ...] = ()
 
 
-def open_photo(path: Path) -> Decoded:
-    """Decode a file by its content, whatever its suffix; raises `UnreadablePhoto`."""
+def open_photo(path: Path, backdrop: Backdrop = Backdrop.WHITE) -> Decoded:
+    """Decode a file by its content, whatever its suffix; raises `UnreadablePhoto`.
+
+    Transparent parts are laid on `backdrop`.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise UnreadablePhoto(path, "it is not a file")
         _refuse_bytes(path, status.st_size)
         with path.open("rb") as stream:
-            return _decode(stream, path)
+            return _decode(stream, path, backdrop)
     except OSError as error:
         raise UnreadablePhoto(path, _say(error)) from error
 
@@ -99,14 +103,14 @@ def _refuse_bytes(path: Path, size: int) -> None:
         raise UnreadablePhoto(path, f"it is larger than {MOST_BYTES // 1_000_000} MB")
 
 
-def _decode(stream: BinaryIO, path: Path) -> Decoded:
+def _decode(stream: BinaryIO, path: Path, backdrop: Backdrop = Backdrop.WHITE) -> Decoded:
     start = stream.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
     stream.seek(0)
     for magic, reason in _NAMED_FORMATS:
         if start.startswith(magic):
             raise UnreadablePhoto(path, reason)
     try:
-        coloured = _load(stream, path)
+        coloured = _load(stream, path, backdrop)
         return Decoded(rebuild(coloured.image), coloured.format, coloured.notes)
     except UnreadablePhoto:
         raise
@@ -114,7 +118,7 @@ def _decode(stream: BinaryIO, path: Path) -> Decoded:
         raise UnreadablePhoto(path, _say(error)) from error
 
 
-def _load(stream: BinaryIO, path: Path) -> Decoded:
+def _load(stream: BinaryIO, path: Path, backdrop: Backdrop) -> Decoded:
     """Return upright sRGB pixels that may still hold metadata.
 
     Apart from `_decode`, so that the picture as it was opened is gone when the pixels are copied.
@@ -125,7 +129,7 @@ def _load(stream: BinaryIO, path: Path) -> Decoded:
         notes = _note_frames(opened)
         opened.load()
         notes += _turn_upright(opened)
-        rgb, changed = to_rgb(opened)
+        rgb, changed = to_rgb(opened, backdrop)
         return Decoded(rgb, name, notes + changed)
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from fluxlora_desktop.domain.datasets import PhotoFacts
+from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import (
     AccessDenied,
     DiskFull,
@@ -180,8 +181,10 @@ class GuardedPhotoWorkshop(PillowPhotoWorkshop):
     def __init__(self, workers: PhotoWorkers) -> None:
         self._workers = workers
 
-    def develop(self, original: Path, *, working: Path, thumb: Path) -> PhotoFacts:
-        """Write the working copy and the thumbnail of an original and measure it.
+    def develop(
+        self, original: Path, *, working: Path, thumb: Path, edits: Edits = PLAIN
+    ) -> PhotoFacts:
+        """Write the working copy and the thumbnail of an original, edited, and measure it.
 
         Raises `UnreadablePhoto`, also when the worker did not survive the file; `StorageError`.
         """
@@ -190,6 +193,7 @@ class GuardedPhotoWorkshop(PillowPhotoWorkshop):
             "original": str(original.absolute()),
             "working": str(working.absolute()),
             "thumb": str(thumb.absolute()),
+            "edits": edits.as_json(),
         }
         try:
             answer = self._workers.ask(question)

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Final
 import pillow_heif
 from PIL import AvifImagePlugin
 
+from fluxlora_desktop.domain.edits import edits_from
 from fluxlora_desktop.domain.errors import (
     AccessDenied,
     DiskFull,
@@ -89,6 +90,7 @@ def _develop(question: Message) -> Message:
         Path(question["original"]),
         working=Path(question["working"]),
         thumb=Path(question["thumb"]),
+        edits=edits_from(question.get("edits", {})),
     )
     return {"facts": dataclasses.asdict(facts)}
 

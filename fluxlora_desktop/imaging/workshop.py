@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from PIL import Image
 
 from fluxlora_desktop.domain.datasets import Archive, Finding, PackItem, Photo, PhotoFacts
+from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import UnexpectedReply, UnreadablePhoto
 from fluxlora_desktop.domain.pictures import PictureText
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.imaging import checks
 from fluxlora_desktop.imaging.decode import Decoded, open_bytes, open_photo, rebuild
+from fluxlora_desktop.imaging.edit import apply_edits
 from fluxlora_desktop.imaging.files import write_file
 from fluxlora_desktop.imaging.measure import (
     hash_gradients,
@@ -34,13 +37,16 @@ _THUMB_QUALITY: Final = 85
 class PillowPhotoWorkshop:
     """Decode, judge and package photos (`PhotoWorkshop`); safe to use from several threads."""
 
-    def develop(self, original: Path, *, working: Path, thumb: Path) -> PhotoFacts:
-        """Write the working copy and the thumbnail of an original and measure it.
+    def develop(
+        self, original: Path, *, working: Path, thumb: Path, edits: Edits = PLAIN
+    ) -> PhotoFacts:
+        """Write the working copy and the thumbnail of an original, edited, and measure it.
 
         The working copy is a PNG where its name says so, else a JPEG, at most 2048 px long; the
         thumbnail a JPEG of at most 512 px. Raises `UnreadablePhoto`, `StorageError`.
         """
-        decoded = open_photo(original)
+        decoded = open_photo(original, edits.backdrop)
+        decoded = replace(decoded, image=apply_edits(decoded.image, edits))
         image = decoded.image
         if min(image.size) < checks.REFUSED_SIDE.value:
             raise UnreadablePhoto(original, f"it is only {image.width} x {image.height} pixels")

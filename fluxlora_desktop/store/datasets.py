@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
@@ -16,6 +18,7 @@ from fluxlora_desktop.domain.datasets import (
     Photo,
     PhotoFacts,
 )
+from fluxlora_desktop.domain.edits import Edits, edits_from
 from fluxlora_desktop.domain.ports import Clock
 from fluxlora_desktop.store.database import Database
 from fluxlora_desktop.store.rows import columns_of, fields_from
@@ -25,6 +28,8 @@ from fluxlora_desktop.store.schema import (
     DatasetRow,
     DatasetVersionRow,
     DismissalRow,
+    EditedPhotoRow,
+    PhotoChangeRow,
     PhotoRow,
     VersionPhotoRow,
 )
@@ -78,6 +83,27 @@ class SqlDatasetStore:
                 for position, sha256 in enumerate(dict.fromkeys(hashes))
             )
 
+    def set_change(self, dataset_id: str, sha256: str, edits: Edits, *, kept: bool) -> None:
+        """Keep what is changed about a photo, and whether it is trained."""
+        row = PhotoChangeRow(
+            dataset_id=dataset_id, photo_sha256=sha256, kept=kept, edits=edits.as_json()
+        )
+        with self._database.write() as session:
+            _row(session, dataset_id)
+            session.merge(row)
+
+    def put_edited(self, sha256: str, edits: Edits, facts: PhotoFacts) -> None:
+        """Keep what was measured of a photo after edits."""
+        with self._database.write() as session:
+            row = EditedPhotoRow(photo_sha256=sha256, edits_key=edits.key, facts=asdict(facts))
+            session.merge(row)
+
+    def edited(self, sha256: str, edits: Edits) -> PhotoFacts | None:
+        """Return what was measured of a photo after edits, or None."""
+        with self._database.read() as session:
+            row = session.get(EditedPhotoRow, (sha256, edits.key))
+            return None if row is None else _edited_facts(row.facts)
+
     def set_caption(self, dataset_id: str, sha256: str, caption: str) -> None:
         """Keep a caption; it survives the photo's removal from the set."""
         with self._database.write() as session:
@@ -120,8 +146,9 @@ class SqlDatasetStore:
                     position=position,
                     photo_sha256=item.photo.sha256,
                     caption=item.caption,
+                    edits=item.edits.as_json(),
                 )
-                for position, item in enumerate(dataset.photos)
+                for position, item in enumerate(dataset.kept)
             )
         return self.version(version_id)
 
@@ -132,7 +159,7 @@ class SqlDatasetStore:
             if row is None:
                 raise KeyError(version_id)
             photos = session.execute(
-                select(PhotoRow, VersionPhotoRow.caption)
+                select(PhotoRow, VersionPhotoRow)
                 .join(VersionPhotoRow, VersionPhotoRow.photo_sha256 == PhotoRow.sha256)
                 .where(VersionPhotoRow.version_id == version_id)
                 .order_by(VersionPhotoRow.position)
@@ -140,7 +167,9 @@ class SqlDatasetStore:
             return DatasetVersion(
                 id=row.id,
                 dataset_id=row.dataset_id,
-                photos=tuple(DatasetPhoto(_photo(photo), caption) for photo, caption in photos),
+                photos=tuple(
+                    _item(session, photo, placed.caption, placed.edits) for photo, placed in photos
+                ),
                 trigger_word=row.trigger_word,
                 findings=tuple(row.findings),
                 created_at=row.created_at,
@@ -157,11 +186,16 @@ def _row(session: Session, dataset_id: str) -> DatasetRow:
 def _dataset(session: Session, dataset_id: str) -> Dataset:
     row = _row(session, dataset_id)
     photos = session.execute(
-        select(PhotoRow, CaptionRow.caption)
+        select(PhotoRow, CaptionRow.caption, PhotoChangeRow)
         .join(DatasetPhotoRow, DatasetPhotoRow.photo_sha256 == PhotoRow.sha256)
         .outerjoin(
             CaptionRow,
             (CaptionRow.photo_sha256 == PhotoRow.sha256) & (CaptionRow.dataset_id == dataset_id),
+        )
+        .outerjoin(
+            PhotoChangeRow,
+            (PhotoChangeRow.photo_sha256 == PhotoRow.sha256)
+            & (PhotoChangeRow.dataset_id == dataset_id),
         )
         .where(DatasetPhotoRow.dataset_id == dataset_id)
         .order_by(DatasetPhotoRow.position)
@@ -171,11 +205,29 @@ def _dataset(session: Session, dataset_id: str) -> Dataset:
     ).all()
     return Dataset(
         id=row.id,
-        photos=tuple(DatasetPhoto(_photo(photo), caption or "") for photo, caption in photos),
+        photos=tuple(
+            _item(session, photo, caption or "", change.edits, kept=change.kept)
+            if change
+            else DatasetPhoto(_photo(photo), caption or "")
+            for photo, caption, change in photos
+        ),
         trigger_word=row.trigger_word,
         dismissed=frozenset(dismissed),
         created_at=row.created_at,
     )
+
+
+def _item(
+    session: Session, row: PhotoRow, caption: str, edits: dict[str, Any], *, kept: bool = True
+) -> DatasetPhoto:
+    changes = edits_from(edits)
+    edited = None if changes.plain else session.get(EditedPhotoRow, (row.sha256, changes.key))
+    facts = None if edited is None else _edited_facts(edited.facts)
+    return DatasetPhoto(_photo(row), caption, changes, kept, facts)
+
+
+def _edited_facts(found: dict[str, Any]) -> PhotoFacts:
+    return PhotoFacts(**found | {"notes": tuple(found["notes"])})
 
 
 def _photo(row: PhotoRow) -> Photo:

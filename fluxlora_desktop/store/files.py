@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import DiskFull, StorageError, UnreadablePhoto
 from fluxlora_desktop.store.errors import translate_storage_errors
 
@@ -35,13 +36,13 @@ class LibraryFiles:
         """Return where a photo's own bytes lie."""
         return self.root / "photos" / _safe(sha256)
 
-    def working(self, sha256: str) -> Path:
-        """Return where a photo's working copy lies."""
-        return self._in("photos", "working", f"{_safe(sha256)}.jpg")
+    def working(self, sha256: str, edits: Edits = PLAIN) -> Path:
+        """Return where a photo's working copy lies, edited."""
+        return self._in("photos", "working", _copy_name(sha256, edits))
 
-    def photo_thumb(self, sha256: str) -> Path:
-        """Return where a photo's thumbnail lies."""
-        return self._in("thumbs", "photos", f"{_safe(sha256)}.jpg")
+    def photo_thumb(self, sha256: str, edits: Edits = PLAIN) -> Path:
+        """Return where a photo's thumbnail lies, edited."""
+        return self._in("thumbs", "photos", _copy_name(sha256, edits))
 
     def lora(self, lora_id: str) -> Path:
         """Return where a Lora's weights lie."""
@@ -180,6 +181,10 @@ def remove_leftovers(root: Path) -> None:
     with translate_storage_errors(root):
         for name in leftovers(root):
             (root / name).unlink(missing_ok=True)
+
+
+def _copy_name(sha256: str, edits: Edits) -> str:
+    return f"{_safe(sha256)}.jpg" if edits.plain else f"{_safe(sha256)}-{edits.key}.jpg"
 
 
 def _safe(name: str) -> str:

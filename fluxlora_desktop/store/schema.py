@@ -101,6 +101,28 @@ class DatasetPhotoRow(Table):
     position: Mapped[int]
 
 
+class PhotoChangeRow(Table):
+    """What is changed about a photo of a dataset and whether it is trained.
+
+    Like a caption it stays when its photo leaves the set.
+    """
+
+    __tablename__ = "photo_changes"
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    photo_sha256: Mapped[str] = mapped_column(ForeignKey("photos.sha256"), primary_key=True)
+    kept: Mapped[bool]
+    edits: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class EditedPhotoRow(Table):
+    """What was measured of a photo after some edits, by their key; facts as `PhotoFacts`."""
+
+    __tablename__ = "edited_photos"
+    photo_sha256: Mapped[str] = mapped_column(ForeignKey("photos.sha256"), primary_key=True)
+    edits_key: Mapped[str] = mapped_column(primary_key=True)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
 class CaptionRow(Table):
     """A caption; it stays when its photo leaves the set."""
 
@@ -137,6 +159,7 @@ class VersionPhotoRow(Table):
     position: Mapped[int] = mapped_column(primary_key=True)
     photo_sha256: Mapped[str] = mapped_column(ForeignKey("photos.sha256"))
     caption: Mapped[str]
+    edits: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
 
 
 class RunRow(Table):

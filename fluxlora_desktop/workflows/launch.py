@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 
 from fluxlora_desktop.domain.captions import one_line, with_trigger
-from fluxlora_desktop.domain.datasets import Archive, DatasetVersion, PackItem
+from fluxlora_desktop.domain.datasets import Archive, DatasetPhoto, DatasetVersion, PackItem
 from fluxlora_desktop.domain.errors import (
     AppError,
     ArrivedDamaged,
@@ -25,7 +26,7 @@ from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, R
 from fluxlora_desktop.domain.training import Destination, RemoteFile, TrainingSpec
 from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.events import RunChanged
-from fluxlora_desktop.workflows.photos import check_dataset, finding_key
+from fluxlora_desktop.workflows.photos import check_dataset, edit_photo, finding_key
 from fluxlora_desktop.workflows.plans import check_captions, check_plan, spec_for, trainer_of
 from fluxlora_desktop.workflows.publish import check_may_publish
 from fluxlora_desktop.workflows.room import check_room
@@ -198,17 +199,23 @@ def _package(
     ctx: JobContext,
 ) -> Archive:
     trainer = trainer_of(run.plan, backend)
-    files = tools.stores.files
     items = [
         PackItem(
-            item.photo.sha256,
-            files.working(item.photo.sha256),
+            item.sha256,
+            _working_copy(item, tools),
             _caption_for(item.caption, version.trigger_word),
         )
         for item in version.photos
     ]
-    target = files.run_folder(run.id) / "photos.zip"
+    target = tools.stores.files.run_folder(run.id) / "photos.zip"
     return tools.photos.package(items, trainer.archive_stem, target, ctx)
+
+
+def _working_copy(item: DatasetPhoto, tools: Tools) -> Path:
+    """Return the copy that is trained, made again where only the original is there."""
+    if not item.edits.plain:
+        edit_photo(item.sha256, item.edits, tools)
+    return tools.stores.files.working(item.sha256, item.edits)
 
 
 def _caption_for(caption: str, trigger_word: str) -> str:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fluxlora_desktop.domain.captions import caption_findings, one_line
-from fluxlora_desktop.domain.datasets import Dataset, Finding, Photo, count_findings
+from fluxlora_desktop.domain.datasets import (
+    Dataset,
+    Finding,
+    Photo,
+    PhotoFacts,
+    count_findings,
+)
+from fluxlora_desktop.domain.edits import Edits
 from fluxlora_desktop.domain.errors import UnreadablePhoto
 from fluxlora_desktop.domain.names import kept_name
 from fluxlora_desktop.domain.ports import JobContext
@@ -91,6 +98,24 @@ def _develop(sha256: str, size: int, source: Path, tools: Tools) -> Photo:
     return photo
 
 
+def edit_photo(sha256: str, edits: Edits, tools: Tools) -> PhotoFacts:
+    """Make the copies of a photo with its edits, where they are not there, and measure them.
+
+    The original is not touched. Raises `UnreadablePhoto`.
+    """
+    stores, files = tools.stores, tools.stores.files
+    working, thumb = files.working(sha256, edits), files.photo_thumb(sha256, edits)
+    with _DEVELOPING[int(sha256[:2], 16)]:
+        known = stores.datasets.edited(sha256, edits)
+        if known and working.is_file() and thumb.is_file():
+            return known
+        facts = tools.photos.develop(
+            files.original(sha256), working=working, thumb=thumb, edits=edits
+        )
+        stores.datasets.put_edited(sha256, edits, facts)
+    return facts
+
+
 def _caption_beside(source: Path) -> str:
     beside = source.with_suffix(".txt")
     if not beside.is_file():  # a pipe of that name would never end
@@ -105,7 +130,7 @@ def _caption_beside(source: Path) -> str:
 
 def check_dataset(dataset: Dataset, tools: Tools) -> tuple[Finding, ...]:
     """Return every finding about a dataset, the gravest first, dismissed ones left out."""
-    photos = tuple(item.photo for item in dataset.photos)
+    photos = tuple(item.seen for item in dataset.kept)
     found = (
         *count_findings(len(photos)),
         *tools.photos.find_problems(photos),

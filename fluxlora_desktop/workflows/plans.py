@@ -89,11 +89,11 @@ def choices_for(
     chosen = recommend(
         plan.preset,
         trainer_of(plan, backend),
-        photo_count=len(dataset.photos),
+        photo_count=len(dataset.kept),
         captions_complete=_complete(dataset),
         quality=plan.quality,
         trigger_word=trigger,
-        class_word=class_in((photo.caption for photo in dataset.photos), trigger),
+        class_word=class_in((photo.caption for photo in dataset.kept), trigger),
     )
     return tuple(
         Choice(choice.name, plan.parameters[choice.name], "Chosen by you.")
@@ -114,7 +114,7 @@ def spec_for(run: Run, backend: TrainingBackend, dataset: Dataset | DatasetVersi
         trainer=trainer.key,
         base=trainer.base,
         trigger_word=dataset.trigger_word.strip(),
-        photo_count=len(dataset.photos),
+        photo_count=len(dataset.kept),
         destination=repo_name(run.plan.repo or run.plan.name) or "my-lora",
         parameters=trainer.checked(chosen),
         captions_complete=_complete(dataset),
@@ -124,8 +124,8 @@ def spec_for(run: Run, backend: TrainingBackend, dataset: Dataset | DatasetVersi
 
 def check_plan(run: Run, dataset: Dataset) -> None:
     """Raise `InputError` or `TooFewPhotos` for what must be settled before Start."""
-    if len(dataset.photos) < FEWEST_PHOTOS:
-        raise TooFewPhotos(len(dataset.photos), FEWEST_PHOTOS)
+    if len(dataset.kept) < FEWEST_PHOTOS:
+        raise TooFewPhotos(len(dataset.kept), FEWEST_PHOTOS)
     if not dataset.trigger_word.strip():
         raise InputError("trigger_word", "Give the LoRA a trigger word.")
     if not run.plan.name.strip():
@@ -173,7 +173,7 @@ def check_captions(spec: TrainingSpec, trainer: Trainer) -> None:
 
 
 def _complete(dataset: Dataset | DatasetVersion) -> bool:
-    return bool(dataset.photos) and all(item.caption.strip() for item in dataset.photos)
+    return bool(dataset.kept) and all(item.caption.strip() for item in dataset.kept)
 
 
 def ways_for(

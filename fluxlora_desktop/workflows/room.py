@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxlora_desktop.domain.datasets import DatasetVersion
+from fluxlora_desktop.domain.datasets import DatasetPhoto, DatasetVersion
 from fluxlora_desktop.domain.errors import DiskFull
 from fluxlora_desktop.domain.training import Trainer, TrainingSpec
 from fluxlora_desktop.workflows.tools import Tools
@@ -26,14 +26,14 @@ def weights_bytes(trainer: Trainer, spec: TrainingSpec) -> int:
 def check_room(spec: TrainingSpec, trainer: Trainer, version: DatasetVersion, tools: Tools) -> None:
     """Raise `DiskFull` when the archive and what the training leaves would not fit here."""
     files = tools.stores.files
-    archive = sum(_size(item.photo.sha256, tools) for item in version.photos)
+    archive = sum(_size(item, tools) for item in version.photos)
     needed, free = archive + _COPIES * weights_bytes(trainer, spec), files.free_bytes()
     if free < needed:
         raise DiskFull(files.root, needed=needed, free=free)
 
 
-def _size(sha256: str, tools: Tools) -> int:
-    working = tools.stores.files.working(sha256)
+def _size(item: DatasetPhoto, tools: Tools) -> int:
+    working = tools.stores.files.working(item.sha256, item.edits)
     return working.stat().st_size if working.is_file() else 0
 
 

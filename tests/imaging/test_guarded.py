@@ -57,7 +57,7 @@ def spin():
         pass
 
 class Troubled(PillowPhotoWorkshop):
-    def develop(self, original, *, working, thumb):
+    def develop(self, original, *, working, thumb, edits):
         name = original.stem
         if name == "crash":
             begin(working)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from fluxlora_desktop.domain.edits import PLAIN, Box, Edits
 from tests.store.conftest import Shelf, photo
 
 
@@ -102,3 +105,41 @@ def test_unknown_datasets_and_versions_raise_key_error(shelf: Shelf) -> None:
     for ask in (datasets.get, datasets.version, lambda x: datasets.set_trigger(x, "T")):
         with pytest.raises(KeyError):
             ask("nobody")
+
+
+def test_changes_to_a_photo_stay_and_are_frozen_with_the_kept_ones(shelf: Shelf) -> None:
+    datasets = shelf.stores.datasets
+    for letter in "abc":
+        datasets.put_photo(photo(letter))
+    made = datasets.create()
+    datasets.set_photos(made.id, [letter * 64 for letter in "abc"])
+    edits = Edits(turns=1, straighten=-2.5, crop=Box(0.1, 0, 1, 0.75))
+    facts = replace(photo("a").facts, width=300, notes=("cropped",))
+    datasets.set_change(made.id, "a" * 64, edits, kept=True)
+    datasets.set_change(made.id, "b" * 64, PLAIN, kept=False)
+    datasets.put_edited("a" * 64, edits, facts)
+
+    found = shelf.reopen().datasets.get(made.id)
+    version = shelf.stores.datasets.freeze(made.id, ())
+
+    first, second, third = found.photos
+    assert (first.edits, first.kept, first.edited) == (edits, True, facts)
+    assert first.seen.facts.width == 300
+    assert (second.edits, second.kept) == (PLAIN, False)
+    assert (third.edits, third.kept, third.edited) == (PLAIN, True, None)
+    assert found.kept == (first, third) == version.photos
+    shelf.stores.datasets.set_change(made.id, "a" * 64, PLAIN, kept=False)
+    assert shelf.stores.datasets.version(version.id).photos == (first, third)
+
+
+def test_changes_survive_that_their_photo_leaves_the_set(shelf: Shelf) -> None:
+    datasets = shelf.stores.datasets
+    datasets.put_photo(photo("a"))
+    made = datasets.create()
+    datasets.set_photos(made.id, ["a" * 64])
+    datasets.set_change(made.id, "a" * 64, Edits(flip=True), kept=False)
+    datasets.set_photos(made.id, [])
+    datasets.set_photos(made.id, ["a" * 64])
+
+    (again,) = datasets.get(made.id).photos
+    assert (again.edits, again.kept) == (Edits(flip=True), False)

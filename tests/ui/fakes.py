@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from fluxlora_desktop.domain.datasets import Archive, PhotoFacts
+from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import ServiceUnreachable
 from fluxlora_desktop.domain.loras import HubAccount, HubStatus, PublicationBundle, PublishedCommit
 from fluxlora_desktop.domain.money import Estimate
@@ -282,7 +283,9 @@ class FakeGenerator:
 class FakePhotos:
     """Develops by copying and packages by writing names."""
 
-    def develop(self, original: Path, *, working: Path, thumb: Path) -> PhotoFacts:
+    def develop(
+        self, original: Path, *, working: Path, thumb: Path, edits: Edits = PLAIN
+    ) -> PhotoFacts:
         for path in (working, thumb):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(original.read_bytes())

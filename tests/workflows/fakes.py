@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from fluxlora_desktop.domain.datasets import Archive, PhotoFacts
+from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import JobCancelled
 from fluxlora_desktop.domain.loras import (
     HubAccount,
@@ -276,7 +277,9 @@ class FakeGenerator:
 class FakePhotos:
     """Measures nothing: every file whose first byte is not X is a photo."""
 
-    def develop(self, original: Path, *, working: Path, thumb: Path) -> PhotoFacts:
+    def develop(
+        self, original: Path, *, working: Path, thumb: Path, edits: Edits = PLAIN
+    ) -> PhotoFacts:
         for path in (working, thumb):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(original.read_bytes())

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from fluxlora_desktop.domain.datasets import PhotoFacts
+from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import AppError, UnreadablePhoto
 from fluxlora_desktop.imaging.guarded import GuardedPhotoWorkshop, PhotoWorkers
 from fluxlora_desktop.workflows.photos import list_photos, take_in_photo
@@ -286,11 +287,13 @@ class Meddler(GuardedPhotoWorkshop):
         super().__init__(workers)
         self._source, self._data = source, data
 
-    def develop(self, original: Path, *, working: Path, thumb: Path) -> PhotoFacts:
+    def develop(
+        self, original: Path, *, working: Path, thumb: Path, edits: Edits = PLAIN
+    ) -> PhotoFacts:
         self._source.unlink()
         if self._data is not None:
             self._source.write_bytes(self._data)
-        return super().develop(original, working=working, thumb=thumb)
+        return super().develop(original, working=working, thumb=thumb, edits=edits)
 
 
 @pytest.mark.parametrize("later", [None, b"something else", encoded("PNG")])

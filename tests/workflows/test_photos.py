@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from fluxlora_desktop.domain.datasets import Finding, Severity
+from fluxlora_desktop.domain.edits import PLAIN, Box, Edits
 from fluxlora_desktop.domain.errors import UnreadablePhoto
+from fluxlora_desktop.domain.runs import RunState
+from fluxlora_desktop.workflows.carry import carry_run
+from fluxlora_desktop.workflows.launch import start_run
 from fluxlora_desktop.workflows.photos import (
     PHOTO_SUFFIXES,
     check_dataset,
@@ -200,3 +204,29 @@ def test_dismissal_is_of_these_photos_only():
     other = Finding("twins", Severity.WARN, "Two photos.", ("a", "c"))
     assert finding_key(pair) == "twins:a:b"
     assert finding_key(pair) != finding_key(other)
+
+
+def test_training_gets_the_edited_copies_of_the_kept_photos_alone(bench, monkeypatch):
+    packed = []
+    package = bench.tools.photos.package
+
+    def watch(items, *rest):
+        packed.extend(items)
+        return package(items, *rest)
+
+    monkeypatch.setattr(bench.tools.photos, "package", watch)
+    draft = bench.draft()
+    datasets, files = bench.tools.stores.datasets, bench.tools.stores.files
+    first, second, *rest = datasets.get(draft.dataset_id).hashes()
+    edits = Edits(turns=1, crop=Box(0.1, 0.1, 0.9, 0.9))
+    datasets.set_change(draft.dataset_id, first, edits, kept=True)
+    datasets.set_change(draft.dataset_id, second, PLAIN, kept=False)
+
+    run = carry_run(start_run(draft.id, bench.tools).id, bench.tools, bench.ctx)
+
+    assert run.state is RunState.READY
+    assert [item.photo_sha256 for item in packed] == [first, *rest]
+    assert packed[0].working_copy == files.working(first, edits)
+    assert files.working(first, edits).is_file()
+    assert packed[1].working_copy == files.working(rest[0])
+    assert bench.tools.stores.datasets.edited(first, edits) is not None

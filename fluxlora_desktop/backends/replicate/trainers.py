@@ -95,6 +95,7 @@ OSTRIS = Trainer(
     ),
     spare_input="wandb_run",
     archive_stem="img_{:03d}",
+    crops_known=True,
 )
 FAST = Trainer(
     key="replicate/fast-flux-trainer",
