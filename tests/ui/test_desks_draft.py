@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from fluxlora_desktop.domain.datasets import Readiness
+from fluxlora_desktop.domain.datasets import Finding, Readiness
+from fluxlora_desktop.domain.edits import PLAIN, Box, Edits
 from fluxlora_desktop.domain.errors import DatasetError, InputError, UnreadablePhoto
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
 from fluxlora_desktop.ui.desks.draft import DraftDesk
@@ -243,8 +244,16 @@ def test_findings_mend_does_what_it_says(table: Table) -> None:
 
 def test_dismissed_finding_stays_dismissed_after_the_app_is_opened_again(table: Table) -> None:
     table.add(*[table.bench.photo(f"{n}.png", caption=f"side {n}") for n in range(5)])
-    table.until(lambda: "caption_trigger" in table.findings())
-    finding = next(f for f in table.desk.draft().findings if f.what == "caption_trigger")
+
+    def about_all() -> Finding | None:
+        findings = table.desk.draft().findings
+        return next(
+            (f for f in findings if f.what == "caption_trigger" and len(f.photos) == 5), None
+        )
+
+    table.until(lambda: about_all() is not None)
+    finding = about_all()
+    assert finding is not None
     table.desk.dismiss(finding)
     assert "caption_trigger" not in table.findings()
     table.reopen()
@@ -345,3 +354,59 @@ def test_new_draft_is_empty_and_the_old_one_is_forgotten(table: Table) -> None:
     table.reopen()
     assert table.names() == []
     assert len(table.bench.tools.stores.runs.drafts()) == 1
+
+
+def test_photo_that_is_left_out_stays_in_the_set_and_is_not_counted(table: Table) -> None:
+    table.add(*[table.bench.photo(f"{number}.png") for number in range(6)])
+    first, second, *_ = table.hashes()
+
+    table.desk.set_kept([first, second], False)
+    table.rest()
+
+    draft = table.desk.draft()
+    assert [item.kept for item in draft.dataset.photos] == [False, False, *[True] * 4]
+    assert draft.problem == "Add 1 more photo."
+    assert len(table.hashes()) == 6
+    table.reopen()
+    assert len(table.desk.draft().dataset.kept) == 4
+    table.desk.set_kept([first], True)
+    assert table.desk.undo_stack.undoText() == "Keep 1 photo"
+    table.desk.undo_stack.undo()
+    assert len(table.desk.draft().dataset.kept) == 4
+
+
+def test_edited_photo_gets_its_copies_and_can_be_undone_and_comes_back(table: Table) -> None:
+    table.add(table.bench.photo("a.png"))
+    (sha256,) = table.hashes()
+    files = table.bench.tools.stores.files
+    original = files.original(sha256).read_bytes()
+    edits = Edits(turns=1, crop=Box(0.0, 0.1, 1.0, 1.0))
+
+    table.desk.set_edits(sha256, edits)
+    table.until(lambda: table.desk.draft().dataset.photos[0].edited is not None)
+
+    assert files.working(sha256, edits).is_file()
+    assert files.photo_thumb(sha256, edits).is_file()
+    assert files.working(sha256, edits) != files.working(sha256)
+    table.desk.undo_stack.undo()
+    assert table.desk.draft().dataset.photos[0].edits == PLAIN
+    table.desk.undo_stack.redo()
+    table.reopen()
+    (item,) = table.desk.draft().dataset.photos
+    assert item.edits == edits
+    assert item.edited is not None
+    assert files.original(sha256).read_bytes() == original
+
+
+def test_copies_of_an_edited_photo_that_were_lost_are_made_again(table: Table) -> None:
+    table.add(table.bench.photo("a.png"))
+    (sha256,) = table.hashes()
+    edits = Edits(flip=True)
+    store, files = table.bench.tools.stores.datasets, table.bench.tools.stores.files
+    store.set_change(table.desk.draft().dataset.id, sha256, edits, kept=True)
+
+    table.reopen()  # as after a kill between the choice and the copies
+    table.rest()
+
+    assert files.working(sha256, edits).is_file()
+    assert table.desk.draft().dataset.photos[0].edited is not None

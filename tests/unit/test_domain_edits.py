@@ -128,3 +128,8 @@ def test_what_is_no_edit_is_refused(wrong: dict[str, object]) -> None:
 def test_smallest_crop_that_can_be_made_can_be_kept() -> None:
     edits = replace(PLAIN, crop=Box(0.3, 0.3, 0.3 + SMALLEST_CROP, 0.3 + SMALLEST_CROP))
     assert edits_from(edits.as_json()).crop.width == pytest.approx(SMALLEST_CROP)
+
+
+def test_whole_numbers_and_fractions_name_the_same_files() -> None:
+    assert Edits(crop=Box(0, 0, 1, 0.5)).key == Edits(crop=Box(0.0, 0.0, 1.0, 0.5)).key
+    assert Edits(straighten=3).key == Edits(straighten=3.0).key

@@ -13,7 +13,7 @@ from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.recipes import PRESETS
 from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.create.body import StepBody, Typing
-from fluxlora_desktop.ui.create.photo_model import PhotoModel, photo_rows
+from fluxlora_desktop.ui.create.photo_model import PhotoModel, copy_of, photo_rows
 from fluxlora_desktop.ui.create.photo_paint import LineDelegate, PhotoView
 from fluxlora_desktop.ui.create.trigger import TriggerBar
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
@@ -185,7 +185,7 @@ class CaptionsStep(StepBody):
         self._current = photo_row.sha256
         files = self._desk.tools.stores.files
         name = shown_name(item.photo.name)
-        self.photo.show_photo(files.working(self._current), name)
+        self.photo.show_photo(copy_of(item, files), name)
         self._name.setText(f"Caption of {name}")
         self.editor.setAccessibleName(f"Caption of {name}")
         self._show_caption(item.caption)

@@ -5,25 +5,34 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from fluxlora_desktop.domain.datasets import Finding, Photo
+from fluxlora_desktop.domain.datasets import DatasetPhoto, Finding
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import Files
 from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.create.findings import FindingCard, Verdict
+from fluxlora_desktop.ui.create.photo_model import thumb_of
 from fluxlora_desktop.ui.create.photo_paint import PhotoView
+from fluxlora_desktop.ui.create.trainer_view import CropChoice, SizesView
 from fluxlora_desktop.ui.desks.draft import Draft
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import Card, button, clear, column, label, line, row
 from fluxlora_desktop.ui.wording import file_size
 
+_KEPT = "Nothing speaks against this photo."
+_LEFT_OUT = "This photo is left out: it stays in the set and is not trained."
 _PHOTO_SIDE = 288
 _MARGIN = 16
 
 
 class PhotoFactsView(QWidget):
-    """One photo large, with its name, size, pixels, format and what was noted on the way in."""
+    """One photo large, with what the trainer keeps of it, its name, size, pixels and format.
+
+    `editing(hash)` and `keeping(hash, bool)` when its buttons are pressed.
+    """
 
     closing = Signal()
+    editing = Signal(str)
+    keeping = Signal(str, bool)
 
     def __init__(self, thumbs: ThumbLoader, files: Files) -> None:
         super().__init__()
@@ -35,13 +44,38 @@ class PhotoFactsView(QWidget):
         back.setObjectName("show_all_remarks")
         head = row(self.name, back, spacing=8)
         head.setStretch(0, 1)
-        self.setLayout(column(self.picture, 4, head, self.facts, 4, line(), spacing=4))
+        self._item: DatasetPhoto | None = None
+        self.edit = button("Crop and turn", self._on_edit)
+        self.edit.setObjectName("edit_photo")
+        self.edit.setToolTip("Crop, straighten, turn or mirror this photo (E)")
+        self.keep = button("Leave out", self._on_keep, role="quiet")
+        self.keep.setObjectName("keep_photo")
+        self.crop = CropChoice()
+        self.crop.shown.connect(self.picture.show_kept)
+        acts = row(self.edit, self.keep, None, spacing=8)
+        parts = (self.picture, 4, head, self.facts, 4, acts, 4, self.crop, 4, line())
+        self.setLayout(column(*parts, spacing=4))
 
-    def show_photo(self, photo: Photo) -> None:
+    def _on_edit(self) -> None:
+        if self._item is not None:
+            self.editing.emit(self._item.sha256)
+
+    def _on_keep(self) -> None:
+        if self._item is not None:
+            self.keeping.emit(self._item.sha256, not self._item.kept)
+
+    def show_photo(self, item: DatasetPhoto, draft: Draft) -> None:
         """Show a photo of the draft."""
+        self._item = item
+        photo = item.seen
         name = shown_name(photo.name)
-        self.picture.show_photo(self._files.photo_thumb(photo.sha256), name)
+        self.picture.show_photo(thumb_of(item, self._files), name)
         self.name.setText(name)
+        self.keep.setText("Leave out" if item.kept else "Keep it")
+        self.keep.setToolTip(
+            "Not trained, but still in the set (X)" if item.kept else "Train it (K)"
+        )
+        self.crop.show_photo(item, draft)
         facts = photo.facts
         inside = theme.INSPECTOR_WIDTH - 2 * _MARGIN
         self.picture.setFixedHeight(min(_PHOTO_SIDE, round(inside * facts.height / facts.width)))
@@ -60,7 +94,8 @@ def _sentence(note: str) -> str:
 class PhotoInspector(Card):
     """What stands at the right of the grid.
 
-    `mending`, `keeping` and `showing` carry a finding; `closing` asks to let go of the selection.
+    `mending`, `keeping` and `showing` carry a finding; `closing` asks to let go of the selection;
+    what is asked about the one photo comes from `photo`.
     """
 
     mending = Signal(object)
@@ -79,6 +114,7 @@ class PhotoInspector(Card):
         self._nothing = label("", "muted", wrap=True)
         self._list = QVBoxLayout()
         self._list.setSpacing(8)
+        self.sizes = SizesView()
         inside = QWidget()
         inside.setLayout(
             column(
@@ -86,6 +122,7 @@ class PhotoInspector(Card):
                 self.photo,
                 self._nothing,
                 self._list,
+                self.sizes,
                 None,
                 spacing=12,
                 margin=_MARGIN,
@@ -101,14 +138,16 @@ class PhotoInspector(Card):
     def show_draft(self, draft: Draft, chosen: tuple[str, ...]) -> None:
         """Show the verdict, and the remarks about the one chosen photo or about all."""
         self.verdict.show_verdict(draft.readiness, draft.findings)
-        photo = _the_one(draft, chosen)
-        self.photo.setVisible(photo is not None)
+        item = _the_one(draft, chosen)
+        self.photo.setVisible(item is not None)
         findings = draft.findings
-        if photo is not None:
-            self.photo.show_photo(photo)
-            findings = tuple(f for f in findings if photo.sha256 in f.photos)
+        if item is not None:
+            self.photo.show_photo(item, draft)
+            findings = tuple(f for f in findings if item.sha256 in f.photos)
         self._nothing.setVisible(not findings)
-        self._nothing.setText(_praise(draft, photo))
+        self._nothing.setText(_praise(draft, item))
+        self.sizes.setVisible(item is None and bool(draft.dataset.kept))
+        self.sizes.show_draft(draft)
         self.verdict.setVisible(bool(draft.dataset.photos))
         if findings != self._shown:
             self._shown = findings
@@ -124,15 +163,17 @@ class PhotoInspector(Card):
             self._list.addWidget(card)
 
 
-def _praise(draft: Draft, photo: Photo | None) -> str:
-    if photo is not None:
-        return "Nothing speaks against this photo."
+def _praise(draft: Draft, item: DatasetPhoto | None) -> str:
+    if item is not None:
+        return _KEPT if item.kept else _LEFT_OUT
     if not draft.dataset.photos:
         return "Photos are checked as they arrive."
+    if not draft.dataset.kept:
+        return "All photos are left out: keep at least five."
     return "The photos are sharp, large enough and different from each other."
 
 
-def _the_one(draft: Draft, chosen: tuple[str, ...]) -> Photo | None:
+def _the_one(draft: Draft, chosen: tuple[str, ...]) -> DatasetPhoto | None:
     if len(chosen) != 1:
         return None
-    return next((i.photo for i in draft.dataset.photos if i.photo.sha256 == chosen[0]), None)
+    return next((item for item in draft.dataset.photos if item.sha256 == chosen[0]), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QDrag,
     QDragEnterEvent,
@@ -28,6 +28,8 @@ _CELL = theme.THUMB + 4
 _WIDEST_GAP = 16
 _PLACE_WIDTH = 3
 _FORWARD = {Qt.Key.Key_Right, Qt.Key.Key_Down}
+_TRIAGE = {Qt.Key.Key_K: True, Qt.Key.Key_X: False}
+_EDITS = {Qt.Key.Key_E, Qt.Key.Key_Return, Qt.Key.Key_Enter}
 _ARROWS = {Qt.Key.Key_Left, Qt.Key.Key_Up} | _FORWARD
 
 
@@ -36,11 +38,15 @@ class PhotoGrid(QListView):
 
     `removing(tuple of hashes)` by Delete, `moving(tuple of hashes, int)` by drag or Ctrl and the
     arrows, with the place among the photos that stay; `chosen()` when the selection changes.
+    `keeping(tuple of hashes, bool)` by K and X, which go on to the next photo; `editing(hash)` by
+    Enter, E or a double click.
     """
 
     removing = Signal(object)
     moving = Signal(object, int)
     chosen = Signal()
+    keeping = Signal(object, bool)
+    editing = Signal(str)
 
     def __init__(self, model: PhotoModel, thumbs: ThumbLoader) -> None:
         super().__init__()
@@ -61,6 +67,7 @@ class PhotoGrid(QListView):
         self.setModel(model)
         self.selectionModel().selectionChanged.connect(self._on_selection)
         thumbs.ready.connect(self._on_thumb)
+        self.doubleClicked.connect(self._on_double_click)
         self.setDragEnabled(True)
         self.setAcceptDrops(True)
         self.viewport().setAcceptDrops(True)
@@ -90,7 +97,10 @@ class PhotoGrid(QListView):
         self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Delete removes, Ctrl and an arrow moves; undo and paste are the page's."""
+        """Delete removes, Ctrl and an arrow moves, K keeps, X leaves out, E changes.
+
+        Undo and paste are the page's.
+        """
         key = event.key()
         standard = QKeySequence.StandardKey
         if any(event.matches(what) for what in (standard.Paste, standard.Undo, standard.Redo)):
@@ -101,8 +111,26 @@ class PhotoGrid(QListView):
             self._move_by_key(Qt.Key(key))
         elif key == Qt.Key.Key_Escape and self.selected():
             self.clearSelection()
+        elif key in _TRIAGE and not event.modifiers() and self.selected():
+            self._judge(_TRIAGE[Qt.Key(key)])
+        elif key in _EDITS and not event.modifiers() and len(self.selected()) == 1:
+            self.editing.emit(self.selected()[0])
         else:
             super().keyPressEvent(event)
+
+    def _judge(self, kept: bool) -> None:
+        """Keep or leave out what is chosen, and go on to the photo after it."""
+        hashes = self.selected()
+        last = self._photos.place_of(hashes[-1])
+        self.keeping.emit(hashes, kept)
+        after = self._photos.row(self._photos.index(last + 1))
+        if after is not None and after.sha256:
+            self.select((after.sha256,))
+
+    def _on_double_click(self, index: QModelIndex) -> None:
+        row = self._photos.row(index)
+        if row is not None and row.sha256:
+            self.editing.emit(row.sha256)
 
     def _move_by_key(self, key: Qt.Key) -> None:
         hashes = self.selected()

@@ -18,7 +18,8 @@ from PySide6.QtCore import (
     Qt,
 )
 
-from fluxlora_desktop.domain.datasets import Finding, Severity
+from fluxlora_desktop.domain.datasets import DatasetPhoto, Finding, Severity
+from fluxlora_desktop.domain.edits import PLAIN
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import Files
 from fluxlora_desktop.ui.create.intake import PHOTO_MIME
@@ -42,6 +43,8 @@ class PhotoRow:
     thumb: Path | None = None
     caption: str = ""
     mark: str = ""
+    kept: bool = True
+    edited: bool = False
 
     @property
     def says(self) -> str:
@@ -49,7 +52,9 @@ class PhotoRow:
         if not self.sha256:
             return f"Photo {self.number}, being taken in"
         marked = {"block": ", blocked", "warn": ", needs attention"}.get(self.mark, "")
-        return f"Photo {self.number}, {self.name}{marked}"
+        edited = ", changed" if self.edited else ""
+        out = "" if self.kept else ", left out"
+        return f"Photo {self.number}, {self.name}{edited}{marked}{out}"
 
 
 class PhotoRole(IntEnum):
@@ -67,15 +72,27 @@ def photo_rows(draft: Draft, files: Files, arriving: int = 0) -> tuple[PhotoRow,
             number=place,
             sha256=item.photo.sha256,
             name=shown_name(item.photo.name),
-            thumb=files.photo_thumb(item.photo.sha256),
+            thumb=thumb_of(item, files),
             caption=item.caption,
             mark=marks.get(item.photo.sha256, ""),
+            kept=item.kept,
+            edited=not item.edits.plain,
         )
         for place, item in enumerate(draft.dataset.photos, 1)
     ]
     first = len(rows) + 1
     rows += [PhotoRow(key=f"arriving {n}", number=first + n) for n in range(arriving)]
     return tuple(rows)
+
+
+def thumb_of(item: DatasetPhoto, files: Files) -> Path:
+    """Return the thumbnail of a photo, with its edits as soon as it is made."""
+    return files.photo_thumb(item.sha256, item.edits if item.edited else PLAIN)
+
+
+def copy_of(item: DatasetPhoto, files: Files) -> Path:
+    """Return the working copy of a photo, with its edits as soon as it is made."""
+    return files.working(item.sha256, item.edits if item.edited else PLAIN)
 
 
 def _marks(findings: Sequence[Finding]) -> dict[str, str]:

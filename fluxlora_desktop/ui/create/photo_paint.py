@@ -8,6 +8,7 @@ from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRectF, 
 from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from fluxlora_desktop.domain.edits import WHOLE, Box
 from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.create.photo_model import PhotoRole, PhotoRow
 from fluxlora_desktop.ui.icons import pixmap
@@ -18,6 +19,8 @@ _RING = 2
 _GAP = 6
 _BADGE = 22
 _LINE_THUMB = 48
+_SHADE = 190
+_LEFT_OUT = 0.35
 _MARKS = {"block": ("error", "danger"), "warn": ("warning", "warn")}
 Index = QModelIndex | QPersistentModelIndex
 
@@ -81,10 +84,14 @@ class TileDelegate(QStyledItemDelegate):
         box = QRectF(0, 0, theme.THUMB, theme.THUMB)
         box.moveCenter(QRectF(option.rect).center())
         picture = self._thumbs.get(row.thumb, theme.THUMB, fill=True) if row.thumb else None
+        painter.setOpacity(1.0 if row.kept else _LEFT_OUT)
         paint_cover(painter, box, picture, theme.THUMB_RADIUS)
+        painter.setOpacity(1.0)
         if row.sha256:
             self._paint_number(painter, box, row.number)
-            self._paint_mark(painter, box, row.mark)
+            self._paint_mark(painter, box, row.mark if row.kept else "")
+            words = "Left out" if not row.kept else "Changed" if row.edited else ""
+            self._paint_words(painter, box, words)
         flags = QStyle.StateFlag
         if option.state & flags.State_Selected:
             paint_ring(painter, box.adjusted(3, 3, -3, -3), theme.THUMB_RADIUS - 2, "surface")
@@ -101,6 +108,18 @@ class TileDelegate(QStyledItemDelegate):
         painter.setPen(color("text"))
         painter.setFont(theme.font(theme.CAPTION, strong=True))
         painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, str(number))
+
+    def _paint_words(self, painter: QPainter, box: QRectF, words: str) -> None:
+        if not words:
+            return
+        painter.setFont(theme.font(theme.CAPTION))
+        wide = painter.fontMetrics().horizontalAdvance(words) + 16
+        badge = QRectF(box.left() + _GAP, box.bottom() - _GAP - _BADGE, wide, _BADGE)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(color("surface"))
+        painter.drawRoundedRect(badge, _BADGE / 2, _BADGE / 2)
+        painter.setPen(color("muted"))
+        painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, words)
 
     def _paint_mark(self, painter: QPainter, box: QRectF, mark: str) -> None:
         if mark not in _MARKS:
@@ -171,7 +190,13 @@ class PhotoView(QWidget):
         super().__init__()
         self._thumbs, self._side = thumbs, side
         self._path: Path | None = None
+        self._kept: Box | None = None
         thumbs.ready.connect(self._on_ready)
+
+    def show_kept(self, kept: Box | None) -> None:
+        """Dim what lies outside of a part; None shows all of the photo alike."""
+        self._kept = kept
+        self.update()
 
     def show_photo(self, path: Path | None, says: str) -> None:
         """Show a file, with the words for people who hear the screen."""
@@ -198,3 +223,24 @@ class PhotoView(QWidget):
         target = QRectF(0, 0, size.width() * share, size.height() * share)
         target.moveCenter(box.center())
         paint_cover(painter, target, picture, theme.THUMB_RADIUS)
+        if self._kept is not None and self._kept != WHOLE:
+            dim_outside(painter, target, self._kept)
+
+
+def dim_outside(painter: QPainter, target: QRectF, kept: Box) -> None:
+    """Dim what a crop leaves of a picture that is painted in `target`, and frame what is kept."""
+    inside = QRectF(
+        target.left() + kept.left * target.width(),
+        target.top() + kept.top * target.height(),
+        kept.width * target.width(),
+        kept.height * target.height(),
+    )
+    around, part = QPainterPath(), QPainterPath()
+    around.addRect(target)
+    part.addRect(inside)
+    shade = color("window")
+    shade.setAlpha(_SHADE)
+    painter.fillPath(around - part, shade)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(color("accent"), 1))
+    painter.drawRect(inside.adjusted(0.5, 0.5, -0.5, -0.5))

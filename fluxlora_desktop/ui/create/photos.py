@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from fluxlora_desktop.domain.datasets import FEWEST_PHOTOS, MOST_PHOTOS, Finding, Mend
 from fluxlora_desktop.ui.create.body import StepBody
+from fluxlora_desktop.ui.create.crop_editor import CropEditor
 from fluxlora_desktop.ui.create.dialogs import ChoosePaths
 from fluxlora_desktop.ui.create.inspector import PhotoInspector
 from fluxlora_desktop.ui.create.intake import offers_photos, take_in
@@ -48,7 +51,7 @@ class PhotosStep(StepBody):
         choose_folder: ChoosePaths,
     ) -> None:
         super().__init__()
-        self._desk = draft
+        self._desk, self._thumbs = draft, thumbs
         self._choose_files, self._choose_folder = choose_files, choose_folder
         self._arrivals = Arrivals(0, 0)
         self._shown: Draft | None = None
@@ -118,6 +121,10 @@ class PhotosStep(StepBody):
         self.grid.removing.connect(self._desk.remove)
         self.grid.moving.connect(self._move)
         self.grid.chosen.connect(self._on_chosen)
+        self.grid.keeping.connect(self._desk.set_kept)
+        self.grid.editing.connect(self.edit_photo)
+        self.inspector.photo.editing.connect(self.edit_photo)
+        self.inspector.photo.keeping.connect(self._keep)
         self.inspector.mending.connect(self._mend)
         self.inspector.keeping.connect(self._desk.dismiss)
         self.inspector.showing.connect(self._show_photos)
@@ -132,7 +139,7 @@ class PhotosStep(StepBody):
         filled = self.model.rowCount() > 0
         self._stack.setCurrentIndex(1 if filled else 0)
         self.inspector.setVisible(filled)
-        count = len(draft.dataset.photos)
+        count = len(draft.dataset.kept)
         self.counter.setText(f"{count} of {FEWEST_PHOTOS} to {MOST_PHOTOS}")
         self.counter.setAccessibleName(f"{count} photos; 5 to 20 work well")
         self.progress.setVisible(waiting > 0)
@@ -175,6 +182,20 @@ class PhotosStep(StepBody):
             self.change_trigger.emit()
         else:
             self._desk.mend(finding)
+
+    def _keep(self, sha256: str, kept: bool) -> None:
+        self._desk.set_kept([sha256], kept)
+
+    def edit_photo(self, sha256: str) -> None:
+        """Open the dialog in which a photo is cropped and turned."""
+        if self._shown is None:
+            return
+        item = next(item for item in self._shown.dataset.photos if item.sha256 == sha256)
+        files = self._desk.tools.stores.files
+        self.editor = CropEditor(item, self._thumbs, files, self._shown.resolutions, self)
+        self.editor.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.editor.edited.connect(partial(self._desk.set_edits, sha256))
+        self.editor.open()
 
     def _show_photos(self, finding: Finding) -> None:
         self.grid.select(finding.photos)

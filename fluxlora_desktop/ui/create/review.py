@@ -109,7 +109,7 @@ def _capital(text: str) -> str:
 
 
 def _uploaded(draft: Draft) -> str:
-    count = len(draft.dataset.photos)
+    count = len(draft.dataset.kept)
     if not count:
         return "No photos yet"
     size = file_size(_archive_bytes(draft))
@@ -118,7 +118,8 @@ def _uploaded(draft: Draft) -> str:
 
 def _archive_bytes(draft: Draft) -> int:
     """Guess the archive's size from the photos' pixels; the real one is made after Start."""
-    sides = ((item.photo.facts.width, item.photo.facts.height) for item in draft.dataset.photos)
+    seen = (item.seen.facts for item in draft.dataset.kept)
+    sides = ((facts.width, facts.height) for facts in seen)
     shrunk = ((w, h, min(1.0, _LONGEST_SIDE / max(w, h))) for w, h in sides)
     return round(sum(w * h * by * by for w, h, by in shrunk) * _BYTES_PER_PIXEL)
 
@@ -133,8 +134,8 @@ def _training(draft: Draft) -> str:
 
 
 def _captions(draft: Draft) -> str:
-    own = sum(bool(item.caption.strip()) for item in draft.dataset.photos)
-    rest = len(draft.dataset.photos) - own
+    own = sum(bool(item.caption.strip()) for item in draft.dataset.kept)
+    rest = len(draft.dataset.kept) - own
     if own and not rest:
         return f"All {own} are yours"
     source = draft.caption_source

@@ -11,15 +11,18 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
+from fluxlora_desktop.domain.buckets import resolutions_of
 from fluxlora_desktop.domain.captions import replace_trigger, with_trigger
 from fluxlora_desktop.domain.datasets import (
     Dataset,
     DatasetPhoto,
     Finding,
     Mend,
+    PhotoFacts,
     Readiness,
     readiness,
 )
+from fluxlora_desktop.domain.edits import Edits
 from fluxlora_desktop.domain.errors import AppError, DatasetError, InputError, TooFewPhotos
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.names import shown_name
@@ -30,11 +33,17 @@ from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 from fluxlora_desktop.domain.training import Choice, Parameters, Trainer
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
-from fluxlora_desktop.ui.desks.draft_undo import CaptionsCommand, PhotosCommand
+from fluxlora_desktop.ui.desks.draft_undo import (
+    CaptionsCommand,
+    ChangesCommand,
+    PhotoChange,
+    PhotosCommand,
+)
 from fluxlora_desktop.ui.units import plural
 from fluxlora_desktop.workflows.photos import (
     TakenPhoto,
     check_dataset,
+    edit_photo,
     finding_key,
     list_photos,
     take_in_bytes,
@@ -104,6 +113,13 @@ class Draft:
         parameter = self.trainer.with_role("default_caption")
         words = values.get(parameter.name, "") if parameter else ""
         return f"set to “{words}”" if words else "left empty"
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """Return the resolutions that are trained, in pixels; 1024 where the trainer has none."""
+        parameter = self.trainer.with_role("resolution")
+        values = {choice.name: choice.value for choice in self.choices}
+        return resolutions_of(str(values.get(parameter.name, "")) if parameter else "")
 
     @property
     def readiness(self) -> Readiness:
@@ -184,6 +200,7 @@ class DraftDesk(Desk):
         self._run_row, self._dataset = opened
         self._findings = ()
         self._by_hand.clear()
+        self._make_copies()
         self._announce()
 
     @Slot()
@@ -373,6 +390,70 @@ class DraftDesk(Desk):
         if after != before:
             self.undo_stack.push(PhotosCommand(self, "Move photo", before, after))
 
+    def set_kept(self, hashes: Sequence[str], kept: bool) -> None:
+        """Train these photos, or leave them out of the training; they stay in the set."""
+        words = "Keep" if kept else "Leave out"
+        chosen = {item.sha256: item for item in self._dataset.photos if item.sha256 in set(hashes)}
+        self._change(
+            f"{words} {plural(len(chosen), 'photo')}",
+            {sha256: PhotoChange(item.edits, kept) for sha256, item in chosen.items()},
+        )
+
+    def set_edits(self, sha256: str, edits: Edits) -> None:
+        """Crop, turn, straighten or mirror one photo; its original is not touched."""
+        item = next(item for item in self._dataset.photos if item.sha256 == sha256)
+        words = "Undo changes to photo" if edits.plain else "Change photo"
+        self._change(words, {sha256: PhotoChange(edits, item.kept)})
+
+    def _change(self, text: str, changes: Mapping[str, PhotoChange]) -> None:
+        old = {item.sha256: PhotoChange(item.edits, item.kept) for item in self._dataset.photos}
+        new = {sha256: change for sha256, change in changes.items() if old[sha256] != change}
+        if new:
+            before = {sha256: old[sha256] for sha256 in new}
+            self.undo_stack.push(ChangesCommand(self, text, before, new))
+
+    def show_changes(self, changes: Mapping[str, PhotoChange]) -> None:
+        """Make these changes so; what undo and redo call."""
+        self._dataset = replace(
+            self._dataset,
+            photos=tuple(self._changed(item, changes) for item in self._dataset.photos),
+        )
+        store = self.tools.stores.datasets
+        for sha256, change in changes.items():
+            write = partial(store.set_change, self._dataset.id, sha256, change.edits)
+            self._save("Save change", partial(write, kept=change.kept))
+        self._make_copies()
+        self._announce()
+
+    def _changed(self, item: DatasetPhoto, changes: Mapping[str, PhotoChange]) -> DatasetPhoto:
+        change = changes.get(item.sha256)
+        if change is None:
+            return item
+        edited = item.edited if change.edits == item.edits else None
+        return replace(item, edits=change.edits, kept=change.kept, edited=edited)
+
+    def _make_copies(self) -> None:
+        """Make and measure the copies of photos whose edits are new."""
+        for item in self._dataset.photos:
+            if item.edits.plain or item.edited is not None:
+                continue
+            self._run(
+                "Change photo",
+                partial(_edit, item.sha256, item.edits, self.tools),
+                lane="photos",
+                done=partial(self._on_edited, item.sha256, item.edits),
+                failed=self._tell_only,
+            )
+
+    def _on_edited(self, sha256: str, edits: Edits, facts: PhotoFacts) -> None:
+        def measured(item: DatasetPhoto) -> DatasetPhoto:
+            fits = item.sha256 == sha256 and item.edits == edits
+            return replace(item, edited=facts) if fits else item
+
+        photos = tuple(measured(item) for item in self._dataset.photos)
+        self._dataset = replace(self._dataset, photos=photos)
+        self._announce()
+
     def set_caption(self, sha256: str, caption: str) -> None:
         """Write one caption; typing in one caption is one step of undo."""
         self._write_captions("Edit caption", {sha256: caption}, typing=sha256)
@@ -507,6 +588,10 @@ def _list_photos(paths: tuple[Path, ...], _ctx: JobContext) -> tuple[Path, ...]:
 
 def _take_file(path: Path, tools: Tools, ctx: JobContext) -> TakenPhoto:
     return take_in_photo(path, tools, ctx)
+
+
+def _edit(sha256: str, edits: Edits, tools: Tools, _ctx: JobContext) -> PhotoFacts:
+    return edit_photo(sha256, edits, tools)
 
 
 def _take_bytes(data: bytes, name: str, tools: Tools, _ctx: JobContext) -> TakenPhoto:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from PySide6.QtGui import QUndoCommand
 
 from fluxlora_desktop.domain.datasets import DatasetPhoto
+from fluxlora_desktop.domain.edits import Edits
 
-_PHOTOS, _CAPTIONS = 1, 2
+_PHOTOS, _CAPTIONS, _CHANGES = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoChange:
+    """What is changed about a photo, and whether it is trained."""
+
+    edits: Edits
+    kept: bool
 
 
 class Shows(Protocol):
@@ -19,6 +30,9 @@ class Shows(Protocol):
 
     def show_captions(self, captions: dict[str, str]) -> None:
         """Make these captions so, by photo."""
+
+    def show_changes(self, changes: Mapping[str, PhotoChange]) -> None:
+        """Make these changes so, by photo."""
 
 
 class PhotosCommand(QUndoCommand):
@@ -91,3 +105,29 @@ class CaptionsCommand(QUndoCommand):
     def undo(self) -> None:
         """Show the captions as they were before the step."""
         self._desk.show_captions(self._before)
+
+
+class ChangesCommand(QUndoCommand):
+    """Photos cropped, turned, kept or left out."""
+
+    def __init__(
+        self,
+        desk: Shows,
+        text: str,
+        before: Mapping[str, PhotoChange],
+        after: Mapping[str, PhotoChange],
+    ) -> None:
+        super().__init__(text)
+        self._desk, self._before, self._after = desk, before, after
+
+    def id(self) -> int:
+        """Return the kind; each change is a step of its own."""
+        return _CHANGES
+
+    def redo(self) -> None:
+        """Show the photos as they are after the step."""
+        self._desk.show_changes(self._after)
+
+    def undo(self) -> None:
+        """Show the photos as they were before the step."""
+        self._desk.show_changes(self._before)
