@@ -153,7 +153,7 @@ def edits_from(found: Mapping[str, Any]) -> Edits:
             crop=Box(left, top, right, bottom),
             backdrop=Backdrop(found.get("backdrop", Backdrop.WHITE.value)),
         )
-    except TypeError as error:
+    except (TypeError, AttributeError) as error:
         raise ValueError(f"{found!r} are no edits") from error
 
 

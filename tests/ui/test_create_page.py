@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.domain.training import Preset
 from fluxlora_desktop.ui.create.steps import Step
+from fluxlora_desktop.workflows.launch import start_run
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -199,3 +200,50 @@ def spoken(widget: QWidget) -> str:
         widget = inner
     interface = QAccessible.queryAccessibleInterface(widget)
     return interface.text(QAccessible.Text.Name)
+
+
+def test_photos_of_a_run_become_a_new_draft_after_the_old_one_was_given_up(ground: Ground) -> None:
+    ground.fill(6)
+    ground.draft.set_caption(ground.sha(0), "TOK on a shelf")
+    ground.settle()
+    ground.draft.set_plan(name="Rusty the fox", rights_confirmed=True)
+    ground.settle()
+    run = start_run(ground.now().run.id, ground.draft.tools)
+    ground.draft.load_next()
+    ground.settle()
+    ground.fill(1)
+    old = ground.now().run.id
+
+    ground.page.arrive(run)
+    (give_up,) = ground.asked_to_start_over
+    give_up()
+    ground.settle()
+
+    assert len(ground.names()) == 6
+    assert ground.now().dataset.photos[0].caption == "TOK on a shelf"
+    assert ground.now().run.id not in {old, run.id}
+    assert [draft.id for draft in ground.stores.runs.drafts()] == [ground.now().run.id]
+    assert not ground.draft.undo_stack.canUndo()
+    assert ground.page.step() is Step.PHOTOS
+    assert ground.stores.runs.get(run.id).version_id == run.version_id
+
+
+def test_exported_set_comes_back_into_an_empty_draft(ground: Ground) -> None:
+    ground.fill(5)
+    ground.draft.set_caption(ground.sha(2), "TOK from behind")
+    ground.settle()
+    before = ground.now().dataset
+    out = ground.folder / "out"
+    out.mkdir()
+    with ground.qtbot.waitSignal(ground.draft.said) as said:
+        ground.draft.export(out)
+    ground.draft.begin_anew()
+    ground.settle()
+
+    with ground.qtbot.waitSignal(ground.draft.said):
+        ground.draft.add_files([out / "fluxlora-dataset"])
+
+    assert said.args == ["5 photos with captions are in fluxlora-dataset."]
+    after = ground.now().dataset
+    assert after.hashes() == before.hashes()
+    assert [item.caption for item in after.photos] == [item.caption for item in before.photos]

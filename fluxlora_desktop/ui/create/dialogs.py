@@ -22,7 +22,7 @@ def choose_files(parent: QWidget, take: TakePaths) -> None:
 
 def choose_folder(parent: QWidget, take: TakePaths) -> None:
     """Let the person choose a folder of photos."""
-    _open(QFileDialog(parent, "Choose a folder of photos"), many=False, take=take)
+    _open(QFileDialog(parent, "Choose a folder"), many=False, take=take)
 
 
 def _open(dialog: QFileDialog, *, many: bool, take: TakePaths) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
@@ -209,9 +211,20 @@ class CreatePage(Page):
             self._desk.load()
 
     def arrive(self, what: object) -> None:
-        """Show the step that another page asks for."""
+        """Show the step that another page asks for, or make a draft of a run's photos."""
         if isinstance(what, Step):
             self.go_to(what)
+        elif isinstance(what, Run):
+            draft = self._desk.draft() if self._desk.loaded else None
+            if draft is not None and draft.dataset.photos:
+                self._ask(self, partial(self._branch, what))
+            else:
+                self._branch(what)
+
+    def _branch(self, run: Run) -> None:
+        self._desk.branch(run)
+        self.photos.refused.dismiss()
+        self.go_to(Step.PHOTOS)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome files, folders and pictures on every step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
@@ -94,7 +95,9 @@ class PhotosStep(StepBody):
         folder.setObjectName("more_folder")
         paste = icon_button("paste", "Paste", self.paste)
         paste.setObjectName("more_paste")
-        head = row(self.counter, None, self.remove_button, more, folder, paste, spacing=4)
+        export = icon_button("download", "Export as a folder", self._ask_export)
+        export.setObjectName("export_photos")
+        head = row(self.counter, None, self.remove_button, more, folder, paste, export, spacing=4)
         head.setContentsMargins(8, 4, 4, 0)
         coming = row(self.progress_words, self.progress, spacing=12)
         coming.setContentsMargins(8, 0, 12, 0)
@@ -207,6 +210,12 @@ class PhotosStep(StepBody):
 
     def _ask_folder(self) -> None:
         self._choose_folder(self, self._desk.add_files)
+
+    def _ask_export(self) -> None:
+        self._choose_folder(self, self._on_export_folder)
+
+    def _on_export_folder(self, folders: tuple[Path, ...]) -> None:
+        self._desk.export(folders[0])
 
     def paste(self) -> None:
         """Take in what lies on the clipboard: files, or a picture."""

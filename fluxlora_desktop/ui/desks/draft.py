@@ -60,6 +60,12 @@ from fluxlora_desktop.workflows.plans import (
     ways_for,
 )
 from fluxlora_desktop.workflows.tools import Tools
+from fluxlora_desktop.workflows.versions import (
+    branch,
+    export_dataset,
+    import_dataset,
+    is_exported,
+)
 
 HELD = "Changes are not being saved, so nothing is launched. Make room on the disk."
 HELD_FIELD = "disk"
@@ -180,6 +186,31 @@ class DraftDesk(Desk):
             self._save("Forget draft", partial(self.tools.stores.runs.delete_draft, old.id))
         self.load_next()
 
+    def branch(self, run: Run) -> None:
+        """Make a draft of what a run trained on; the old draft is forgotten, the run stays."""
+        old = self._run_row
+        if old is not None:
+            self._save("Forget draft", partial(self.tools.stores.runs.delete_draft, old.id))
+        self.undo_stack.clear()
+        self._run("Use photos", partial(self._branch, run), lane="library", done=self._on_opened)
+
+    def _branch(self, run: Run, _ctx: JobContext) -> tuple[Run, Dataset]:
+        draft = branch(run, self.tools)
+        return draft, self.tools.stores.datasets.get(draft.dataset_id)
+
+    def export(self, folder: Path) -> None:
+        """Write the set into a new folder below this one, as other trainers read it."""
+        self._run(
+            "Export photos",
+            partial(_export, self._dataset, folder, self.tools),
+            lane="disk",
+            done=self._on_exported,
+        )
+
+    def _on_exported(self, target: Path) -> None:
+        count = plural(len(self._dataset.kept), "photo")
+        self.said.emit(f"{count} with captions are in {target.name}.")
+
     def load_next(self) -> None:
         """Begin the draft after one that was started."""
         self.undo_stack.clear()
@@ -286,8 +317,39 @@ class DraftDesk(Desk):
         self._checking = False
 
     def add_files(self, paths: Iterable[Path]) -> None:
-        """Take files and folders in; they appear one after another."""
+        """Take files and folders in; they appear one after another.
+
+        A folder that this app exported comes back whole where the set is still empty.
+        """
         chosen = tuple(paths)
+        if len(chosen) == 1 and not self._dataset.photos and self._run_row is not None:
+            self._run(
+                "Look for a set",
+                partial(_is_exported, chosen[0]),
+                lane="disk",
+                done=partial(self._on_looked, chosen),
+            )
+        else:
+            self._look_for_photos(chosen)
+
+    def _on_looked(self, chosen: tuple[Path, ...], exported: bool) -> None:
+        if not exported:
+            self._look_for_photos(chosen)
+            return
+        self._run(
+            "Bring a set back",
+            partial(_import, chosen[0], self._dataset.id, self.tools),
+            lane="library",
+            done=self._on_imported,
+        )
+
+    def _on_imported(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self.undo_stack.clear()
+        self._announce()
+        self.said.emit(f"{plural(len(dataset.photos), 'photo')} came back with their captions.")
+
+    def _look_for_photos(self, chosen: tuple[Path, ...]) -> None:
         self._run(
             "Look for photos",
             partial(_list_photos, chosen),
@@ -584,6 +646,18 @@ class DraftDesk(Desk):
 
 def _list_photos(paths: tuple[Path, ...], _ctx: JobContext) -> tuple[Path, ...]:
     return list_photos(paths)
+
+
+def _is_exported(folder: Path, _ctx: JobContext) -> bool:
+    return is_exported(folder)
+
+
+def _import(folder: Path, dataset_id: str, tools: Tools, ctx: JobContext) -> Dataset:
+    return import_dataset(folder, dataset_id, tools, ctx)
+
+
+def _export(dataset: Dataset, folder: Path, tools: Tools, ctx: JobContext) -> Path:
+    return export_dataset(dataset, folder, tools, ctx)
 
 
 def _take_file(path: Path, tools: Tools, ctx: JobContext) -> TakenPhoto:

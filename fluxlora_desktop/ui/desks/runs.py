@@ -8,6 +8,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from fluxlora_desktop.domain.datasets import Dataset, DatasetVersion
 from fluxlora_desktop.domain.ports import JobContext, Transferred
 from fluxlora_desktop.domain.runs import (
     AT_SERVICE,
@@ -16,6 +17,7 @@ from fluxlora_desktop.domain.runs import (
     Run,
     RunEvent,
 )
+from fluxlora_desktop.domain.versions import DatasetDiff, compare
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.workflows.carry import carry_run, set_aside
@@ -45,17 +47,27 @@ class RunTransfer:
     transfer: Transferred
 
 
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """How the photos of one run became those of another."""
+
+    before: str
+    after: str
+    diff: DatasetDiff
+
+
 class RunDesk(Desk):
     """Holds every run that has left its draft, and carries the open ones on.
 
     `listed()` when the whole list is known or a run came or went, `changed(Run)` for one of them,
-    `details_ready(RunDetails)`, `transferring(RunTransfer)`, `ended(Run)` when a run reached READY,
-    FAILED or CANCELLED while the app was open.
+    `details_ready(RunDetails)`, `compared(RunComparison)`, `transferring(RunTransfer)`,
+    `ended(Run)` when a run reached READY, FAILED or CANCELLED while the app was open.
     """
 
     listed = Signal()
     changed = Signal(object)
     details_ready = Signal(object)
+    compared = Signal(object)
     transferring = Signal(object)
     ended = Signal(object)
 
@@ -367,6 +379,25 @@ class RunDesk(Desk):
         return RunDetails(
             runs.get(run_id), runs.events(run_id), runs.log(run_id), runs.losses(run_id)
         )
+
+    def compare(self, before: str, after: str) -> None:
+        """Compare what two runs were trained on; `compared` brings what differs."""
+        self._run(
+            "Compare photos",
+            partial(self._compare, before, after),
+            lane="details",
+            done=self.compared.emit,
+        )
+
+    def _compare(self, before: str, after: str, _ctx: JobContext) -> RunComparison:
+        one, other = (self._version_of(run_id) for run_id in (before, after))
+        return RunComparison(before, after, compare(one, other))
+
+    def _version_of(self, run_id: str) -> Dataset | DatasetVersion:
+        stores = self.tools.stores
+        run = stores.runs.get(run_id)
+        version = run.version_id
+        return stores.datasets.version(version) if version else stores.datasets.get(run.dataset_id)
 
     def hide(self, run_id: str) -> None:
         """Take a finished run off the list; its history and cost stay in the library."""

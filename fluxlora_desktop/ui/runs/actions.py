@@ -15,6 +15,7 @@ MOST_IN_A_ROW = 3
 
 _QUIET = frozenset(
     {Ask.OPEN_AT_SERVICE, Ask.OPEN_ON_HUB, Ask.OPEN_RUNS_PAGE, Ask.SHOW_IN_LIBRARY, Ask.REMOVE}
+    | {Ask.USE_PHOTOS, Ask.COMPARE}
 )
 _WHILE_OPEN = frozenset(
     {Ask.LOOK_NOW, Ask.SAY_FOUND, Ask.SAY_ABSENT, Ask.CANCEL, Ask.CANCEL_IF_FOUND, Ask.LET_IT_RUN}
@@ -40,6 +41,8 @@ _WORDS = {
     Ask.OPEN_AT_SERVICE: "Open at the service",
     Ask.OPEN_ON_HUB: "Open on the hub",
     Ask.SHOW_IN_LIBRARY: "Show in library",
+    Ask.USE_PHOTOS: "Use these photos anew",
+    Ask.COMPARE: "Compare photos",
     Ask.REMOVE: "Remove from list",
 }
 
@@ -131,6 +134,8 @@ def _possible(ask: Ask, run: Run, lora: Lora | None, around: Around) -> bool:
         Ask.PUBLISH: lora is not None and not around.work_under_way,
         Ask.CHOOSE_NAME: lora is not None and not around.work_under_way,
         Ask.OPEN_ON_HUB: there,
+        Ask.USE_PHOTOS: run.version_id is not None and not run.recovered,
+        Ask.COMPARE: run.version_id is not None and not run.recovered,
     }
     return known.get(ask, True)
 

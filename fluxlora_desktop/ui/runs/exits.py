@@ -39,6 +39,8 @@ class Ask(StrEnum):
     OPEN_AT_SERVICE = "open_at_service"
     OPEN_ON_HUB = "open_on_hub"
     SHOW_IN_LIBRARY = "show_in_library"
+    USE_PHOTOS = "use_photos"
+    COMPARE = "compare"
     REMOVE = "remove"
 
 
@@ -375,8 +377,8 @@ EXITS: tuple[Exit, ...] = (
         asks=(Ask.TRY_AGAIN, Ask.LOOK_AGAIN, Ask.OPEN_AT_SERVICE),
     ),
 )
-ALWAYS = (Ask.OPEN_AT_SERVICE, Ask.SHOW_IN_LIBRARY)
-"""What is offered wherever there is such a page or such a LoRA; finished runs can be removed."""
+ALWAYS = (Ask.OPEN_AT_SERVICE, Ask.SHOW_IN_LIBRARY, Ask.USE_PHOTOS, Ask.COMPARE)
+"""What is offered wherever there is such a page, LoRA or dataset; finished runs can be removed."""
 
 
 def exit_of(run: Run, lora: Lora | None = None) -> Exit:

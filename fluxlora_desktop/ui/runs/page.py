@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
@@ -20,6 +20,7 @@ from fluxlora_desktop.ui.desks.runs import RunDesk, RunDetails, RunTransfer
 from fluxlora_desktop.ui.notices import BILLING_PAGES
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.runs.actions import Around, next_step, offers_for
+from fluxlora_desktop.ui.runs.compare import CompareDialog
 from fluxlora_desktop.ui.runs.countdown import Countdown
 from fluxlora_desktop.ui.runs.covers import RunCovers
 from fluxlora_desktop.ui.runs.detail import RunDetail, RunView
@@ -58,7 +59,8 @@ class RunsPage(Page):
         self._known: frozenset[str] = frozenset()
         self._expects_new = False
         self._covers = RunCovers(runs.tools.stores, jobs, self)
-        self.list = RunList(ThumbLoader(jobs, self))
+        self._thumbs = ThumbLoader(jobs, self)
+        self.list = RunList(self._thumbs)
         self.detail = RunDetail()
         self.countdown = Countdown(runs.tools.clock, self)
         self._asked: dict[Ask, Callable[[Run], None]] = {
@@ -83,6 +85,8 @@ class RunsPage(Page):
             Ask.OPEN_AT_SERVICE: self._open_at_service,
             Ask.OPEN_ON_HUB: self._open_on_hub,
             Ask.SHOW_IN_LIBRARY: self._show_in_library,
+            Ask.USE_PHOTOS: self._use_photos,
+            Ask.COMPARE: self._compare,
             Ask.REMOVE: self._remove,
         }
         self._lay_out()
@@ -433,6 +437,14 @@ class RunsPage(Page):
 
     def _show_in_library(self, run: Run) -> None:
         self.go.emit("library", run.lora_id)
+
+    def _use_photos(self, run: Run) -> None:
+        self.go.emit("create", run)
+
+    def _compare(self, run: Run) -> None:
+        self.comparing = CompareDialog(run, self._runs, self._thumbs, self)
+        self.comparing.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.comparing.open()
 
     def _remove(self, run: Run) -> None:
         self._runs.hide(run.id)
