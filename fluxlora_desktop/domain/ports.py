@@ -319,6 +319,9 @@ class Files(Protocol):
     def copy(self, source: Path, target: Path) -> None:
         """Copy a file from anywhere to its place in the library, synced, in one step."""
 
+    def write(self, target: Path, data: bytes) -> None:
+        """Write a small file of the library, synced, in one step."""
+
     def free_bytes(self) -> int:
         """Return the room left on the disk."""
 

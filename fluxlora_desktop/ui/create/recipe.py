@@ -13,6 +13,7 @@ from fluxlora_desktop.ui.create.body import StepBody
 from fluxlora_desktop.ui.create.choice_box import ChoiceBox
 from fluxlora_desktop.ui.create.goal import GoalWords
 from fluxlora_desktop.ui.create.parameters import ParameterTable
+from fluxlora_desktop.ui.create.saved import SavedRecipes
 from fluxlora_desktop.ui.create.segments import Segments
 from fluxlora_desktop.ui.create.ways import WayList
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
@@ -59,6 +60,7 @@ class RecipeStep(StepBody):
         self._says = {name: label("", "muted", wrap=True) for name in ("quality", "visibility")}
         self.table = ParameterTable(draft)
         self.table.hide()
+        self.saved = SavedRecipes(draft.recipes, lambda: draft.draft().plan)
         self.advanced = self._make_toggle()
         self._goals: tuple[tuple[str, str], ...] = ()
         self._lay_out()
@@ -77,7 +79,14 @@ class RecipeStep(StepBody):
             cards.addWidget(card, 1)
         title = label("How it is trained", "section")
         ways = column(title, self.ways, spacing=8)
-        parts = (cards, self._make_simple(), ways, row(self.advanced, None), self.table, None)
+        parts = (
+            cards,
+            self._make_simple(),
+            ways,
+            row(self.advanced, None, self.saved),
+            self.table,
+            None,
+        )
         area = scrolling(column(*parts, spacing=12), "Recipe")
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setLayout(column(area))
@@ -113,6 +122,7 @@ class RecipeStep(StepBody):
         self.quality.chosen.connect(self._on_quality)
         self.visibility.chosen.connect(self._on_visibility)
         self.advanced.toggled.connect(self._on_advanced)
+        self.saved.used.connect(self._desk.use_recipe)
 
     def show_draft(self, draft: Draft) -> None:
         """Show the draft's choices and what they mean."""

@@ -29,6 +29,7 @@ from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.runs import Run, RunPlan
+from fluxlora_desktop.domain.saved_recipes import SavedRecipe
 from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 from fluxlora_desktop.domain.training import Choice, Parameters, Trainer
 from fluxlora_desktop.jobs.runner import JobRunner
@@ -39,6 +40,7 @@ from fluxlora_desktop.ui.desks.draft_undo import (
     PhotoChange,
     PhotosCommand,
 )
+from fluxlora_desktop.ui.desks.recipes import RecipeDesk
 from fluxlora_desktop.ui.units import plural
 from fluxlora_desktop.workflows.photos import (
     TakenPhoto,
@@ -59,6 +61,7 @@ from fluxlora_desktop.workflows.plans import (
     way_to,
     ways_for,
 )
+from fluxlora_desktop.workflows.recipes import changes_for
 from fluxlora_desktop.workflows.tools import Tools
 from fluxlora_desktop.workflows.versions import (
     branch,
@@ -174,6 +177,10 @@ class DraftDesk(Desk):
         self._check_soon.timeout.connect(self._check)
         self._checking = False
         self.held_changed.connect(self.tell_anew)
+        self.recipes = RecipeDesk(tools, jobs, self)
+        self.recipes.failed.connect(self._tell_only)
+        self.recipes.said.connect(self.said)
+        self.recipes.undoable.connect(self.undoable)
 
     def load(self) -> None:
         """Bring back the draft that was worked on last, or begin one."""
@@ -629,6 +636,10 @@ class DraftDesk(Desk):
             self._by_hand[draft.way.name] = draft.plan.parameters
             changes["parameters"] = self._by_hand.get(way.name, {})
         self.set_plan(backend=way.backend, trainer=way.trainer.key, **changes)
+
+    def use_recipe(self, recipe: SavedRecipe) -> None:
+        """Choose as a saved recipe says, as far as it is offered."""
+        self.set_plan(**changes_for(recipe, self.tools))
 
     def set_plan(self, **changes: Any) -> None:
         """Change choices of the plan; the names are those of `RunPlan`."""
