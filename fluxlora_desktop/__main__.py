@@ -11,6 +11,7 @@ from fluxlora_desktop import __version__
 
 SERVICES_FLAG = "--practice-services"
 PHOTOS_FLAG = "--photo-worker"
+EXPRESSIONS_FLAG = "--expression-worker"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +28,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fluxlora_desktop.imaging.worker import main as read_photos
 
         return read_photos()
+    if arguments == [EXPRESSIONS_FLAG]:
+        from fluxlora_desktop.system.expressions import main as search
+
+        return search()
     read = parse(arguments)
     if read.check_library:
         from fluxlora_desktop.checkup import run as check

@@ -31,7 +31,9 @@ MAY_IMPORT = {
         *("safetensors", "PIL", "numpy"),
     ),
     "checkup": ("@domain", "@store", "@system"),
-    "__main__": ("@app", "@selftest", "@checkup", "@practice", "@imaging"),
+    "__main__": (
+        *("@app", "@selftest", "@checkup", "@practice", "@imaging", "@system.expressions"),
+    ),
 }
 SHARED_BY_SERVICES = ("http", "registry")
 MAY_START_THREADS = ("jobs", "practice", "system.practice_process", "system.guard")
