@@ -359,6 +359,9 @@ class DatasetStore(Protocol):
     def set_caption(self, dataset_id: str, sha256: str, caption: str) -> None:
         """Keep a caption; it survives the photo's removal from the set."""
 
+    def set_captions(self, dataset_id: str, captions: Mapping[str, str]) -> None:
+        """Keep captions by photo, all of them or none."""
+
     def set_trigger(self, dataset_id: str, word: str) -> None:
         """Keep the trigger word."""
 

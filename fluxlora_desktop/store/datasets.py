@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -106,9 +106,15 @@ class SqlDatasetStore:
 
     def set_caption(self, dataset_id: str, sha256: str, caption: str) -> None:
         """Keep a caption; it survives the photo's removal from the set."""
+        self.set_captions(dataset_id, {sha256: caption})
+
+    def set_captions(self, dataset_id: str, captions: Mapping[str, str]) -> None:
+        """Keep captions by photo, all of them or none."""
         with self._database.write() as session:
             _row(session, dataset_id)
-            session.merge(CaptionRow(dataset_id=dataset_id, photo_sha256=sha256, caption=caption))
+            for sha256, caption in captions.items():
+                row = CaptionRow(dataset_id=dataset_id, photo_sha256=sha256, caption=caption)
+                session.merge(row)
 
     def set_trigger(self, dataset_id: str, word: str) -> None:
         """Keep the trigger word."""

@@ -77,6 +77,21 @@ def test_set_stays_as_it_was_when_a_photo_is_not_in_the_library(shelf: Shelf) ->
     assert datasets.get(made.id).hashes() == ("a" * 64,)
 
 
+def test_captions_of_a_set_are_kept_all_or_none(shelf: Shelf) -> None:
+    datasets = shelf.stores.datasets
+    made = datasets.create()
+    for letter in "ab":
+        datasets.put_photo(photo(letter))
+    datasets.set_photos(made.id, ["a" * 64, "b" * 64])
+    datasets.set_captions(made.id, {"a" * 64: "a fox", "b" * 64: "a dog"})
+
+    with pytest.raises(IntegrityError):
+        datasets.set_captions(made.id, {"a" * 64: "changed", "c" * 64: "unknown"})
+
+    kept = shelf.reopen().datasets.get(made.id).photos
+    assert [item.caption for item in kept] == ["a fox", "a dog"]
+
+
 def test_frozen_version_does_not_change_with_its_dataset(shelf: Shelf) -> None:
     datasets = shelf.stores.datasets
     made = datasets.create()

@@ -556,8 +556,8 @@ class DraftDesk(Desk):
             for item in self._dataset.photos
         )
         self._dataset = replace(self._dataset, photos=photos)
-        for sha256, caption in captions.items():
-            self._save_caption(sha256, caption)
+        store = self.tools.stores.datasets
+        self._save("Save captions", partial(store.set_captions, self._dataset.id, dict(captions)))
         self._announce()
 
     def _save_caption(self, sha256: str, caption: str) -> None:
