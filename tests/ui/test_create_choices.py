@@ -25,6 +25,7 @@ from fluxlora_desktop.workflows.plans import Way
 LEFT = Qt.MouseButton.LeftButton
 ALT = Qt.KeyboardModifier.AltModifier
 CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
 @pytest.fixture
@@ -131,6 +132,56 @@ def test_undo_beyond_the_text_takes_back_the_last_step_of_the_draft(ground: Grou
     ground.qtbot.keyClick(step.editor, Qt.Key.Key_Z, CTRL)
     assert captions_of(ground)[0] == ""
     assert step.editor.toPlainText() == ""
+
+
+def test_undo_in_the_editor_takes_back_the_last_step_also_when_text_was_typed_before(
+    ground: Ground,
+) -> None:
+    step = open_captions(ground)
+    ground.qtbot.keyClicks(step.editor, "typed")
+    step.keep()
+    ground.draft.remove((ground.sha(2),))
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Z, CTRL)
+    assert len(ground.names()) == 3
+    assert captions_of(ground)[0] == "typed"
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Z, CTRL)
+    step.keep()
+    assert captions_of(ground)[0] == ""
+
+
+def test_typing_that_was_taken_back_leaves_no_empty_step(ground: Ground) -> None:
+    step = open_captions(ground)
+    steps = ground.draft.undo_stack.count()
+    ground.qtbot.keyClicks(step.editor, "typed")
+    step.keep()
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Z, CTRL)
+    step.keep()
+    assert ground.draft.undo_stack.count() == steps
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Z, CTRL | SHIFT)
+    step.keep()
+    assert captions_of(ground)[0] == "typed"
+
+
+def test_undo_and_redo_show_the_photo_whose_caption_they_change(ground: Ground) -> None:
+    step = open_captions(ground)
+    ground.qtbot.keyClicks(step.editor, "first")
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Down, CTRL)
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Z, CTRL)
+    assert captions_of(ground)[0] == ""
+    assert step.current() == ground.sha(0)
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Down, CTRL)
+    ground.qtbot.keyClick(step.editor, Qt.Key.Key_Z, CTRL | SHIFT)
+    assert captions_of(ground)[0] == "first"
+    assert step.current() == ground.sha(0)
+    assert step.editor.toPlainText() == "first"
+
+
+def test_caption_is_saved_while_typing_goes_on_without_a_pause(ground: Ground) -> None:
+    step = open_captions(ground)
+    while not captions_of(ground)[0]:
+        assert len(step.editor.toPlainText()) < 2000
+        ground.qtbot.keyClicks(step.editor, "x", delay=20)
+    assert step.editor.toPlainText().startswith(captions_of(ground)[0])
 
 
 def test_files_dropped_on_the_caption_become_photos_and_no_text(ground: Ground) -> None:

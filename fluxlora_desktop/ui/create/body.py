@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer
 from PySide6.QtGui import QHideEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from fluxlora_desktop.ui.desks.draft import Draft
 
 _PAUSE_MS = 300
+_LONGEST_MS = 600
+"""So that a second is never lost: what is left of it is for the disk."""
 
 
 class StepBody(QWidget):
@@ -33,12 +35,22 @@ class StepBody(QWidget):
 
 
 class Typing(QTimer):
-    """Fires `timeout` once typing has paused; `flush` fires at once when something is waiting."""
+    """Fires `timeout` once typing has paused, and every 600 ms while it does not pause.
+
+    `key` says that something was typed; `flush` fires at once when something is waiting.
+    """
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.setSingleShot(True)
-        self.setInterval(_PAUSE_MS)
+        self._since = QElapsedTimer()
+
+    def key(self) -> None:
+        """Wait for the pause from now on, but for the first unsaved key no longer than agreed."""
+        if not self.isActive():
+            self._since.start()
+        left = _LONGEST_MS - self._since.elapsed()
+        self.start(max(0, min(_PAUSE_MS, left)))
 
     def flush(self) -> None:
         """Fire now if anything waits."""

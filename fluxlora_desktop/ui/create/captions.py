@@ -17,6 +17,7 @@ from fluxlora_desktop.ui.create.photo_model import PhotoModel, copy_of, photo_ro
 from fluxlora_desktop.ui.create.photo_paint import LineDelegate, PhotoView
 from fluxlora_desktop.ui.create.trigger import TriggerBar
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
+from fluxlora_desktop.ui.desks.draft_undo import typed_last
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import Card, EmptyState, button, column, label, row
 
@@ -27,7 +28,7 @@ _STEPS = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
 
 class CaptionEdit(QPlainTextEdit):
     """A caption; `walking(int)` asks for the photo before (-1) or after (1), `left()` when the
-    keyboard goes elsewhere, `undoing(bool)` for undo (True) or redo beyond this text."""
+    keyboard goes elsewhere, `undoing(bool)` for undo (True) or redo."""
 
     walking = Signal(int)
     left = Signal()
@@ -41,22 +42,16 @@ class CaptionEdit(QPlainTextEdit):
         self.setFixedHeight(84)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Walk to the next photo by Ctrl or Alt and an arrow; undo the draft after the text."""
+        """Walk to the next photo by Ctrl or Alt and an arrow; ask for undo and redo."""
         step = _STEPS.get(Qt.Key(event.key())) if event.modifiers() & _WALKING else None
         if step:
             self.walking.emit(step)
-        elif event.matches(QKeySequence.StandardKey.Undo) and not self._can_undo():
+        elif event.matches(QKeySequence.StandardKey.Undo):
             self.undoing.emit(True)
-        elif event.matches(QKeySequence.StandardKey.Redo) and not self._can_redo():
+        elif event.matches(QKeySequence.StandardKey.Redo):
             self.undoing.emit(False)
         else:
             super().keyPressEvent(event)
-
-    def _can_undo(self) -> bool:
-        return self.document().isUndoAvailable()
-
-    def _can_redo(self) -> bool:
-        return self.document().isRedoAvailable()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Say that the keyboard went elsewhere."""
@@ -197,7 +192,7 @@ class CaptionsStep(StepBody):
             self.editor.blockSignals(False)
 
     def _on_typed(self) -> None:
-        self._typing.start()
+        self._typing.key()
 
     def _save(self) -> None:
         if self._current in self._photos:
@@ -219,11 +214,32 @@ class CaptionsStep(StepBody):
         self._desk.add_trigger_to_all()
 
     def _on_undoing(self, undo: bool) -> None:
+        """Take back word by word what was typed here last, else the last step of the draft."""
+        stack, text = self._desk.undo_stack, self.editor.document()
+        typing = self._typing.isActive() or typed_last(stack) == self._current
+        if undo and typing and text.isUndoAvailable():
+            self.editor.undo()
+            return
+        if not undo and text.isRedoAvailable() and not stack.canRedo():
+            self.editor.redo()
+            return
         self._typing.flush()
+        before = {sha256: item.caption for sha256, item in self._photos.items()}
         if undo:
-            self._desk.undo_stack.undo()
+            stack.undo()
         else:
-            self._desk.undo_stack.redo()
+            stack.redo()
+        self._show_changed(before)
+
+    def _show_changed(self, before: dict[str, str]) -> None:
+        """Bring the photo to the front whose caption alone is another one now."""
+        changed = [
+            sha256
+            for sha256, item in self._photos.items()
+            if before.get(sha256, item.caption) != item.caption
+        ]
+        if len(changed) == 1 and changed[0] != self._current:
+            self._select(self.model.place_of(changed[0]))
 
     def _on_thumb(self, _path: str) -> None:
         self.list.viewport().update()

@@ -103,7 +103,7 @@ class DestinationStep(StepBody):
         edit.setMaxLength(80)
         typing = Typing(self)
         typing.timeout.connect(partial(self._save, field))
-        edit.textEdited.connect(typing.start)
+        edit.textEdited.connect(typing.key)
         edit.editingFinished.connect(typing.flush)
         return typing
 

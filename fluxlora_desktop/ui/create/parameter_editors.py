@@ -163,7 +163,7 @@ class _TextEditor(ParameterEditor):
         super().__init__(parameter, self._line)
         self._typing = Typing(self)
         self._typing.timeout.connect(self._on_pause)
-        self._line.textEdited.connect(self._typing.start)
+        self._line.textEdited.connect(self._typing.key)
         self._line.editingFinished.connect(self._typing.flush)
 
     def show_value(self, value: ParameterValue) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from PySide6.QtGui import QUndoCommand
+from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from fluxlora_desktop.domain.datasets import DatasetPhoto
 from fluxlora_desktop.domain.edits import Edits
@@ -81,21 +81,18 @@ class CaptionsCommand(QUndoCommand):
         typing: str = "",
     ) -> None:
         super().__init__(text)
-        self._desk, self._before, self._after, self._typing = desk, before, after, typing
+        self._desk, self._before, self._after, self.typing = desk, before, after, typing
 
     def id(self) -> int:
         """Return the kind, so that Qt offers neighbours for merging."""
         return _CAPTIONS
 
     def mergeWith(self, other: QUndoCommand) -> bool:
-        """Take further typing in the same caption into this step."""
-        if (
-            not isinstance(other, CaptionsCommand)
-            or not self._typing
-            or other._typing != self._typing
-        ):
+        """Take further typing in the same caption into this step; it goes once nothing is left."""
+        if not isinstance(other, CaptionsCommand) or not self.typing or other.typing != self.typing:
             return False
         self._after = other._after
+        self.setObsolete(self._after == self._before)
         return True
 
     def redo(self) -> None:
@@ -131,3 +128,9 @@ class ChangesCommand(QUndoCommand):
     def undo(self) -> None:
         """Show the photos as they were before the step."""
         self._desk.show_changes(self._before)
+
+
+def typed_last(stack: QUndoStack) -> str:
+    """Return the hash of the photo whose caption was typed as the last step, or ""."""
+    last = stack.command(stack.index() - 1)
+    return last.typing if isinstance(last, CaptionsCommand) else ""
