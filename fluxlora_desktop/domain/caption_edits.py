@@ -124,8 +124,8 @@ class FindReplace:
 
 def _in_words(error: re.error) -> str:
     said = next((words for start, words in _SAID if error.msg.startswith(start)), "")
-    place = f" (at character {error.pos + 1})" if error.pos is not None else ""
-    return f"{said or 'This expression cannot be read.'}{place}"
+    place = f", at character {error.pos + 1}" if error.pos is not None else ""
+    return f"{(said or 'This expression cannot be read.').rstrip('.')}{place}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,12 @@ Work = Callable[[JobContext], Any]
 DEFAULT_LIMIT = 4
 LANES: Mapping[str, int] = MappingProxyType(
     {"training": 16, "network": 4, "disk": 2, "photos": 2, "thumbs": 2, "pictures": 2}
-    | {"library": 1, "details": 1}
+    | {"library": 1, "details": 1, "captions": 1}
 )
 """How many jobs of a lane run at once.
 
-"library" is one, so that writes to SQLite keep order, and "details" is, so that what was asked last
-is answered last. A training mostly waits, so many may be followed.
+"library" is one, so that writes to SQLite keep order; "details" and "captions" are, so that what is
+asked last is answered last. A training mostly waits, so many may be followed.
 """
 
 

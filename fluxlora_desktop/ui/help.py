@@ -18,7 +18,7 @@ WAY = (
 KEYS = (
     ("Ctrl+1 … Ctrl+5", "Create, Runs, Library, Gallery, Settings"),
     ("F1", "This help"),
-    ("Ctrl+Z, Ctrl+Shift+Z", "Undo, redo"),
+    ("Ctrl+Z, Ctrl+Shift+Z", "Undo, redo; also across all captions, from the caption too"),
     ("Ctrl+V", "Paste photos on Create"),
     ("Ctrl+arrows", "Move the chosen photo"),
     ("Delete", "Remove photos; move pictures or LoRAs to the trash"),
@@ -27,7 +27,7 @@ KEYS = (
     ("Ctrl+Enter", "Make the pictures"),
     ("Space, Enter", "Look at a picture large; Esc goes back"),
     ("Ctrl+C, Ctrl+S, R", "Copy, save, reuse the settings of a picture"),
-    ("Ctrl+F", "Search the log of a run"),
+    ("Ctrl+F, Esc", "Filter the captions, show all again; search the log of a run"),
 )
 TROUBLE = (
     ("Needs you", "Nothing is lost. The run says why it waits, and its button goes on."),
@@ -42,6 +42,8 @@ TROUBLE = (
     ("Something to report?", "Help, Diagnostics shows a text that is safe to post."),
 )
 FACTS = (
+    "Captions are saved as you type. Tools changes all of them, after a preview, in one step.",
+    "A caption's tokens are an estimate. CLIP reads the first 77 of them, T5 up to 512.",
     "A LoRA runs only on the base model it was trained for; the app never sends it to another.",
     "When the answer to a launch is lost, the app asks the service and never sends it twice.",
     "Tokens live in this computer's password store and go only to their own service.",

@@ -245,6 +245,7 @@ QPushButton[role="quiet"], QToolButton {{ background: transparent; border: 1px s
 QPushButton[role="link"] {{ background: transparent; border: 1px solid transparent;
   color: {t.accent_text}; padding: 2px 4px; text-align: left; }}
 QPushButton[role="link"]:hover {{ text-decoration: underline; background: transparent; }}
+QToolButton::menu-indicator {{ image: none; }}
 QPushButton[role="quiet"]:hover, QToolButton:hover {{ background: {t.raised}; }}
 QPushButton[role="quiet"]:focus, QPushButton[role="link"]:focus, QToolButton:focus {{
   border: 2px solid {t.accent}; }}

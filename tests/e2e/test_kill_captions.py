@@ -55,7 +55,8 @@ def type_until_killed(data_dir: Path, keys: int) -> list[dict[str, object]]:
 def kept_caption(places: Places, sha256: object) -> str:
     with closing(sqlite3.connect(places.data_dir / "library.db")) as database:
         found = database.execute("SELECT caption FROM captions WHERE photo_sha256 = ?", (sha256,))
-        return str(found.fetchone()[0])
+        row = found.fetchone()
+        return str(row[0]) if row else ""
 
 
 @pytest.mark.parametrize("keys", [40, 73, 111])

@@ -58,9 +58,13 @@ def test_find_and_replace_takes_what_is_asked(edit: Edit, before: str, wanted: s
 @pytest.mark.parametrize(
     ("edit", "field", "says"),
     [
-        (FindReplace("(", expression=True), "find", "A bracket ( is not closed. (at character 1)"),
-        (FindReplace("[a", expression=True), "find", "A bracket [ is not closed. (at character 1)"),
-        (FindReplace("a)", expression=True), "find", "A bracket ) was never opened."),
+        (FindReplace("(", expression=True), "find", "A bracket ( is not closed, at character 1."),
+        (FindReplace("[a", expression=True), "find", "A bracket [ is not closed, at character 1."),
+        (
+            FindReplace("a)", expression=True),
+            "find",
+            "A bracket ) was never opened, at character 2.",
+        ),
         (FindReplace("*", expression=True), "find", "Before *, + or ? there is nothing"),
         (FindReplace("a{99999999999}", expression=True), "find", "This expression is too large."),
         (FindReplace("a", "\\2", expression=True), "replace", "It names a group ( ) that is not"),

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import QItemSelectionModel, QMimeData, QModelIndex, Qt, Signal
+from PySide6.QtCore import QMimeData, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence, QShowEvent
-from PySide6.QtWidgets import QListView, QPlainTextEdit, QStackedWidget, QWidget
+from PySide6.QtWidgets import QPlainTextEdit, QStackedWidget, QWidget
 
+from fluxlora_desktop.domain.caption_counts import length_of
 from fluxlora_desktop.domain.datasets import DatasetPhoto
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.recipes import PRESETS
-from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.create.body import StepBody, Typing
-from fluxlora_desktop.ui.create.photo_model import PhotoModel, copy_of, photo_rows
-from fluxlora_desktop.ui.create.photo_paint import LineDelegate, PhotoView
+from fluxlora_desktop.ui.create.caption_list import CaptionList
+from fluxlora_desktop.ui.create.caption_tools import CaptionTools
+from fluxlora_desktop.ui.create.photo_model import copy_of
+from fluxlora_desktop.ui.create.photo_paint import PhotoView
 from fluxlora_desktop.ui.create.trigger import TriggerBar
+from fluxlora_desktop.ui.desks.captions import CaptionDesk
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.desks.draft_undo import typed_last
 from fluxlora_desktop.ui.thumbs import ThumbLoader
-from fluxlora_desktop.ui.widgets import Card, EmptyState, button, column, label, row
+from fluxlora_desktop.ui.units import plural
+from fluxlora_desktop.ui.widgets import Card, EmptyState, button, column, label, row, set_role
 
 _PHOTO_SIDE = 640
 _WALKING = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
@@ -72,45 +76,36 @@ class CaptionsStep(StepBody):
     back = Signal()
     hint = "A trigger word names your subject. Captions say what varies from photo to photo."
 
-    def __init__(self, *, draft: DraftDesk, thumbs: ThumbLoader) -> None:
+    def __init__(self, *, draft: DraftDesk, captions: CaptionDesk, thumbs: ThumbLoader) -> None:
         super().__init__()
         self._desk = draft
         self._photos: dict[str, DatasetPhoto] = {}
         self._current = ""
+        self._base = ""
         self._visited = False
         self._typing = Typing(self)
         self._typing.timeout.connect(self._save)
         self.trigger = TriggerBar()
-        self.model = PhotoModel(self)
-        self.list = self._make_list(thumbs)
+        self.tools = CaptionTools(captions, self, self.keep)
+        self.side = CaptionList(thumbs, draft.tools.stores.files, self.tools.menu)
+        self.list, self.model = self.side.list, self.side.model
         self.photo = PhotoView(thumbs, _PHOTO_SIDE)
         self.editor = CaptionEdit()
         self._pages = self._make_pages()
         layout = column(self.trigger, self._pages, spacing=12)
         layout.setStretch(1, 1)
         self.setLayout(layout)
-        self._connect(thumbs)
-
-    def _make_list(self, thumbs: ThumbLoader) -> QListView:
-        made = QListView()
-        made.setObjectName("caption_list")
-        made.setAccessibleName("Photos and their captions")
-        made.setItemDelegate(LineDelegate(thumbs, made))
-        made.setUniformItemSizes(True)
-        made.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        made.setModel(self.model)
-        return made
+        self._connect()
 
     def _make_pages(self) -> QStackedWidget:
         empty = Card()
         back = button("Choose photos first", self.back.emit, role="primary")
         empty.body.addWidget(EmptyState("photos", "There are no photos to describe yet", back))
-        left = Card(margin=8)
-        left.setFixedWidth(theme.INSPECTOR_WIDTH - 40)
-        left.body.addWidget(self.list)
         right = Card(spacing=8)
         self._name = label("Caption", "strong")
         self._name.setBuddy(self.editor)
+        self.length = label("", "caption", wrap=True)
+        self.length.setObjectName("caption_length")
         self._advice = label("", "muted", wrap=True)
         self._advice.setObjectName("caption_advice")
         self._empty_ones = label("", "caption", wrap=True)
@@ -118,10 +113,11 @@ class CaptionsStep(StepBody):
         right.body.addWidget(self.photo, 1)
         right.body.addWidget(self._name)
         right.body.addWidget(self.editor)
+        right.body.addWidget(self.length)
         right.body.addWidget(self._advice)
         right.body.addWidget(self._empty_ones)
         filled = QWidget()
-        sides = row(left, right, spacing=12)
+        sides = row(self.side, right, spacing=12)
         sides.setStretch(1, 1)
         filled.setLayout(sides)
         pages = QStackedWidget()
@@ -129,20 +125,20 @@ class CaptionsStep(StepBody):
         pages.addWidget(filled)
         return pages
 
-    def _connect(self, thumbs: ThumbLoader) -> None:
+    def _connect(self) -> None:
         self.trigger.settled.connect(partial(self._desk.set_trigger, in_captions=True))
         self.trigger.spreading.connect(self._on_spreading)
-        self.list.selectionModel().currentChanged.connect(self._on_current)
+        self.side.chosen.connect(self._on_chosen)
         self.editor.textChanged.connect(self._on_typed)
         self.editor.left.connect(self._typing.flush)
         self.editor.walking.connect(self._walk)
         self.editor.undoing.connect(self._on_undoing)
-        thumbs.ready.connect(self._on_thumb)
 
     def show_draft(self, draft: Draft) -> None:
         """Show the draft's captions; the text being typed is left alone."""
         self._photos = {item.photo.sha256: item for item in draft.dataset.photos}
-        self.model.show_rows(photo_rows(draft, self._desk.tools.stores.files))
+        self._base = draft.trainer.base
+        self.side.show_draft(draft)
         self._pages.setCurrentIndex(1 if self._photos else 0)
         self.trigger.show_draft(draft)
         self._advice.setText(PRESETS[draft.plan.preset].caption_advice)
@@ -150,7 +146,7 @@ class CaptionsStep(StepBody):
         if self._current not in self._photos or not self._visited:
             self._typing.stop()
             self._current = ""
-            self._select(0)
+            self._select_first()
         elif not self._typing.isActive():
             self._show_caption(self._photos[self._current].caption)
 
@@ -163,36 +159,50 @@ class CaptionsStep(StepBody):
         """Return the hash of the photo whose caption is in the editor, or ""."""
         return self._current
 
-    def _select(self, place: int) -> None:
-        flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
-        self.list.selectionModel().setCurrentIndex(self.model.index(place), flag)
-        self._open(self.model.index(place))
+    def _select_first(self) -> None:
+        rows = self.model.rows()
+        first = rows[0].sha256 if rows else next(iter(self._photos), "")
+        if first:
+            self._select(first)
 
-    def _on_current(self, index: QModelIndex, _before: QModelIndex) -> None:
+    def _select(self, sha256: str) -> None:
+        self.side.select(sha256)
+        self._open(sha256)
+
+    def _on_chosen(self, sha256: str) -> None:
         self._typing.flush()
-        self._open(index)
+        self._open(sha256)
 
-    def _open(self, index: QModelIndex) -> None:
-        photo_row = self.model.row(index)
-        item = self._photos.get(photo_row.sha256) if photo_row else None
-        if photo_row is None or item is None:
+    def _open(self, sha256: str) -> None:
+        item = self._photos.get(sha256)
+        if item is None:
             return
-        self._current = photo_row.sha256
+        self._current = sha256
         files = self._desk.tools.stores.files
         name = shown_name(item.photo.name)
         self.photo.show_photo(copy_of(item, files), name)
         self._name.setText(f"Caption of {name}")
         self.editor.setAccessibleName(f"Caption of {name}")
         self._show_caption(item.caption)
+        self._show_length()
 
     def _show_caption(self, caption: str) -> None:
         if self.editor.toPlainText() != caption:
             self.editor.blockSignals(True)
             self.editor.setPlainText(caption)
             self.editor.blockSignals(False)
+            self._show_length()
+
+    def _show_length(self) -> None:
+        """Say how long the caption is, and what becomes of it beyond the encoders' limits."""
+        length = length_of(self.editor.toPlainText(), self._base)
+        says = f"{plural(length.words, 'word')}, about {length.tokens} of {length.limit} tokens"
+        self.length.setText(f"{says}. {length.cut}" if length.cut else says)
+        set_role(self.length, "warn" if length.cut else "caption")
 
     def _on_typed(self) -> None:
         self._typing.key()
+        self._show_length()
 
     def _save(self) -> None:
         if self._current in self._photos:
@@ -204,9 +214,11 @@ class CaptionsStep(StepBody):
         self.trigger.keep()
 
     def _walk(self, step: int) -> None:
-        place = self.model.place_of(self._current) + step
-        if 0 <= place < self.model.rowCount():
-            self._select(place)
+        place, rows = self.side.place(), self.model.rows()
+        to = place + step if place >= 0 else 0
+        if 0 <= to < len(rows):
+            self._typing.flush()
+            self._select(rows[to].sha256)
             self.editor.selectAll()
 
     def _on_spreading(self) -> None:
@@ -239,10 +251,7 @@ class CaptionsStep(StepBody):
             if before.get(sha256, item.caption) != item.caption
         ]
         if len(changed) == 1 and changed[0] != self._current:
-            self._select(self.model.place_of(changed[0]))
-
-    def _on_thumb(self, _path: str) -> None:
-        self.list.viewport().update()
+            self._select(changed[0])
 
     def focus_field(self, field: str) -> None:
         """Bring the keyboard to the trigger word, or to the captions."""

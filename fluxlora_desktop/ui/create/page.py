@@ -32,6 +32,7 @@ from fluxlora_desktop.ui.create.photos import PhotosStep
 from fluxlora_desktop.ui.create.recipe import RecipeStep
 from fluxlora_desktop.ui.create.review import ReviewStep
 from fluxlora_desktop.ui.create.steps import Step, StepLine, step_of_field
+from fluxlora_desktop.ui.desks.captions import CaptionDesk
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.page import Page
@@ -70,7 +71,8 @@ class CreatePage(Page):
             choose_files=choose_files,
             choose_folder=choose_folder,
         )
-        self.captions = CaptionsStep(draft=draft, thumbs=self._thumbs)
+        captions = CaptionDesk(draft, jobs, self)
+        self.captions = CaptionsStep(draft=draft, captions=captions, thumbs=self._thumbs)
         self.recipe = RecipeStep(draft=draft)
         self.destination = DestinationStep(draft=draft)
         self.review = ReviewStep(draft=draft)
@@ -265,4 +267,5 @@ class CreatePage(Page):
     def on_theme_changed(self) -> None:
         """Draw what depends on the look again."""
         super().on_theme_changed()
+        self.captions.side.on_theme_changed()
         self.update()

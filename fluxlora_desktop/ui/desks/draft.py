@@ -540,14 +540,19 @@ class DraftDesk(Desk):
         }
         self._write_captions(f"Add {word} to all captions", changed)
 
-    def _write_captions(self, text: str, captions: dict[str, str], typing: str = "") -> None:
+    def write_captions(self, text: str, captions: dict[str, str]) -> bool:
+        """Write captions by photo as one step of undo, named `text`; tell whether any is new."""
+        return self._write_captions(text, captions)
+
+    def _write_captions(self, text: str, captions: dict[str, str], typing: str = "") -> bool:
         if self._refuses_token("caption", *captions.values()):
-            return
+            return False
         old = {item.photo.sha256: item.caption for item in self._dataset.photos}
         new = {sha: words for sha, words in captions.items() if old.get(sha) != words}
         if new:
             before = {sha: old[sha] for sha in new if sha in old}
             self.undo_stack.push(CaptionsCommand(self, text, before, new, typing))
+        return bool(new)
 
     def show_captions(self, captions: dict[str, str]) -> None:
         """Make these captions so; what undo and redo call."""
