@@ -78,8 +78,8 @@ class Ground:
         self.qtbot.waitUntil(until, timeout=_PATIENCE_MS)
 
     def settle(self) -> None:
-        """Wait until no work is under way."""
-        self.wait(lambda: self.jobs.live() == 0)
+        """Wait until no work is under way and none is about to begin."""
+        self.wait(lambda: self.jobs.live() == 0 and not self.draft.checking())
 
     def make_photo(self, name: str, caption: str = "") -> Path:
         """Write a photo that differs from all others, with a caption beside it."""

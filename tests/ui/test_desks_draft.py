@@ -43,7 +43,7 @@ class Table:
 
     def rest(self) -> None:
         """Wait until nothing is under way: also what was typed is on disk then."""
-        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0)
+        self.until(lambda: self.bench.jobs.live() == 0 and not self.desk.checking())
 
     def until(self, condition: Callable[[], bool]) -> None:
         self.qtbot.waitUntil(condition)

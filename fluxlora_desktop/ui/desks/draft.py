@@ -307,6 +307,10 @@ class DraftDesk(Desk):
         )
         job.finished.connect(self._on_check_over)
 
+    def checking(self) -> bool:
+        """Tell whether findings are being looked for: those that are known may be old."""
+        return self._checking or self._check_soon.isActive()
+
     def _find(self, dataset: Dataset, _ctx: JobContext) -> tuple[Dataset, tuple[Finding, ...]]:
         return dataset, check_dataset(dataset, self.tools)
 
