@@ -14,13 +14,15 @@ from types import MappingProxyType
 from fluxlora_desktop.backends.fal.pictures import FalPictures
 from fluxlora_desktop.backends.fal.training import FalTraining
 from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub
+from fluxlora_desktop.backends.openai_chat.captioner import OwnCaptioner
 from fluxlora_desktop.backends.replicate.pictures import ReplicatePictures
 from fluxlora_desktop.backends.replicate.training import ReplicateTraining
+from fluxlora_desktop.backends.together.captions import TogetherCaptioner
 from fluxlora_desktop.backends.together.models import MODELS as TOGETHER_MODELS
 from fluxlora_desktop.backends.together.pictures import TogetherPictures
 from fluxlora_desktop.domain.ports import Services
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.domain.services import SERVICES
+from fluxlora_desktop.domain.services import OWN_CAPTIONER, SERVICES
 
 DEFAULT_ADDRESSES: Mapping[str, str] = {facts.key: facts.address for facts in SERVICES}
 MODEL_CHOICES: tuple[tuple[str, str, str], ...] = tuple(
@@ -42,16 +44,21 @@ def build_services(
     addresses: Mapping[str, str],
     secret_for: Callable[[str], Secret | None],
     model_ids: Mapping[str, str] = MappingProxyType({}),
+    own_captioner: Callable[[], str] | None = None,
 ) -> Services:
     """Return every service, in the order in which they are offered; nothing is connected yet.
 
     `secret_for` is asked at each request, so that a new token counts at once. `model_ids` stands in
-    for those of `MODEL_CHOICES`, by base.
+    for those of `MODEL_CHOICES`, by base. `own_captioner` returns the address that a person gave
+    for captions, "" while there is none; without it no such address is offered.
     """
     where = {**DEFAULT_ADDRESSES, **addresses}
     replicate, fal, together, hub = (
         partial(secret_for, key) for key in ("replicate", "fal", "together", "huggingface")
     )
+    own: tuple[OwnCaptioner, ...] = ()
+    if own_captioner is not None:
+        own = (OwnCaptioner(address=own_captioner, token=partial(secret_for, OWN_CAPTIONER)),)
     return Services(
         trainers=(
             ReplicateTraining(address=where["replicate"], token=replicate),
@@ -63,4 +70,5 @@ def build_services(
             FalPictures(address=where["fal"], token=fal),
         ),
         hub=HuggingFaceHub(address=where["huggingface"], token=hub),
+        captioners=(TogetherCaptioner(address=where["together"], token=together), *own),
     )

@@ -13,6 +13,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from fluxlora_desktop.domain.captioning import (
+    CaptionerAbilities,
+    CaptionRequest,
+    WrittenCaption,
+)
 from fluxlora_desktop.domain.datasets import (
     Archive,
     Dataset,
@@ -211,8 +216,20 @@ class Captioner(Protocol):
     key: str
     title: str
 
-    def caption(self, photo: Path, prompt: str, ctx: JobContext) -> str:
-        """Describe one photo."""
+    def abilities(self) -> CaptionerAbilities:
+        """Return what is known to be offered; no network."""
+
+    def refresh(self) -> CaptionerAbilities:
+        """Ask which models are there now, remember and return them.
+
+        Raises `CredentialError`, `ServiceError`, and `InputError` where an address is missing.
+        """
+
+    def write(self, request: CaptionRequest) -> WrittenCaption:
+        """Describe one photo. One request that may cost money, never repeated.
+
+        Raises like `TrainingBackend.submit`.
+        """
 
 
 class SecretStore(Protocol):
@@ -254,6 +271,12 @@ class PhotoWorkshop(Protocol):
         self, items: Sequence[PackItem], stem: str, target: Path, ctx: JobContext
     ) -> Archive:
         """Write the training archive; `stem` is a format with the photo's place from 0."""
+
+    def shrink(self, working: Path, side: int) -> bytes:
+        """Return a working copy as a JPEG of at most `side` pixels, without metadata.
+
+        Raises `UnreadablePhoto`.
+        """
 
 
 class PictureWorkshop(Protocol):
@@ -571,6 +594,11 @@ class Services:
     trainers: Sequence[TrainingBackend]
     generators: Sequence[ImageGenerator]
     hub: LoraHub
+    captioners: Sequence[Captioner] = ()
+
+    def captioner(self, key: str) -> Captioner:
+        """Return the captioner with this key; raises `KeyError`."""
+        return _named(self.captioners, key)
 
     def trainer(self, key: str) -> TrainingBackend:
         """Return the training backend with this key, the first for ""; raises `KeyError`."""

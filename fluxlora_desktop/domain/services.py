@@ -101,6 +101,10 @@ SERVICES: tuple[ServiceFacts, ...] = (
 )
 """In the order in which accounts are shown."""
 
+OWN_CAPTIONER = "own_captioner"
+"""The key of a captioner at an address that a person gives; its key lies under this name."""
+_OTHER_TITLES = {OWN_CAPTIONER: "Your own address"}
+
 NOT_A_TOKEN_FIELD = "This looks like a token. It was not kept and not sent."
 
 
@@ -112,7 +116,7 @@ def service_named(key: str) -> ServiceFacts | None:
 def service_title(key: str) -> str:
     """Return how a service is called on screen; unknown keys are shown as they are."""
     facts = service_named(key)
-    return facts.title if facts else key
+    return facts.title if facts else _OTHER_TITLES.get(key, key)
 
 
 def token_pattern() -> str:

@@ -63,12 +63,14 @@ def build_archive(items: Sequence[PackItem], stem: str, target: Path, ctx: JobCo
     return Archive(target, _size(target), _hash_file(target), tuple(members))
 
 
-def encode_photo(path: Path) -> bytes:
-    """Return the photo as a JPEG of at most 1536 px, rebuilt from its pixels."""
+def encode_photo(
+    path: Path, *, side: int = LONGEST_SIDE, quality: int = QUALITY, subsampling: int = 0
+) -> bytes:
+    """Return the photo as a JPEG of at most `side` pixels, rebuilt from its pixels."""
     image = open_photo(path).image
-    image.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    rebuild(image).save(buffer, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+    rebuild(image).save(buffer, "JPEG", quality=quality, subsampling=subsampling, optimize=True)
     with Image.open(buffer, formats=("JPEG",)) as again:
         if leaked := set(again.info) - _HARMLESS:
             raise UnreadablePhoto(path, f"metadata would have stayed in it: {sorted(leaked)}")

@@ -26,12 +26,13 @@ from fluxlora_desktop.imaging.measure import (
     measure_sharpness,
 )
 from fluxlora_desktop.imaging.metadata import read_picture_text, write_picture
-from fluxlora_desktop.imaging.package import build_archive
+from fluxlora_desktop.imaging.package import build_archive, encode_photo
 
 WORKING_SIDE: Final = 2048
 THUMB_SIDE: Final = 512
 _WORKING_QUALITY: Final = 95
 _THUMB_QUALITY: Final = 85
+_SENT_QUALITY: Final = 88
 
 
 class PillowPhotoWorkshop:
@@ -66,6 +67,13 @@ class PillowPhotoWorkshop:
     ) -> Archive:
         """Write the training archive; `stem` is a format with the photo's place from 0."""
         return build_archive(items, stem, target, ctx)
+
+    def shrink(self, working: Path, side: int) -> bytes:
+        """Return a working copy as a JPEG of at most `side` pixels, without metadata.
+
+        Raises `UnreadablePhoto`.
+        """
+        return encode_photo(working, side=side, quality=_SENT_QUALITY, subsampling=2)
 
 
 class PillowPictureWorkshop:

@@ -32,6 +32,7 @@ from fluxlora_desktop.practice.together.app import build_together
 FLUX2 = "black-forest-labs/FLUX.2-dev"
 FLUX1_LORA = "black-forest-labs/FLUX.1-dev-lora"
 SCHNELL = "black-forest-labs/FLUX.1-schnell"
+EYES = "Qwen/Qwen2.5-VL-72B-Instruct"
 SCHEMAS = json.loads((Path(__file__).parent / "schemas" / "together.json").read_text("utf-8"))
 PUBLISHED = Path(__file__).parents[3] / "shared" / "specs" / "together-openapi.yaml"
 PHOTO = Path(__file__).parents[2] / "resources" / "practice-photos" / "fox_01.jpg"
@@ -465,8 +466,83 @@ def test_the_services_own_client_is_satisfied(
     assert together.context.ledger.count("together", "picture") == 2
 
 
+def chat(together: Together, photo: str = "", **changes: Any) -> httpx.Response:
+    """Ask for a description of a photo, as a data URL."""
+    data = base64.b64encode(PHOTO.read_bytes()).decode()
+    parts = [
+        {"type": "text", "text": "Describe this photo of TOK."},
+        {"type": "image_url", "image_url": {"url": photo or f"data:image/jpeg;base64,{data}"}},
+    ]
+    body = {"model": EYES, "messages": [{"role": "user", "content": parts}]} | changes
+    url, key = together.context.url, together.context.token
+    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}) as http:
+        return http.post("/v1/chat/completions", json=body, timeout=60)
+
+
+def test_photo_is_described_by_its_pixels_and_charged_by_tokens(together: Together) -> None:
+    said = chat(together).json()
+    dark = io.BytesIO()
+    Image.new("RGB", (300, 600), (10, 10, 12)).save(dark, "PNG")
+    night = chat(together, f"data:image/png;base64,{base64.b64encode(dark.getvalue()).decode()}")
+
+    words = [reply["choices"][0]["message"]["content"] for reply in (said, night.json())]
+    assert "in the dark, seen in a tall frame" in words[1]
+    assert "in the dark" not in words[0]
+    usage = said["usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+    entries = together.context.ledger.entries("together", "caption")
+    assert len(entries) == 2
+    price = (1.95 * usage["prompt_tokens"] + 8 * usage["completion_tokens"]) / 1e6
+    assert entries[0].charged_usd == pytest.approx(price)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"photo": "https://example.org/fox.jpg"}, 400),
+        ({"photo": "data:image/jpeg;base64,AAAA"}, 400),
+        ({"photo": "data:text/plain;base64,AAAA"}, 400),
+        ({"messages": []}, 400),
+        ({"messages": [{"role": "user", "content": "no photo"}]}, 400),
+        ({"messages": [{"role": "user", "content": [{"type": "video_url"}]}]}, 400),
+        ({"max_tokens": 0}, 400),
+        ({"stream": True}, 400),
+        ({"model": "never/was"}, 404),
+        ({"model": "meta-llama/Llama-3.3-70B-Instruct-Turbo"}, 400),
+    ],
+)
+def test_question_that_cannot_be_answered_is_refused_and_costs_nothing(
+    together: Together, changes: dict[str, Any], status: int
+) -> None:
+    reply = chat(together, **changes)
+
+    assert reply.status_code == status
+    assert error_of(reply)["message"]
+    assert together.context.ledger.count("together", "caption") == 0
+
+
+def test_the_services_own_client_reads_a_description(
+    together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    data = base64.b64encode(PHOTO.read_bytes()).decode()
+    parts = [
+        {"type": "text", "text": "Describe it."},
+        {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}},
+    ]
+    url, key = together.context.url, together.context.token
+    with together_client.Together(base_url=url, api_key=key, max_retries=0) as client:
+        said = client.chat.completions.create(
+            model=EYES, messages=[{"role": "user", "content": parts}], max_tokens=200
+        )
+
+    assert "figure" in said.choices[0].message.content
+    assert said.usage.total_tokens > 1000
+
+
 @pytest.mark.skipif(not PUBLISHED.exists(), reason="the published schema is not beside the repo")
-@pytest.mark.parametrize("reply_of", ["models", "url", "error"])
+@pytest.mark.parametrize("reply_of", ["models", "url", "error", "chat"])
 def test_replies_fit_the_published_schema(together: Together, reply_of: str) -> None:
     yaml = pytest.importorskip("yaml")
     spec = yaml.load(
@@ -476,6 +552,7 @@ def test_replies_fit_the_published_schema(together: Together, reply_of: str) -> 
         "models": ("ModelInfoList", together.models),
         "url": ("ImageResponse", together.order),
         "error": ("ErrorData", lambda: together.order(model=FLUX1_LORA)),
+        "chat": ("ChatCompletionResponse", lambda: chat(together)),
     }
     name, ask = asks[reply_of]
     schema = {"$ref": f"#/components/schemas/{name}", "components": _nullable(spec["components"])}

@@ -23,7 +23,8 @@ class Endpoint:
     `delivery_hosts` may be read, and files be put there, without the token; a name that starts
     with a dot stands for all hosts below it, one with a path for what lies below that. Where
     `base_url` is on this computer, any port of it may be read too. `scheme` is the word before the
-    token in the authorization header.
+    token in the authorization header. Without `needs_token` requests go out without one where
+    none is stored, as to a server on this computer.
     """
 
     service: str
@@ -31,13 +32,14 @@ class Endpoint:
     token: Callable[[], Secret | None]
     delivery_hosts: frozenset[str] = frozenset()
     scheme: str = "Bearer"
+    needs_token: bool = True
 
-    def secret(self) -> Secret:
-        """Return the token; raise `TokenMissing` when none is stored."""
+    def secret(self) -> Secret | None:
+        """Return the token, or None; raise `TokenMissing` when one is needed and none stored."""
         secret = self.token()
-        if not secret:
+        if not secret and self.needs_token:
             raise TokenMissing(self.service)
-        return secret
+        return secret or None
 
     def url(self, path: str) -> str:
         """Return the full address of a path below the base, or of a full address as it is."""

@@ -23,6 +23,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
+from fluxlora_desktop.domain.addresses import is_own_network
+
 _PIECE = 256 * 1024
 _LARGE_READ = 512 * 1024
 _GLANCE_S = 0.1
@@ -237,9 +239,14 @@ def certificates() -> ssl.SSLContext:
 
 
 def proxy_for(base_url: str) -> str | None:
-    """Return the system's HTTP proxy for an address; a client with its own transport has none."""
+    """Return the system's HTTP proxy for an address; a client with its own transport has none.
+
+    What goes to this computer or the person's own network without protection takes none either.
+    """
     parts = urlsplit(base_url)
     if not parts.hostname or proxy_bypass(parts.hostname):
         return None
+    if parts.scheme == "http" and is_own_network(parts.hostname):
+        return None  # a proxy could read what goes there unprotected, and could not find the way
     proxy = getproxies().get(parts.scheme, "")
     return proxy if proxy.startswith(("http://", "https://")) else None

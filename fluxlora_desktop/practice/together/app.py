@@ -20,6 +20,7 @@ from fluxlora_desktop.practice.context import PracticeContext
 from fluxlora_desktop.practice.lora_address import LoraUnreachable, NotALora, fetch_lora
 from fluxlora_desktop.practice.painter import PaintLora, as_jpeg, paint
 from fluxlora_desktop.practice.together.catalogue import Catalogue, PictureModel
+from fluxlora_desktop.practice.together.chat import describe, read_chat
 from fluxlora_desktop.practice.together.errors import (
     BotRefused,
     TogetherError,
@@ -45,6 +46,7 @@ def build_together(context: PracticeContext) -> Starlette:
             Route("/v1/models", together.models),
             Route("/v1/whoami", together.whoami),
             Route("/v1/images/generations", together.generate, methods=["POST"]),
+            Route("/v1/chat/completions", together.chat, methods=["POST"]),
             Route("/pictures/{name}", together.picture),
         ],
         exception_handlers={TogetherError: answer_refusal, BotRefused: answer_bot},
@@ -85,6 +87,49 @@ class Together:
                 "model": model.id,
                 "object": "list",
                 "data": items,
+            }
+        )
+
+    async def chat(self, request: Request) -> Response:
+        """Describe a photo; charged by tokens when it is described, however the reply fares."""
+        self._admit(request)
+        order = await read_chat(request)
+        model = self._catalogue.find_chat(order.model)
+        if model is None:
+            raise no_such_model(order.model)
+        if not model.sees:
+            raise TogetherError(400, f"{model.id} does not support image inputs", param="messages")
+        words = await run_in_threadpool(describe, order)
+        read, written = order.tokens_read, min(order.most_tokens, len(words) // 4 + 1)
+        self.context.ledger.record(
+            SERVICE,
+            "caption",
+            charged_usd=model.price_usd(read=read, written=written),
+            model=model.id,
+            prompt=order.prompt,
+            width=order.size[0],
+            height=order.size[1],
+            metadata=list(order.metadata),
+        )
+        return JSONResponse(
+            {
+                "id": f"o{secrets.token_hex(7)}-practice",
+                "object": "chat.completion",
+                "created": int(self.context.clock()),
+                "model": model.id,
+                "prompt": [],
+                "choices": [
+                    {
+                        "index": 0,
+                        "finish_reason": "stop",
+                        "message": {"role": "assistant", "content": words, "tool_calls": []},
+                    }
+                ],
+                "usage": {
+                    "prompt_tokens": read,
+                    "completion_tokens": written,
+                    "total_tokens": read + written,
+                },
             }
         )
 

@@ -2,6 +2,7 @@
 
 Source: docs.together.ai, changelog (FLUX.1-dev-lora, FLUX.1-dev and Kontext left on 2026-02-25,
 schnell-Free on 2025-12-23, krea on 2026-05-27); prices from the pricing pages of 2025 and 2026-05.
+Which chat models are served now is not known; these two stand for those with and without eyes.
 """
 
 import math
@@ -72,18 +73,57 @@ _WITHDRAWN: dict[str, frozenset[str]] = {
     ),
     "2025": frozenset(),
 }
-_TALKER: dict[str, Any] = {
-    "id": "meta-llama/Llama-3.3-70B-Instruct-Turbo",
-    "object": "model",
-    "created": 1_733_466_629,
-    "type": "chat",
-    "running": False,
-    "display_name": "Meta Llama 3.3 70B Instruct Turbo",
-    "organization": "Meta",
-    "link": "https://huggingface.co/meta-llama/Llama-3.3-70B-Instruct",
-    "context_length": 131_072,
-    "pricing": {"hourly": 0, "input": 0.88, "output": 0.88, "base": 0, "finetune": 0},
-}
+
+
+@dataclass(frozen=True, slots=True)
+class ChatModel:
+    """One model that answers in words; only one that `sees` takes photos. Prices per million."""
+
+    id: str
+    title: str
+    organization: str
+    usd_read: float
+    usd_written: float
+    sees: bool = False
+
+    def price_usd(self, *, read: int, written: int) -> float:
+        """Return what so many tokens cost."""
+        return (read * self.usd_read + written * self.usd_written) / 1e6
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the model as `GET /models` lists it; nothing says whether it takes photos."""
+        return {
+            "id": self.id,
+            "object": "model",
+            "created": 1_733_466_629,
+            "type": "chat",
+            "running": False,
+            "display_name": self.title,
+            "organization": self.organization,
+            "link": f"https://huggingface.co/{self.id}",
+            "context_length": 131_072,
+            "pricing": {
+                "hourly": 0,
+                "input": self.usd_read,
+                "output": self.usd_written,
+                "base": 0,
+                "finetune": 0,
+            },
+        }
+
+
+_CHATS = (
+    ChatModel(
+        "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        "Meta Llama 3.3 70B Instruct Turbo",
+        "Meta",
+        0.88,
+        0.88,
+    ),
+    ChatModel(
+        "Qwen/Qwen2.5-VL-72B-Instruct", "Qwen2.5-VL (72B) Instruct", "Qwen", 1.95, 8.0, sees=True
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +143,15 @@ class Catalogue:
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the bare array of `GET /models`; not only pictures are made at Together."""
-        return [*(model.as_json() for model in self._models), _TALKER]
+        return [
+            *(model.as_json() for model in self._models),
+            *(model.as_json() for model in _CHATS),
+        ]
+
+    def find_chat(self, name: str) -> ChatModel | None:
+        """Return a model that answers in words, by its id in any case."""
+        wanted = name.casefold()
+        return next((model for model in _CHATS if model.id.casefold() == wanted), None)
 
     @property
     def _models(self) -> tuple[PictureModel, ...]:

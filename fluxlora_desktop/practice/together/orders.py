@@ -43,10 +43,10 @@ class Order:
 
 async def read_order(request: Request) -> Order:
     """Read a request's body; raise `TogetherError` 400 naming the parameter that is wrong."""
-    told = await _read_object(request)
+    told = await read_object(request, _LARGEST_BODY)
     return Order(
-        model=_text(told, "model"),
-        prompt=_text(told, "prompt"),
+        model=read_text(told, "model"),
+        prompt=read_text(told, "prompt"),
         width=_side(told, "width"),
         height=_side(told, "height"),
         steps=_whole(told, "steps", 1, 50) if told.get("steps") is not None else None,
@@ -59,11 +59,12 @@ async def read_order(request: Request) -> Order:
     )
 
 
-async def _read_object(request: Request) -> Mapping[str, Any]:
+async def read_object(request: Request, most: int) -> Mapping[str, Any]:
+    """Read a body of at most so many bytes that is a JSON object."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _LARGEST_BODY:
+        if len(body) > most:
             raise TogetherError(413, "Request body is too large")
     try:
         told = json.loads(body)
@@ -74,7 +75,8 @@ async def _read_object(request: Request) -> Mapping[str, Any]:
     return told
 
 
-def _text(told: Mapping[str, Any], name: str) -> str:
+def read_text(told: Mapping[str, Any], name: str) -> str:
+    """Return a text that must be there."""
     value = told.get(name)
     if not isinstance(value, str) or not value.strip():
         raise TogetherError(400, f"{name} is required", param=name)
