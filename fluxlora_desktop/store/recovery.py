@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
-from sqlalchemy import select
+from sqlalchemy import exists, literal, select
 from sqlalchemy.orm import Session
 
 from fluxlora_desktop.domain.money import NOTHING, Certainty
@@ -24,7 +25,8 @@ def recover_interrupted(database: Database, clock: Clock, files: LibraryFiles) -
 
     Runs that were launching wait in UNKNOWN for the service to be asked. Pictures have nobody to
     ask: one whose file is there is done, one that was sent may have been charged and counts so in
-    the ledger, one that was not sent waits again.
+    the ledger, one that was not sent waits again. Nobody can be asked for a caption either: one
+    that was sent counts as possibly charged, and no caption is sent again by itself.
     """
     with database.write() as session:
         flying = session.scalars(
@@ -37,6 +39,7 @@ def recover_interrupted(database: Database, clock: Clock, files: LibraryFiles) -
         session.flush()
         _settle_runs(session, clock)
         _settle_pictures(session, clock, files)
+        _settle_captions(session, clock)
 
 
 def _settle_runs(session: Session, clock: Clock) -> None:
@@ -109,3 +112,28 @@ def _charge(
             note=picture.prompt[:80],
         )
     )
+
+
+def _settle_captions(session: Session, clock: Clock) -> None:
+    """Count every caption that was asked for at a price, and that the ledger does not know."""
+    charge_id = literal("caption-") + EffectRow.subject
+    uncounted = select(EffectRow).where(
+        EffectRow.kind == EffectKind.CAPTION,
+        EffectRow.state.in_(_SENT),
+        EffectRow.price_usd > NOTHING,
+        ~exists().where(ChargeRow.id == charge_id),
+    )
+    for sent in session.scalars(uncounted).all():
+        answered = sent.state is EffectState.CONFIRMED
+        asked = json.loads(sent.request or "{}")
+        session.add(
+            ChargeRow(
+                id=f"caption-{sent.subject}",
+                service=sent.service,
+                kind="caption",
+                amount_usd=sent.price_usd or NOTHING,
+                at=sent.sent_at or clock.now(),
+                certainty=Certainty.CHARGED if answered else Certainty.MAYBE,
+                note=str(asked.get("model", ""))[:80],
+            )
+        )

@@ -33,7 +33,8 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 _ROOM = 3  # so many times the database's size must be free: its backup, its journal, its new form
 _UNSETTLED = """
     SELECT count(*) FROM effects WHERE state IN ('in_flight', 'unknown') AND NOT
-    (kind = 'picture' AND subject IN (SELECT id FROM pictures WHERE state = 'maybe_charged'))
+    ((kind = 'picture' AND subject IN (SELECT id FROM pictures WHERE state = 'maybe_charged'))
+    OR (kind = 'caption' AND state = 'unknown'))
 """
 
 
@@ -67,8 +68,8 @@ def known_revision(path: Path, *, mode: str = "rw") -> str | None:
 def _require_settled(path: Path, revision: str) -> None:
     """Refuse steps that do not say that they keep the journal's meaning while it has open ends.
 
-    A revision says so by `keeps_effects = True`. A picture that may have been charged stays so
-    for good and holds nothing up.
+    A revision says so by `keeps_effects = True`. A picture or a caption that may have been
+    charged stays so for good and holds nothing up.
     """
     if not revision or all(getattr(step, "keeps_effects", False) for step in _due(revision)):
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fluxlora_desktop.domain.errors import AppError
 from fluxlora_desktop.domain.pictures import Picture
 from fluxlora_desktop.domain.runs import Run
 
@@ -22,3 +23,36 @@ class PictureChanged:
     """A picture's row changed."""
 
     picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionBegun:
+    """A photo is about to be described; it is the one at `place`, from 1."""
+
+    sha256: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionWritten:
+    """A photo has been described; `kept` is false where a person wrote words of their own since."""
+
+    sha256: str
+    text: str
+    kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionFailed:
+    """A photo has no caption, and why; `paid` tells whether its answer was charged all the same."""
+
+    sha256: str
+    error: AppError
+    paid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionWaits:
+    """The service asked to wait so many seconds; nothing was charged. 0: it is over."""
+
+    seconds: float

@@ -7,13 +7,16 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from fluxlora_desktop.domain.errors import UnsettledRequests
+from fluxlora_desktop.domain.journal import NoAnswer, Sending
 from fluxlora_desktop.domain.library import BackupKind
 from fluxlora_desktop.domain.runs import EffectKind, EffectState
 from fluxlora_desktop.store import upgrade
@@ -305,6 +308,22 @@ def test_settled_requests_hold_nothing_up(tmp_path: Path, state: str) -> None:
     open_library(tmp_path, clock=SteppingClock()).close()
 
     assert upgrade.read_revision(path) == upgrade.HEAD
+
+
+@pytest.mark.parametrize(("events", "held_up"), [(1, True), (2, False)])
+@pytest.mark.usefixtures("careless")
+def test_caption_that_may_have_been_charged_holds_nothing_up_for_good(
+    tmp_path: Path, events: int, held_up: bool
+) -> None:
+    library = open_library(tmp_path, clock=SteppingClock())
+    runs = library.stores.runs
+    effect = runs.plan_effect(EffectKind.CAPTION, "order-photo", "together", Decimal("0.01"))
+    for event in (Sending(datetime.now(UTC)), NoAnswer("lost"))[:events]:
+        runs.record_effect(effect.id, event)
+    library.close()
+
+    with pytest.raises(UnsettledRequests) if held_up else nullcontext():
+        upgrade._require_settled(tmp_path / "library.db", upgrade.HEAD)
 
 
 @pytest.mark.usefixtures("careless")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from fluxlora_desktop.workflows.tools import Patience, Tools
 from tests.workflows.fakes import (
     Context,
     FakeBackend,
+    FakeCaptioner,
     FakeGenerator,
     FakeHub,
     FakePhotos,
@@ -57,6 +58,7 @@ class Bench:
     generator: FakeGenerator
     ctx: Context
     folder: Path
+    captioner: FakeCaptioner = field(default_factory=FakeCaptioner)
 
     def draft(self, photos: int = 6, **plan: object) -> Run:
         """Return a draft that can be started."""
@@ -81,9 +83,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     clock = HandClock()
     library = open_library(tmp_path / "library", clock=clock)
     backend, hub, generator = FakeBackend(weights=write_lora), FakeHub(), FakeGenerator()
+    captioner = FakeCaptioner()
     tools = Tools(
         stores=library.stores,
-        services=Services((backend,), (generator,), hub),
+        services=Services((backend,), (generator,), hub, (captioner,)),
         photos=FakePhotos(),
         pictures=FakePictures(),
         clock=clock,
@@ -91,5 +94,5 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     )
     folder = tmp_path / "photos"
     folder.mkdir()
-    yield Bench(tools, library, clock, backend, hub, generator, Context(clock), folder)
+    yield Bench(tools, library, clock, backend, hub, generator, Context(clock), folder, captioner)
     library.close()

@@ -8,6 +8,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from fluxlora_desktop.domain.captioning import (
+    CaptionerAbilities,
+    CaptionModel,
+    CaptionRequest,
+    TokenPrice,
+    WrittenCaption,
+)
 from fluxlora_desktop.domain.datasets import Archive, PhotoFacts
 from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import JobCancelled
@@ -274,6 +281,36 @@ class FakeGenerator:
         return _answer(self.replies, image)
 
 
+@dataclass
+class FakeCaptioner:
+    """A captioner whose answers are scripted; it costs what two tokens do, or nothing."""
+
+    replies: list[Reply] = field(default_factory=list)
+    key: str = "together"
+    title: str = "Together"
+    price: TokenPrice | None = field(default_factory=lambda: TokenPrice(Decimal(100), Decimal(100)))
+    asked: list[CaptionRequest] = field(default_factory=list)
+    trouble: Exception | None = None
+    takes_address: bool = False
+    while_writing: Callable[[], None] | None = None
+
+    def abilities(self) -> CaptionerAbilities:
+        models = (CaptionModel("eyes", "Eyes", self.price), CaptionModel("blind", "Blind", None))
+        return CaptionerAbilities(models, True, self.takes_address, self.price)
+
+    def refresh(self) -> CaptionerAbilities:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.abilities()
+
+    def write(self, request: CaptionRequest) -> WrittenCaption:
+        self.asked.append(request)
+        if self.while_writing is not None:
+            self.while_writing()
+        answer = WrittenCaption(f"a fox, side {len(self.asked)}", "remote", 1000, 10)
+        return _answer(self.replies, answer)
+
+
 class FakePhotos:
     """Measures nothing: every file whose first byte is not X is a photo."""
 
@@ -287,6 +324,9 @@ class FakePhotos:
 
     def find_problems(self, photos) -> tuple:
         return ()
+
+    def shrink(self, working: Path, side: int) -> bytes:
+        return working.read_bytes()
 
     def package(self, items, stem, target: Path, ctx) -> Archive:
         target.parent.mkdir(parents=True, exist_ok=True)

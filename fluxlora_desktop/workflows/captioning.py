@@ -1,0 +1,240 @@
+"""Let a model write captions: one request for each photo, journalled, each kept as it comes."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+
+from fluxlora_desktop.domain.captioning import (
+    IMAGE_SIDE,
+    CaptionModel,
+    CaptionOrder,
+    CaptionRequest,
+    WrittenCaption,
+    clean_caption,
+)
+from fluxlora_desktop.domain.datasets import Dataset
+from fluxlora_desktop.domain.errors import (
+    AppError,
+    CredentialError,
+    InputError,
+    JobCancelled,
+    ModelWithdrawn,
+    NotFoundAtService,
+    OutcomeUnknown,
+    PaymentRequired,
+    SecretStoreError,
+    ServiceBusy,
+    ServiceUnreachable,
+    StorageError,
+)
+from fluxlora_desktop.domain.journal import Answered, NoAnswer, Sending, outcome_of
+from fluxlora_desktop.domain.money import NOTHING, Certainty, Charge
+from fluxlora_desktop.domain.ports import Captioner, JobContext
+from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState
+from fluxlora_desktop.workflows.events import (
+    CaptionBegun,
+    CaptionFailed,
+    CaptionWaits,
+    CaptionWritten,
+)
+from fluxlora_desktop.workflows.tools import Tools
+
+_BUSY_TRIES = 20
+_ENDS_ORDER = (
+    *(CredentialError, PaymentRequired, ServiceUnreachable, ModelWithdrawn, NotFoundAtService),
+    *(SecretStoreError, StorageError),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionReport:
+    """How an order ended: how many captions were written, what failed, how many were not sent."""
+
+    written: int
+    failed: tuple[CaptionFailed, ...] = ()
+    not_sent: int = 0
+    ended: AppError | None = None
+
+
+def order_captions(
+    dataset_id: str,
+    captions: Mapping[str, str],
+    *,
+    captioner: str,
+    model: str,
+    prompt: str,
+    trigger: str,
+) -> CaptionOrder:
+    """Return what one click asks for, under a name of its own; nothing is sent yet.
+
+    Raises `InputError` where there is no model or no photo.
+    """
+    if not model.strip():
+        raise InputError("model", "Choose a model first.")
+    if not captions:
+        raise InputError("photos", "There is no photo to describe.")
+    name = secrets.token_hex(8)
+    return CaptionOrder(name, dataset_id, captioner, model.strip(), prompt, trigger, dict(captions))
+
+
+def write_captions(order: CaptionOrder, tools: Tools, ctx: JobContext) -> CaptionReport:
+    """Describe the photos of an order one after another; each caption is kept before the next.
+
+    A photo that fails does not stop the rest, unless the trouble is the account's, the model's or
+    this computer's. A caption that a person wrote meanwhile stays. `JobCancelled` leaves what was
+    not sent as it is; what was written is kept.
+    """
+    captioner = tools.services.captioner(order.captioner)
+    model = captioner.abilities().model(order.model)
+    written, failed = 0, list[CaptionFailed]()
+    for place, sha256 in enumerate(order.captions, 1):
+        ctx.check()
+        ctx.report(CaptionBegun(sha256, place))
+        outcome = _write_one(sha256, order, captioner, model, tools, ctx)
+        ctx.report(outcome)
+        if isinstance(outcome, CaptionWritten):
+            written += 1
+            continue
+        failed.append(outcome)
+        if isinstance(outcome.error, _ENDS_ORDER):
+            not_sent = len(order.captions) - place
+            return CaptionReport(written, tuple(failed), not_sent, outcome.error)
+    return CaptionReport(written, tuple(failed))
+
+
+def _write_one(
+    sha256: str,
+    order: CaptionOrder,
+    captioner: Captioner,
+    model: CaptionModel,
+    tools: Tools,
+    ctx: JobContext,
+) -> CaptionWritten | CaptionFailed:
+    try:
+        image = tools.photos.shrink(tools.stores.files.working(sha256), IMAGE_SIDE)
+        request = CaptionRequest(order.model, order.prompt, image)
+        effect, answer = _send(sha256, order, request, captioner, model, tools, ctx)
+    except AppError as error:
+        return CaptionFailed(sha256, error)
+    cost = model.cost(answer)
+    outcome = _take(sha256, answer, order, tools, paid=cost > NOTHING)
+    with suppress(StorageError):  # what is paid for is worth more than the journal's line
+        tools.stores.runs.record_effect(effect.id, Answered(answer.remote_id))
+    with suppress(StorageError):  # the next start adds what the journal knows
+        _charge(effect, cost, Certainty.CHARGED, order, tools)
+    return outcome
+
+
+def _take(
+    sha256: str, answer: WrittenCaption, order: CaptionOrder, tools: Tools, *, paid: bool
+) -> CaptionWritten | CaptionFailed:
+    """Keep an answer as a caption, unless a person wrote another one since the order was given.
+
+    One that the disk does not take is told all the same: the draft holds it until there is room.
+    """
+    try:
+        caption = clean_caption(answer.text, order.trigger)
+    except InputError as error:
+        return CaptionFailed(sha256, error, paid)
+    store, before = tools.stores.datasets, order.captions[sha256]
+    with suppress(StorageError):
+        now = {item.photo.sha256: item.caption for item in store.get(order.dataset_id).photos}
+        if now.get(sha256, before) != before:
+            return CaptionWritten(sha256, caption, kept=False)
+        store.set_caption(order.dataset_id, sha256, caption)
+    return CaptionWritten(sha256, caption)
+
+
+def _send(
+    sha256: str,
+    order: CaptionOrder,
+    request: CaptionRequest,
+    captioner: Captioner,
+    model: CaptionModel,
+    tools: Tools,
+    ctx: JobContext,
+) -> tuple[Effect, WrittenCaption]:
+    """Send the one request of a photo; only "please wait" and "never left" are sent again.
+
+    The row stays in flight until what came is kept.
+    """
+    runs, tries = tools.stores.runs, 0
+    price = model.estimate().high_usd
+    while True:
+        effect = runs.plan_effect(
+            EffectKind.CAPTION,
+            f"{order.id}-{sha256[:16]}",
+            captioner.key,
+            price,
+            request=_wanted(sha256, order),
+        )
+        runs.record_effect(effect.id, Sending(tools.clock.now(), tools.patience.deadline))
+        try:
+            return effect, captioner.write(request)
+        except ServiceBusy as error:
+            runs.record_effect(effect.id, outcome_of(error, effect.kind))
+            tries += 1
+            if tries >= _BUSY_TRIES:
+                raise
+            ctx.report(CaptionWaits(error.retry_after))
+            ctx.pause(error.retry_after)
+            ctx.report(CaptionWaits(0))
+        except OutcomeUnknown as error:
+            _in_doubt(effect, str(error), price, order, tools)
+            raise
+        except AppError as error:
+            runs.record_effect(effect.id, outcome_of(error, effect.kind))
+            raise
+        except JobCancelled:
+            _in_doubt(effect, "stopped while it was written", price, order, tools)
+            raise
+        except Exception:  # a bug, or a reply that nobody foresaw: it may be paid for
+            _in_doubt(effect, "a fault of the app", price, order, tools)
+            raise
+
+
+def _wanted(sha256: str, order: CaptionOrder) -> Mapping[str, object]:
+    """Return what a request asks for, for the journal; the words of the prompt are not needed."""
+    return {"model": order.model, "photo": sha256, "dataset": order.dataset_id}
+
+
+def _in_doubt(effect: Effect, why: str, price: Decimal, order: CaptionOrder, tools: Tools) -> None:
+    """Count a request without an answer as possibly charged; a full disk counts at the start."""
+    with suppress(StorageError):
+        tools.stores.runs.record_effect(effect.id, NoAnswer(why))
+        _charge(effect, price, Certainty.MAYBE, order, tools)
+
+
+def _charge(
+    effect: Effect, amount: Decimal, certainty: Certainty, order: CaptionOrder, tools: Tools
+) -> None:
+    if amount == NOTHING:
+        return
+    tools.stores.ledger.add(
+        Charge(
+            id=f"caption-{effect.subject}",
+            service=effect.service,
+            kind="caption",
+            amount_usd=amount,
+            at=tools.clock.now(),
+            certainty=certainty,
+            note=order.model[:80],
+        )
+    )
+
+
+def doubtful_photos(dataset: Dataset, tools: Tools) -> frozenset[str]:
+    """Return the photos without a caption for which an answer was lost that may be charged."""
+    bare = {item.photo.sha256 for item in dataset.photos if not item.caption.strip()}
+    return frozenset(
+        str(asked.get("photo"))
+        for effect in tools.stores.runs.effects(EffectState.UNKNOWN)
+        if effect.kind is EffectKind.CAPTION and effect.price_usd
+        for asked in (json.loads(effect.request or "{}"),)
+        if asked.get("photo") in bare and asked.get("dataset") == dataset.id
+    )
