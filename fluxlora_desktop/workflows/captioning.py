@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 from fluxlora_desktop.domain.captioning import (
     IMAGE_SIDE,
@@ -17,6 +18,7 @@ from fluxlora_desktop.domain.captioning import (
     WrittenCaption,
     clean_caption,
 )
+from fluxlora_desktop.domain.captions import one_line
 from fluxlora_desktop.domain.datasets import Dataset
 from fluxlora_desktop.domain.errors import (
     AppError,
@@ -35,14 +37,16 @@ from fluxlora_desktop.domain.errors import (
 from fluxlora_desktop.domain.journal import Answered, NoAnswer, Sending, outcome_of
 from fluxlora_desktop.domain.money import NOTHING, Certainty, Charge
 from fluxlora_desktop.domain.ports import Captioner, JobContext
-from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState
+from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, RunState
+from fluxlora_desktop.domain.services import holds_token
 from fluxlora_desktop.workflows.events import (
     CaptionBegun,
     CaptionFailed,
     CaptionWaits,
     CaptionWritten,
 )
-from fluxlora_desktop.workflows.tools import Tools
+from fluxlora_desktop.workflows.plans import trainer_of
+from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
 _BUSY_TRIES = 20
 _ENDS_ORDER = (
@@ -238,3 +242,68 @@ def doubtful_photos(dataset: Dataset, tools: Tools) -> frozenset[str]:
         for asked in (json.loads(effect.request or "{}"),)
         if asked.get("photo") in bare and asked.get("dataset") == dataset.id
     )
+
+
+_TRAINER_FILE = "captions.json"
+_LONGEST_TRAINER_CAPTION = 2_000
+_MOST_JSON = 2_000_000
+
+
+def keep_trainer_captions(run: Run, found: Iterable[tuple[str, str]], tools: Tools) -> None:
+    """Keep what a trainer wrote for photos without a caption, beside the run's other files.
+
+    `found` are (name in the archive without its ending, text); names are told apart by the stem
+    under which the photos were packed. Nothing is kept of a caption that a person wrote.
+    """
+    if run.version_id is None:
+        return
+    version = tools.stores.datasets.version(run.version_id)
+    service = run.external_training_service or run.plan.backend
+    stem = trainer_of(run.plan, tools.services.trainer(service)).archive_stem
+    by_name = dict(found)
+    captions = {
+        item.photo.sha256: text
+        for place, item in enumerate(version.photos)
+        if not item.caption.strip()
+        and (text := _trainers_words(by_name.get(stem.format(place), "")))
+    }
+    if not captions:
+        return
+    place = tools.stores.files.run_folder(run.id) / _TRAINER_FILE
+    part = place.with_name(f"{place.name}.part")
+    try:
+        part.write_text(json.dumps(captions, ensure_ascii=False, indent=1), encoding="utf-8")
+        part.replace(place)
+    except OSError as error:
+        raise storage_trouble(place, error) from error
+
+
+def _trainers_words(text: str) -> str:
+    words = one_line(text)[:_LONGEST_TRAINER_CAPTION].strip()
+    return "" if holds_token(words) else words
+
+
+def trainer_captions(dataset: Dataset, tools: Tools) -> dict[str, str]:
+    """Return captions that trainers wrote in finished runs for photos that have none here.
+
+    The newest run counts. A file that cannot be read counts as none.
+    """
+    bare = {item.photo.sha256 for item in dataset.photos if not item.caption.strip()}
+    found: dict[str, str] = {}
+    for run in tools.stores.runs.all() if bare else ():
+        if run.state is RunState.READY or run.state is RunState.PUBLISHING:
+            kept = _read_captions(tools.stores.files.run_folder(run.id) / _TRAINER_FILE)
+            found |= {sha: kept[sha] for sha in bare & set(kept) if sha not in found}
+    return found
+
+
+def _read_captions(place: Path) -> dict[str, str]:
+    try:
+        if place.stat().st_size > _MOST_JSON:
+            return {}
+        kept = json.loads(place.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    pairs = kept.items() if isinstance(kept, dict) else ()
+    texts = ((sha256, _trainers_words(text)) for sha256, text in pairs if isinstance(text, str))
+    return {sha256: text for sha256, text in texts if text}

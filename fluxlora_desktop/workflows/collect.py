@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from fluxlora_desktop.domain.errors import (
     ServiceBusy,
     ServiceInterrupted,
     ServiceUnreachable,
+    StorageError,
     WeightsError,
 )
 from fluxlora_desktop.domain.loras import Lora
@@ -24,10 +26,12 @@ from fluxlora_desktop.domain.runs import Run, RunState
 from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 from fluxlora_desktop.domain.training import RemoteState, RunSnapshot
 from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights, keep_damaged
+from fluxlora_desktop.workflows.captioning import keep_trainer_captions
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import LONGEST_WAIT, remote_of
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
+_log = logging.getLogger(__name__)
 _DAMAGED, _PHOTOS = "damaged", ".zip"
 _WAITED_OUT = (
     ServiceUnreachable,
@@ -52,6 +56,7 @@ def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
     except KeyError:
         backend = tools.services.trainer(run.external_training_service or run.plan.backend)
         fetched, facts = _fetch_whole(run, backend, tools, ctx)
+        _keep_captions(run, fetched, tools)
         lora = _same_lora(run, fetched.path, facts, tools) or _new_lora(
             run, fetched.path, facts, backend.key, tools
         )
@@ -62,6 +67,14 @@ def collect_weights(run: Run, tools: Tools, ctx: JobContext) -> Run:
     )
     ctx.report(RunChanged(run))
     return run
+
+
+def _keep_captions(run: Run, fetched: FetchedWeights, tools: Tools) -> None:
+    """Keep what the trainer wrote; the weights are worth more, so no trouble of it stops them."""
+    try:
+        keep_trainer_captions(run, fetched.captions, tools)
+    except (StorageError, KeyError) as error:
+        _log.warning("the trainer's captions were not kept: %s", error)
 
 
 def _fetch_whole(

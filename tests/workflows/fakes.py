@@ -296,7 +296,8 @@ class FakeCaptioner:
 
     def abilities(self) -> CaptionerAbilities:
         models = (CaptionModel("eyes", "Eyes", self.price), CaptionModel("blind", "Blind", None))
-        return CaptionerAbilities(models, True, self.takes_address, self.price)
+        unlisted = self.price if self.takes_address else None
+        return CaptionerAbilities(models, True, self.takes_address, unlisted)
 
     def refresh(self) -> CaptionerAbilities:
         if self.trouble is not None:
