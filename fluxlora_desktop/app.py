@@ -121,6 +121,7 @@ class Session(QObject):
         self.opened: Opened | None = None
         self.desks: Any = None
         self.practice_addresses: dict[str, str] = {}
+        self._caption_choices: Any = None
         self._failed_desk: Any = None
         self._saving: Any = None
         theme.apply(Scheme(self.settings.theme.value))
@@ -206,8 +207,18 @@ class Session(QObject):
             addresses = default_addresses(os.environ)
             given = ((key, self.settings.address(key)) for key in addresses)
             addresses |= {key: address for key, address in given if address}
+        from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
+
+        choices = CaptionChoices(self.settings.captions, self.settings.set_captions)
+        self._caption_choices = choices
+        own = None if self.options.practice else lambda: choices.address
         model_ids = {base: self.settings.model_id(base) for _key, base, _own in MODEL_CHOICES}
-        services = build_services(addresses=addresses, secret_for=secrets.get, model_ids=model_ids)
+        services = build_services(
+            addresses=addresses,
+            secret_for=secrets.get,
+            model_ids=model_ids,
+            own_captioner=own,
+        )
         return services, secrets, place
 
     def _practice(self, ctx: JobContext) -> tuple[Any, dict[str, str]]:
@@ -301,6 +312,7 @@ class Session(QObject):
             practise=partial(self.mode_requested.emit, True),
             samples=list_photos([resource("practice-photos")]),
             check=lambda ctx: check_library(self.places.data_dir, ctx.check),
+            caption_choices=self._caption_choices,
         )
 
     def _on_open_failed(self, error: object) -> None:

@@ -102,6 +102,17 @@ class Settings:
         """Keep the id of a model for a base; "" goes back to the app's own."""
         self._ini.setValue(f"models/{base}", model.strip())
 
+    def captions(self, name: str) -> str:
+        """Return a choice about automatic captions, such as a prompt; "" for the app's own.
+
+        Never a key: that lies in the password store.
+        """
+        return self._text(f"captions/{name}")
+
+    def set_captions(self, name: str, value: str) -> None:
+        """Keep a choice about automatic captions; "" goes back to the app's own."""
+        self._ini.setValue(f"captions/{name}", value)
+
     @property
     def private_by_default(self) -> bool:
         """Whether a new repo is private unless the person says otherwise."""

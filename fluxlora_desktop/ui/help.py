@@ -9,6 +9,10 @@ from fluxlora_desktop.ui.widgets import button, column, label, row
 
 WAY = (
     ("Create", "Drop 5 to 20 photos, give captions and a trigger word, choose what they show."),
+    (
+        "Captions",
+        "Write them, or let a model: at a service for some cents, on your computer free.",
+    ),
     ("Recipe", "Say where the LoRA shall be used: the trainers that lead there show their price."),
     ("Review", "See what is uploaded, to whom, the price and the time. Only Start costs money."),
     ("Runs", "The training goes on when the app is closed, and is found again at the next start."),

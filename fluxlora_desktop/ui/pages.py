@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +15,12 @@ from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.system.trash import move_to_trash, restore
 from fluxlora_desktop.ui.create.accounts import AccountsCard
+from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
 from fluxlora_desktop.ui.create.page import CreatePage
 from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.desks.base import Desk
+from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
@@ -65,6 +67,7 @@ class Desks:
     pictures: PictureDesk
     accounts: AccountDesk
     recover: RecoverDesk
+    captioning: CaptioningDesk
 
     @classmethod
     def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
@@ -76,19 +79,21 @@ class Desks:
         accounts = AccountDesk(tools, jobs, secrets, parent)
         recover = RecoverDesk(tools, jobs, runs, parent)
         accounts.changed.connect(recover.account_changed)
+        draft = DraftDesk(tools, jobs, parent)
         return cls(
-            draft=DraftDesk(tools, jobs, parent),
+            draft=draft,
             runs=runs,
             loras=loras,
             pictures=PictureDesk(tools, jobs, trash, parent),
             accounts=accounts,
             recover=recover,
+            captioning=CaptioningDesk(tools, jobs, draft, secrets, parent),
         )
 
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
-        yield self.recover
+        yield from (self.recover, self.captioning)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,7 @@ class Surroundings:
     practise: Callable[[], object]
     samples: tuple[Path, ...] = ()
     check: Callable[[JobContext], tuple[Inconsistency, ...]] | None = None
+    caption_choices: CaptionChoices = field(default_factory=CaptionChoices)
 
 
 class SampleOffer(QObject):
@@ -152,7 +158,15 @@ def _welcome(desks: Desks, around: Surroundings) -> Page:
 
 
 def _create(desks: Desks, around: Surroundings) -> Page:
-    page = CreatePage(draft=desks.draft, runs=desks.runs, jobs=around.jobs)
+    page = CreatePage(
+        draft=desks.draft,
+        runs=desks.runs,
+        jobs=around.jobs,
+        captioning=desks.captioning,
+        caption_choices=around.caption_choices,
+    )
+    assert page.captions.writing is not None
+    page.captions.writing.page_wanted.connect(around.window.open_web_page)
     accounts = AccountsCard(accounts=desks.accounts, draft=desks.draft)
     accounts.connect_requested.connect(partial(page.go.emit, "settings", None))
     page.destination.right.addWidget(accounts)

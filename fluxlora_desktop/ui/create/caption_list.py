@@ -44,6 +44,7 @@ class CaptionList(Card):
     """
 
     chosen = Signal(str)
+    selected_changed = Signal()
 
     def __init__(self, thumbs: ThumbLoader, files: Files, tools: QMenu) -> None:
         super().__init__(margin=8, spacing=8)
@@ -91,10 +92,12 @@ class CaptionList(Card):
         made.setAccessibleName("Photos and their captions")
         made.setItemDelegate(LineDelegate(thumbs, made))
         made.setUniformItemSizes(True)
+        made.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
         made.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         made.setModel(self.model)
         made.selectionModel().currentChanged.connect(self._on_current)
+        made.selectionModel().selectionChanged.connect(self._on_selected)
         thumbs.ready.connect(self._on_thumb)
         return made
 
@@ -120,6 +123,14 @@ class CaptionList(Card):
         """Mark the photo that is in the editor, and bring it into sight where it is listed."""
         self._current = sha256
         self._mark()
+
+    def selected(self) -> tuple[str, ...]:
+        """Return the hashes of the photos that are selected in the list."""
+        rows = (self.model.row(index) for index in self.list.selectionModel().selectedIndexes())
+        return tuple(one.sha256 for one in rows if one is not None)
+
+    def _on_selected(self, *_changes: object) -> None:
+        self.selected_changed.emit()
 
     def place(self) -> int:
         """Return the row of the photo in the editor, or -1."""

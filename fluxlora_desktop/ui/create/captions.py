@@ -13,11 +13,14 @@ from fluxlora_desktop.domain.datasets import DatasetPhoto
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.recipes import PRESETS
 from fluxlora_desktop.ui.create.body import StepBody, Typing
+from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
 from fluxlora_desktop.ui.create.caption_list import CaptionList
 from fluxlora_desktop.ui.create.caption_tools import CaptionTools
 from fluxlora_desktop.ui.create.photo_model import copy_of
 from fluxlora_desktop.ui.create.photo_paint import PhotoView
 from fluxlora_desktop.ui.create.trigger import TriggerBar
+from fluxlora_desktop.ui.create.writing import WritingPanel
+from fluxlora_desktop.ui.desks.captioning import CaptioningDesk, Writing
 from fluxlora_desktop.ui.desks.captions import CaptionDesk
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.desks.draft_undo import typed_last
@@ -76,8 +79,23 @@ class CaptionsStep(StepBody):
     back = Signal()
     hint = "A trigger word names your subject. Captions say what varies from photo to photo."
 
-    def __init__(self, *, draft: DraftDesk, captions: CaptionDesk, thumbs: ThumbLoader) -> None:
+    def __init__(
+        self,
+        *,
+        draft: DraftDesk,
+        captions: CaptionDesk,
+        thumbs: ThumbLoader,
+        captioning: CaptioningDesk | None = None,
+        choices: CaptionChoices | None = None,
+    ) -> None:
         super().__init__()
+        self.writing: WritingPanel | None = None
+        if captioning is not None:
+            self.writing = WritingPanel(desk=captioning, choices=choices or CaptionChoices())
+            self.writing.closing.connect(self.show_editor)
+            self.writing.showing.connect(self._on_showing)
+            captioning.changed.connect(self._on_writing)
+        self._draft: Draft | None = None
         self._desk = draft
         self._photos: dict[str, DatasetPhoto] = {}
         self._current = ""
@@ -103,6 +121,9 @@ class CaptionsStep(StepBody):
         empty.body.addWidget(EmptyState("photos", "There are no photos to describe yet", back))
         right = Card(spacing=8)
         self._name = label("Caption", "strong")
+        self.write_button = button("Write captions…", self.show_writing)
+        self.write_button.setObjectName("open_writing")
+        self.write_button.setVisible(self.writing is not None)
         self._name.setBuddy(self.editor)
         self.length = label("", "caption", wrap=True)
         self.length.setObjectName("caption_length")
@@ -111,13 +132,19 @@ class CaptionsStep(StepBody):
         self._empty_ones = label("", "caption", wrap=True)
         self._empty_ones.setObjectName("caption_empty_ones")
         right.body.addWidget(self.photo, 1)
-        right.body.addWidget(self._name)
+        head = row(self._name, self.write_button)
+        head.setStretch(0, 1)
+        right.body.addLayout(head)
         right.body.addWidget(self.editor)
         right.body.addWidget(self.length)
         right.body.addWidget(self._advice)
         right.body.addWidget(self._empty_ones)
         filled = QWidget()
-        sides = row(self.side, right, spacing=12)
+        self._right = QStackedWidget()
+        self._right.addWidget(right)
+        if self.writing is not None:
+            self._right.addWidget(self.writing)
+        sides = row(self.side, self._right, spacing=12)
         sides.setStretch(1, 1)
         filled.setLayout(sides)
         pages = QStackedWidget()
@@ -129,6 +156,7 @@ class CaptionsStep(StepBody):
         self.trigger.settled.connect(partial(self._desk.set_trigger, in_captions=True))
         self.trigger.spreading.connect(self._on_spreading)
         self.side.chosen.connect(self._on_chosen)
+        self.side.selected_changed.connect(self._show_panel)
         self.editor.textChanged.connect(self._on_typed)
         self.editor.left.connect(self._typing.flush)
         self.editor.walking.connect(self._walk)
@@ -149,6 +177,37 @@ class CaptionsStep(StepBody):
             self._select_first()
         elif not self._typing.isActive():
             self._show_caption(self._photos[self._current].caption)
+        self._draft = draft
+        self._show_panel()
+
+    def _show_panel(self) -> None:
+        if self.writing is not None and self._draft is not None:
+            self.writing.show_draft(self._draft, self.selected())
+
+    def selected(self) -> tuple[str, ...]:
+        """Return the hashes of the photos that are selected in the list."""
+        return self.side.selected()
+
+    def show_writing(self) -> None:
+        """Show the panel for automatic captions beside the list."""
+        if self.writing is not None:
+            self._typing.flush()
+            self._right.setCurrentWidget(self.writing)
+            self._show_panel()
+            self.writing.open()
+
+    def show_editor(self) -> None:
+        """Go back to writing captions by hand."""
+        self._right.setCurrentIndex(0)
+        self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _on_showing(self, sha256: str) -> None:
+        if sha256 in self._photos:
+            self._select(sha256)
+
+    def _on_writing(self, writing: Writing) -> None:
+        words = f"Writing {writing.place} of {writing.total}…"
+        self.write_button.setText("Write captions…" if writing.over else words)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Remember that a photo was looked at; until then the first one is the current one."""

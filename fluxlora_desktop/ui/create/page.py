@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QLineEdit, QStackedWidget
 from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.create.body import StepBody
+from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
 from fluxlora_desktop.ui.create.captions import CaptionsStep
 from fluxlora_desktop.ui.create.destination import DestinationStep
 from fluxlora_desktop.ui.create.dialogs import (
@@ -32,6 +33,7 @@ from fluxlora_desktop.ui.create.photos import PhotosStep
 from fluxlora_desktop.ui.create.recipe import RecipeStep
 from fluxlora_desktop.ui.create.review import ReviewStep
 from fluxlora_desktop.ui.create.steps import Step, StepLine, step_of_field
+from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
 from fluxlora_desktop.ui.desks.captions import CaptionDesk
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
@@ -55,6 +57,8 @@ class CreatePage(Page):
         draft: DraftDesk,
         runs: RunDesk,
         jobs: JobRunner,
+        captioning: CaptioningDesk | None = None,
+        caption_choices: CaptionChoices | None = None,
         choose_files: ChoosePaths = choose_files,
         choose_folder: ChoosePaths = choose_folder,
         ask: AskStartOver = ask_start_over,
@@ -71,8 +75,13 @@ class CreatePage(Page):
             choose_files=choose_files,
             choose_folder=choose_folder,
         )
-        captions = CaptionDesk(draft, jobs, self)
-        self.captions = CaptionsStep(draft=draft, captions=captions, thumbs=self._thumbs)
+        self.captions = CaptionsStep(
+            draft=draft,
+            captions=CaptionDesk(draft, jobs, self),
+            thumbs=self._thumbs,
+            captioning=captioning,
+            choices=caption_choices,
+        )
         self.recipe = RecipeStep(draft=draft)
         self.destination = DestinationStep(draft=draft)
         self.review = ReviewStep(draft=draft)
@@ -123,6 +132,8 @@ class CreatePage(Page):
         self.footer.starting.connect(self._start)
         self.photos.change_trigger.connect(self._on_change_trigger)
         self.captions.back.connect(self._on_back_to_photos)
+        if self.captions.writing is not None:
+            self.captions.writing.settings_wanted.connect(self._on_settings_wanted)
 
     def step(self) -> Step:
         """Return the step that is shown."""
@@ -166,6 +177,9 @@ class CreatePage(Page):
 
     def _on_back_to_photos(self) -> None:
         self.go_to(Step.PHOTOS)
+
+    def _on_settings_wanted(self, service: str) -> None:
+        self.go.emit("settings", service)
 
     def _on_change_trigger(self) -> None:
         self.go_to(Step.CAPTIONS)

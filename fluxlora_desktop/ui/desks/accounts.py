@@ -117,7 +117,7 @@ class AccountDesk(Desk):
         """
         if not secret:
             return
-        trouble = _trouble_with(service, secret)
+        trouble = trouble_with(service, secret)
         if trouble:
             state = self._states[service]
             connected = state.status is AccountStatus.CONNECTED  # by the token that is kept
@@ -268,7 +268,7 @@ class AccountDesk(Desk):
         return Spending(ledger.total(), ledger.total(month=month), sum(maybe, Decimal(0)), charges)
 
 
-def _trouble_with(service: str, secret: Secret) -> str:
+def trouble_with(service: str, secret: Secret) -> str:
     """Return why a token must not be sent to a service, "" when nothing speaks against it."""
     owner = owner_of_token(secret.reveal())
     if owner and owner != service:

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QUndoStack
 
 from fluxlora_desktop.domain.buckets import resolutions_of
+from fluxlora_desktop.domain.captioning import CaptionOrder
 from fluxlora_desktop.domain.captions import replace_trigger, with_trigger
 from fluxlora_desktop.domain.datasets import (
     Dataset,
@@ -35,6 +36,7 @@ from fluxlora_desktop.domain.training import Choice, Parameters, Trainer
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.draft_undo import (
+    CaptionChange,
     CaptionsCommand,
     ChangesCommand,
     PhotoChange,
@@ -173,6 +175,7 @@ class DraftDesk(Desk):
         self._places: dict[str, int] = {}
         self._left_out: list[Refused] = []
         self._by_hand: dict[TrainerName, Parameters] = {}  # of trainers that were left
+        self._written = "", CaptionChange({}, {})  # by a model: the order, and its step of undo
         self._check_soon = QTimer(self, singleShot=True, interval=120)
         self._check_soon.timeout.connect(self._check)
         self._checking = False
@@ -437,7 +440,14 @@ class DraftDesk(Desk):
             self.refused.emit(left_out)
 
     def show_photos(self, photos: tuple[DatasetPhoto, ...]) -> None:
-        """Make the set these photos in this order; what undo and redo call."""
+        """Make the set these photos in this order; what undo and redo call.
+
+        Captions of photos that are in the set stay as they are: a model may write some meanwhile.
+        """
+        known = {item.photo.sha256: item.caption for item in self._dataset.photos}
+        photos = tuple(
+            replace(item, caption=known.get(item.photo.sha256, item.caption)) for item in photos
+        )
         self._dataset = replace(self._dataset, photos=photos)
         hashes = self._dataset.hashes()
         store = self.tools.stores.datasets
@@ -554,9 +564,43 @@ class DraftDesk(Desk):
         old = {item.photo.sha256: item.caption for item in self._dataset.photos}
         new = {sha: words for sha, words in captions.items() if old.get(sha) != words}
         if new:
-            before = {sha: old[sha] for sha in new if sha in old}
-            self.undo_stack.push(CaptionsCommand(self, text, before, new, typing))
+            change = CaptionChange({sha: old[sha] for sha in new if sha in old}, new)
+            self.undo_stack.push(CaptionsCommand(self, text, change, typing))
         return bool(new)
+
+    def fill_captions(self, text: str, captions: Mapping[str, str]) -> int:
+        """Write captions where photos of the set have none; one step of undo. Return how many."""
+        bare = {
+            item.photo.sha256: captions[item.photo.sha256]
+            for item in self._dataset.photos
+            if item.photo.sha256 in captions and not item.caption.strip()
+        }
+        self._write_captions(text, bare)
+        return len(bare)
+
+    def take_written(self, order: CaptionOrder, sha256: str, caption: str) -> bool:
+        """Show a caption that a model wrote, and that the library has; an order is one undo step.
+
+        False where a person wrote other words meanwhile: theirs stay, and are saved anew.
+        """
+        if order.dataset_id != self._dataset.id:
+            return True
+        before = order.captions[sha256]
+        now = {item.photo.sha256: item.caption for item in self._dataset.photos}.get(sha256)
+        if now is None:  # the photo was taken out; its caption is kept with it
+            return True
+        if now != before:
+            self._save_caption(sha256, now)
+            return False
+        name, change = self._written
+        if name == order.id and change.done:
+            change.before[sha256], change.after[sha256] = before, caption
+            self.show_captions({sha256: caption})
+        else:
+            change = CaptionChange({sha256: before}, {sha256: caption})
+            self._written = order.id, change
+            self.undo_stack.push(CaptionsCommand(self, "Write captions", change))
+        return True
 
     def show_captions(self, captions: dict[str, str]) -> None:
         """Make these captions so; what undo and redo call."""

@@ -69,19 +69,24 @@ class PhotosCommand(QUndoCommand):
         self._desk.show_photos(self._before)
 
 
+@dataclass(slots=True)
+class CaptionChange:
+    """What a step did to captions, by photo; `done` is false while it is undone.
+
+    A step that is still going on is added to here, wherever in the stack it lies by then.
+    """
+
+    before: dict[str, str]
+    after: dict[str, str]
+    done: bool = False
+
+
 class CaptionsCommand(QUndoCommand):
     """Captions written; typing in one caption is one step."""
 
-    def __init__(
-        self,
-        desk: Shows,
-        text: str,
-        before: dict[str, str],
-        after: dict[str, str],
-        typing: str = "",
-    ) -> None:
+    def __init__(self, desk: Shows, text: str, change: CaptionChange, typing: str = "") -> None:
         super().__init__(text)
-        self._desk, self._before, self._after, self.typing = desk, before, after, typing
+        self._desk, self._change, self.typing = desk, change, typing
 
     def id(self) -> int:
         """Return the kind, so that Qt offers neighbours for merging."""
@@ -91,17 +96,19 @@ class CaptionsCommand(QUndoCommand):
         """Take further typing in the same caption into this step; it goes once nothing is left."""
         if not isinstance(other, CaptionsCommand) or not self.typing or other.typing != self.typing:
             return False
-        self._after = other._after
-        self.setObsolete(self._after == self._before)
+        self._change.after = other._change.after
+        self.setObsolete(self._change.after == self._change.before)
         return True
 
     def redo(self) -> None:
         """Show the captions as they are after the step."""
-        self._desk.show_captions(self._after)
+        self._change.done = True
+        self._desk.show_captions(self._change.after)
 
     def undo(self) -> None:
         """Show the captions as they were before the step."""
-        self._desk.show_captions(self._before)
+        self._change.done = False
+        self._desk.show_captions(self._change.before)
 
 
 class ChangesCommand(QUndoCommand):
