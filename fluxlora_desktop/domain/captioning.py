@@ -13,7 +13,7 @@ from decimal import ROUND_UP, Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
-from fluxlora_desktop.domain.captions import class_in, with_trigger
+from fluxlora_desktop.domain.captions import class_in, has_trigger, with_trigger
 from fluxlora_desktop.domain.datasets import Dataset
 from fluxlora_desktop.domain.errors import InputError
 from fluxlora_desktop.domain.money import NOTHING, Estimate
@@ -230,6 +230,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _QUOTES = "\"'\u201c\u201d\u2018\u2019\u00ab\u00bb\u201e"
+_ARTICLE = re.compile(r"^(?:An?|The)\b")
 _DECLINED = re.compile(
     r"(?:i'?m|i\u2019m|i am) (?:sorry|unable)|sorry,|i (?:can'?t|can\u2019t|cannot|won'?t) ",
     re.IGNORECASE,
@@ -251,7 +252,10 @@ def clean_caption(answer: str, trigger: str) -> str:
         raise InputError("caption", f"The model declined: {text[:120]}")
     if holds_token(text):
         raise InputError("caption", "The answer holds what looks like a token. It was not kept.")
-    return with_trigger(_shortened(text, LONGEST_CAPTION), trigger.strip())
+    short = _shortened(text, LONGEST_CAPTION)
+    if trigger.strip() and not has_trigger(short, trigger.strip()):
+        short = _ARTICLE.sub(lambda article: article[0].lower(), short)
+    return with_trigger(short, trigger.strip())
 
 
 def _shortened(text: str, most: int) -> str:

@@ -419,7 +419,7 @@ def test_practice_captioner_describes_the_photos(
         assert studio.panel.writer.chosen_model() == SEES
         studio.write()
 
-        assert all(words.startswith("TOK, A ") for words in studio.captions()[:2])
+        assert all(words.startswith("TOK, a") for words in studio.captions()[:2])
         asked = cloud.together.ledger.entries("caption")
         assert [entry.facts["metadata"] for entry in asked] == [[], []]
         charged = sum(charge.amount_usd for charge in bench.tools.stores.ledger.charges())

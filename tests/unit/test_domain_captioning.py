@@ -39,7 +39,7 @@ def dataset(*captions: str, trigger: str = "TOK") -> Dataset:
 @pytest.mark.parametrize(
     ("answer", "kept"),
     [
-        ("A fox on a beach.", "TOK, A fox on a beach."),
+        ("A fox on a beach.", "TOK, a fox on a beach."),
         ("TOK fox on a beach", "TOK fox on a beach"),
         ('"TOK fox on a beach"', "TOK fox on a beach"),
         ("\u201cTOK fox\u201d", "TOK fox"),

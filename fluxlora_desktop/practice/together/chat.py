@@ -117,8 +117,9 @@ def describe(order: ChatOrder) -> str:
     seen = see([order.photo], base="", trigger_word="", captions={})
     figure = _name(seen.palette[0])
     around, ground = (_name(_mean(part)) for part in _edges(photo))
+    article = "An" if figure[0] in "aeiou" else "A"
     place = f"a {around} background" if around == ground else f"{around} above {ground}"
-    return f"A {figure} figure before {place}, {_light(photo)}, {_frame(order.size)}."
+    return f"{article} {figure} figure before {place}, {_light(photo)}, {_frame(order.size)}."
 
 
 def _edges(photo: Image.Image) -> tuple[Image.Image, Image.Image]:
