@@ -8,9 +8,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from fluxlora_desktop.domain.datasets import Dataset, Finding, Mend, Severity
+from fluxlora_desktop.domain.training import Preset
+
+FEWEST_WORDS = 8
+"""Captions with fewer words say little of what varies (the LoRA dataset studio's number)."""
+_IDENTITY = re.compile(
+    r"\b(?:"
+    r"(?:[\w-]+\W+)?hair(?:ed)?\b(?!\W?(?:clips?|pins?|bands?|ties?|bows?|nets?|brush|dryer)\b)"
+    r"|skin|complexion|freckle[sd]?|jawlines?|eyebrows?"
+    r"|(?:blue|brown|green|hazel|gr[ae]y|amber|black|dark|light)\W+eyes"
+    r"|(?:oval|round|square|long|narrow|thin|wide|angular|chubby|heart-shaped)\W+face"
+    r")\b",
+    re.IGNORECASE,
+)
+"""What belongs to a face itself, after the LoRA dataset studio; a hair clip is worn."""
 
 _COMMON_WORDS = frozenset(
     {
@@ -150,8 +164,17 @@ def one_line(caption: str) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def caption_findings(dataset: Dataset) -> tuple[Finding, ...]:
-    """Return remarks about captions: missing ones, identical ones, the trigger word left out."""
+def identity_words(caption: str) -> tuple[str, ...]:
+    """Return the words of a caption that describe a person's face, skin or hair."""
+    return tuple(hit[0].lower() for hit in _IDENTITY.finditer(caption))
+
+
+def caption_findings(dataset: Dataset, preset: Preset = Preset.OBJECT) -> tuple[Finding, ...]:
+    """Return remarks about captions; `preset` says what the set shall teach.
+
+    They are about missing, identical and short ones, the trigger word left out, and words that
+    keep a face from being learnt.
+    """
     captions = {item.sha256: item.caption.strip() for item in dataset.kept}
     found = list(check_trigger(dataset.trigger_word, captions.values()))
     missing = tuple(sha for sha, text in captions.items() if not text)
@@ -169,4 +192,31 @@ def caption_findings(dataset: Dataset) -> tuple[Finding, ...]:
         noun = "caption does" if len(bare) == 1 else "captions do"
         says = f"{len(bare)} {noun} not name {trigger}. It is put in front at the training."
         found.append(Finding("caption_trigger", Severity.NOTE, says, bare, Mend.ADD_TRIGGER))
+    found.extend(_find_short(captions, preset))
+    found.extend(_find_leaks(captions, preset))
     return tuple(found)
+
+
+def _find_short(captions: Mapping[str, str], preset: Preset) -> Iterator[Finding]:
+    """Remark captions of few words; a quick test needs none at all."""
+    short = tuple(sha for sha, text in captions.items() if 0 < len(text.split()) < FEWEST_WORDS)
+    if short and preset is not Preset.QUICK:
+        noun = "caption has" if len(short) == 1 else "captions have"
+        says = (
+            f"{len(short)} {noun} fewer than {FEWEST_WORDS} words. "
+            "Say more of what varies: the place, the pose, the light."
+        )
+        yield Finding("caption_short", Severity.NOTE, says, short)
+
+
+def _find_leaks(captions: Mapping[str, str], preset: Preset) -> Iterator[Finding]:
+    """Remark what is said of a face: words that are in the captions need not be learnt."""
+    leaks = {sha: words for sha, text in captions.items() if (words := identity_words(text))}
+    if leaks and preset is Preset.FACE:
+        first = next(iter(leaks.values()))[0]
+        noun = "1 caption describes" if len(leaks) == 1 else f"{len(leaks)} captions describe"
+        says = (
+            f"{noun} the face (“{first}”). What captions name is not learnt as part of the "
+            "person: better leave it out."
+        )
+        yield Finding("caption_identity", Severity.NOTE, says, tuple(leaks))

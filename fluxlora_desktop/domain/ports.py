@@ -264,6 +264,9 @@ class PhotoWorkshop(Protocol):
         Raises `UnreadablePhoto`.
         """
 
+    def measure(self, original: Path) -> PhotoFacts:
+        """Measure an original and write nothing; raises `UnreadablePhoto`."""
+
     def find_problems(self, photos: Sequence[Photo]) -> tuple[Finding, ...]:
         """Return the findings about single photos and pairs, from their facts alone."""
 

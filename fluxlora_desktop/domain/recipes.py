@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fluxlora_desktop.domain.captions import default_caption
+from fluxlora_desktop.domain.datasets import ANY_COUNT, IdealCount
 from fluxlora_desktop.domain.training import (
     Choice,
     Parameter,
@@ -28,7 +29,8 @@ class PresetFacts:
     """The numbers behind a preset: steps for each photo, their limits, and what goes with them.
 
     `caption_form` makes the caption of a photo that has none, with the trigger word for {trigger};
-    `class_word` says what the trigger word is where its second word does not.
+    `class_word` says what the trigger word is where its second word does not. `count` says how many
+    photos help: `fewest` is where `ideal` begins, `best` the dataset workbench's number.
     """
 
     title: str
@@ -44,6 +46,7 @@ class PresetFacts:
     caption_advice: str
     caption_form: str = "a photo of {trigger}"
     class_word: str = ""
+    count: IdealCount = ANY_COUNT
 
 
 PRESETS: dict[Preset, PresetFacts] = {
@@ -60,6 +63,7 @@ PRESETS: dict[Preset, PresetFacts] = {
         ideal="12 to 20 photos",
         caption_advice="Say what varies: place, clothes, pose, light. Leave the face out.",
         class_word="person",
+        count=IdealCount(12, 15, "a face"),
     ),
     Preset.OBJECT: PresetFacts(
         title="Object",
@@ -73,6 +77,7 @@ PRESETS: dict[Preset, PresetFacts] = {
         lora_type="subject",
         ideal="10 to 15 photos",
         caption_advice="Say what it is and where: TOK mug on a wooden table.",
+        count=IdealCount(10, 10, "an object"),
     ),
     Preset.STYLE: PresetFacts(
         title="Style",
@@ -88,6 +93,7 @@ PRESETS: dict[Preset, PresetFacts] = {
         caption_advice="Describe the whole content. Leave words about the style out.",
         caption_form="a picture in {trigger}",
         class_word="style",
+        count=IdealCount(15, 20, "a style"),
     ),
     Preset.QUICK: PresetFacts(
         title="Quick test",
@@ -101,6 +107,7 @@ PRESETS: dict[Preset, PresetFacts] = {
         lora_type="subject",
         ideal="5 photos or more",
         caption_advice="Captions are not needed for a test.",
+        count=IdealCount(5, 5, "a test"),
     ),
 }
 

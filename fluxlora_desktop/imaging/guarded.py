@@ -195,6 +195,16 @@ class GuardedPhotoWorkshop(PillowPhotoWorkshop):
             "thumb": str(thumb.absolute()),
             "edits": edits.as_json(),
         }
+        return self._ask(question, original, working, thumb)
+
+    def measure(self, original: Path) -> PhotoFacts:
+        """Measure an original and write nothing.
+
+        Raises `UnreadablePhoto`, also when the worker did not survive the file.
+        """
+        return self._ask({"do": "measure", "original": str(original.absolute())}, original)
+
+    def _ask(self, question: Mapping[str, Any], original: Path, *targets: Path) -> PhotoFacts:
         try:
             answer = self._workers.ask(question)
             if "unreadable" in answer:
@@ -202,7 +212,7 @@ class GuardedPhotoWorkshop(PillowPhotoWorkshop):
             _raise_storage(answer)
             return _facts(answer)
         except WorkerEnded as error:
-            _sweep(working, thumb)
+            _sweep(*targets)
             raise UnreadablePhoto(original, error.why) from error
 
 
@@ -352,9 +362,23 @@ def _facts(answer: Mapping[str, Any]) -> PhotoFacts:
             clipped=float(found["clipped"]),
             midtones=float(found["midtones"]),
             notes=tuple(map(str, found["notes"])),
+            measured=int(found["measured"]),
+            focus=float(found["focus"]),
+            detail=float(found["detail"]),
+            contrast=float(found["contrast"]),
+            noise=float(found["noise"]),
+            brightest=float(found["brightest"]),
+            blown=float(found["blown"]),
+            bars=_four(found["bars"]),
+            layout=bytes.fromhex(found["layout"]).hex(),
         )
     except (LookupError, TypeError, ValueError) as error:
         raise WorkerEnded(UNSAFE) from error
+
+
+def _four(values: Any) -> tuple[float, float, float, float]:
+    left, top, right, bottom = map(float, values)
+    return left, top, right, bottom
 
 
 def _raise_storage(answer: Mapping[str, Any]) -> None:

@@ -95,6 +95,11 @@ def _develop(question: Message) -> Message:
     return {"facts": dataclasses.asdict(facts)}
 
 
+def _measure(question: Message) -> Message:
+    facts = PillowPhotoWorkshop().measure(Path(question["original"]))
+    return {"facts": dataclasses.asdict(facts)}
+
+
 def _finish(question: Message) -> Message:
     text = parse_own(question["text"])
     assert text is not None, "the app writes what it reads"
@@ -110,6 +115,7 @@ def _kind(error: StorageError) -> str:
 
 _WORK: Final[Mapping[str, Callable[[Message], Message]]] = {
     "develop": _develop,
+    "measure": _measure,
     "finish": _finish,
 }
 

@@ -10,7 +10,14 @@ from typing import BinaryIO, Final
 
 from PIL import Image
 
-from fluxlora_desktop.domain.datasets import Archive, Finding, PackItem, Photo, PhotoFacts
+from fluxlora_desktop.domain.datasets import (
+    MEASURED,
+    Archive,
+    Finding,
+    PackItem,
+    Photo,
+    PhotoFacts,
+)
 from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import UnexpectedReply, UnreadablePhoto
 from fluxlora_desktop.domain.pictures import PictureText
@@ -20,9 +27,19 @@ from fluxlora_desktop.imaging.decode import Decoded, open_bytes, open_photo, reb
 from fluxlora_desktop.imaging.edit import apply_edits
 from fluxlora_desktop.imaging.files import write_file
 from fluxlora_desktop.imaging.measure import (
+    DETAIL_SIDE,
+    SHARPNESS_SIDE,
+    glance_at,
     hash_gradients,
     hash_pixels,
+    measure_bars,
+    measure_blown,
+    measure_brightest,
+    measure_contrast,
+    measure_detail,
     measure_exposure,
+    measure_layout,
+    measure_noise,
     measure_sharpness,
 )
 from fluxlora_desktop.imaging.metadata import read_picture_text, write_picture
@@ -46,17 +63,18 @@ class PillowPhotoWorkshop:
         The working copy is a PNG where its name says so, else a JPEG, at most 2048 px long; the
         thumbnail a JPEG of at most 512 px. Raises `UnreadablePhoto`, `StorageError`.
         """
-        decoded = open_photo(original, edits.backdrop)
-        decoded = replace(decoded, image=apply_edits(decoded.image, edits))
+        decoded = _open_large_enough(original, edits)
         image = decoded.image
-        if min(image.size) < checks.REFUSED_SIDE.value:
-            raise UnreadablePhoto(original, f"it is only {image.width} x {image.height} pixels")
         facts = _measure(decoded)
         image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
         copy = rebuild(image)
         write_file(working, lambda stream: _save_copy(copy, stream, working.suffix))
         _write_thumb(copy, thumb)
         return facts
+
+    def measure(self, original: Path) -> PhotoFacts:
+        """Measure an original and write nothing; raises `UnreadablePhoto`."""
+        return _measure(_open_large_enough(original))
 
     def find_problems(self, photos: Sequence[Photo]) -> tuple[Finding, ...]:
         """Return the findings about single photos and pairs, from their facts alone."""
@@ -106,19 +124,43 @@ class PillowPictureWorkshop:
         _write_thumb(open_photo(source).image, thumb)
 
 
+def _open_large_enough(original: Path, edits: Edits = PLAIN) -> Decoded:
+    decoded = open_photo(original, edits.backdrop)
+    decoded = replace(decoded, image=apply_edits(decoded.image, edits))
+    image = decoded.image
+    if min(image.size) < checks.REFUSED_SIDE.value:
+        raise UnreadablePhoto(original, f"it is only {image.width} x {image.height} pixels")
+    return decoded
+
+
 def _measure(decoded: Decoded) -> PhotoFacts:
     image = decoded.image
-    clipped, midtones = measure_exposure(image)
+    grey, glance = image.convert("L"), glance_at(image)
+    clipped, midtones = measure_exposure(grey)
+    contrast, brightest = measure_contrast(grey), measure_brightest(grey)
+    dhash = hash_gradients(grey)
+    grey.thumbnail((DETAIL_SIDE, DETAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    detail = measure_detail(grey, DETAIL_SIDE)
+    grey.thumbnail((SHARPNESS_SIDE, SHARPNESS_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return PhotoFacts(
         format=decoded.format,
         width=image.width,
         height=image.height,
         pixel_sha256=hash_pixels(image),
-        dhash=hash_gradients(image),
-        sharpness=measure_sharpness(image),
+        dhash=dhash,
+        sharpness=measure_sharpness(grey),
         clipped=clipped,
         midtones=midtones,
         notes=decoded.notes,
+        measured=MEASURED,
+        focus=measure_detail(grey, SHARPNESS_SIDE),
+        detail=detail,
+        contrast=contrast,
+        noise=measure_noise(grey),
+        brightest=brightest,
+        blown=measure_blown(glance),
+        bars=measure_bars(grey),
+        layout=measure_layout(glance),
     )
 
 

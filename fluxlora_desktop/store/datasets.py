@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -34,6 +34,9 @@ from fluxlora_desktop.store.schema import (
     VersionPhotoRow,
 )
 
+_APART = ("dhash", "notes", "bars")
+"""The facts that lie in their columns in another shape."""
+
 
 class SqlDatasetStore:
     """Fills the port `DatasetStore`; an unknown dataset raises `KeyError`."""
@@ -44,12 +47,13 @@ class SqlDatasetStore:
 
     def put_photo(self, photo: Photo) -> None:
         """Keep a photo's facts; the same photo twice is one row."""
-        columns = columns_of(photo.facts, without=("dhash", "notes")) | {
+        columns = columns_of(photo.facts, without=_APART) | {
             "sha256": photo.sha256,
             "name": photo.name,
             "size_bytes": photo.size_bytes,
             "dhash": f"{photo.facts.dhash:016x}",
             "notes": list(photo.facts.notes),
+            "bars": list(photo.facts.bars),
         }
         with self._database.write() as session:
             session.merge(PhotoRow(**columns))
@@ -233,14 +237,21 @@ def _item(
 
 
 def _edited_facts(found: dict[str, Any]) -> PhotoFacts:
-    return PhotoFacts(**found | {"notes": tuple(found["notes"])})
+    left, top, right, bottom = map(float, found.get("bars", (0, 0, 0, 0)))
+    facts = PhotoFacts(**{**found, "notes": tuple(found["notes"])})
+    return replace(facts, bars=(left, top, right, bottom))
 
 
 def _photo(row: PhotoRow) -> Photo:
-    facts = fields_from(row, PhotoFacts, without=("dhash", "notes"))
+    left, top, right, bottom = map(float, row.bars)
     return Photo(
         sha256=row.sha256,
         name=row.name,
         size_bytes=row.size_bytes,
-        facts=PhotoFacts(**facts, dhash=int(row.dhash, 16), notes=tuple(row.notes)),
+        facts=PhotoFacts(
+            **fields_from(row, PhotoFacts, without=_APART),
+            dhash=int(row.dhash, 16),
+            notes=tuple(row.notes),
+            bars=(left, top, right, bottom),
+        ),
     )

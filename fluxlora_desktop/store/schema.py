@@ -81,6 +81,15 @@ class PhotoRow(Table):
     clipped: Mapped[float]
     midtones: Mapped[float]
     notes: Mapped[list[str]] = mapped_column(JSON)
+    measured: Mapped[int] = mapped_column(default=0, server_default="0")
+    focus: Mapped[float] = mapped_column(default=1.0, server_default="1")
+    detail: Mapped[float] = mapped_column(default=1.0, server_default="1")
+    contrast: Mapped[float] = mapped_column(default=255.0, server_default="255")
+    noise: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    brightest: Mapped[float] = mapped_column(default=255.0, server_default="255")
+    blown: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    bars: Mapped[list[float]] = mapped_column(JSON, server_default="[0.0, 0.0, 0.0, 0.0]")
+    layout: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class DatasetRow(Table):

@@ -51,6 +51,7 @@ FACTS = (
     "A LoRA runs only on the base model it was trained for; the app never sends it to another.",
     "When the answer to a launch is lost, the app asks the service and never sends it twice.",
     "Tokens live in this computer's password store and go only to their own service.",
+    "Every photo is made anew as a file that trainers read, so they ignore none of your formats.",
     "Photos are uploaded without metadata, and only to the service that trains.",
     "Settings says where the library lies and what was spent; it is backed up once a day.",
     "Practice mode goes the whole way with services on this computer, for nothing.",

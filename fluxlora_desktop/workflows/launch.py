@@ -50,7 +50,8 @@ def start_run(run_id: str, tools: Tools) -> Run:
     check_captions(spec, trainer_of(run.plan, backend))
     stores.runs.save_plan(run_id, replace(run.plan, backend=backend.key, trainer=spec.trainer))
     estimate = backend.estimate(spec)
-    remarks = [finding_key(finding) for finding in check_dataset(dataset, tools)]
+    found = check_dataset(dataset, tools, run.plan.preset)
+    remarks = [finding_key(finding) for finding in found]
     version = stores.datasets.freeze(dataset.id, [*sorted(dataset.dismissed), *remarks])
     return stores.runs.advance(
         run_id,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fluxlora_desktop.domain.captions import caption_findings, one_line
 from fluxlora_desktop.domain.datasets import (
+    MEASURED,
     Dataset,
     Finding,
     Photo,
@@ -16,9 +17,11 @@ from fluxlora_desktop.domain.datasets import (
     count_findings,
 )
 from fluxlora_desktop.domain.edits import Edits
-from fluxlora_desktop.domain.errors import UnreadablePhoto
+from fluxlora_desktop.domain.errors import StorageError, UnreadablePhoto
 from fluxlora_desktop.domain.names import kept_name
 from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.recipes import PRESETS
+from fluxlora_desktop.domain.training import Preset
 from fluxlora_desktop.workflows.tools import Tools
 
 PHOTO_SUFFIXES = frozenset(
@@ -86,7 +89,7 @@ def _develop(sha256: str, size: int, source: Path, tools: Tools) -> Photo:
     files = tools.stores.files
     working, thumb = files.working(sha256), files.photo_thumb(sha256)
     if known and working.is_file() and thumb.is_file():
-        return known
+        return measure_again(known, tools)
     try:
         facts = tools.photos.develop(files.original(sha256), working=working, thumb=thumb)
     except UnreadablePhoto as error:
@@ -107,13 +110,30 @@ def edit_photo(sha256: str, edits: Edits, tools: Tools) -> PhotoFacts:
     working, thumb = files.working(sha256, edits), files.photo_thumb(sha256, edits)
     with _DEVELOPING[int(sha256[:2], 16)]:
         known = stores.datasets.edited(sha256, edits)
-        if known and working.is_file() and thumb.is_file():
+        new = known is not None and known.measured >= MEASURED
+        if known and new and working.is_file() and thumb.is_file():
             return known
         facts = tools.photos.develop(
             files.original(sha256), working=working, thumb=thumb, edits=edits
         )
         stores.datasets.put_edited(sha256, edits, facts)
     return facts
+
+
+def measure_again(photo: Photo, tools: Tools) -> Photo:
+    """Return a photo with today's measures where an older version of the measuring made them.
+
+    What cannot be read or kept now has the facts it had; the next time tries again.
+    """
+    if photo.facts.measured >= MEASURED:
+        return photo
+    original = tools.stores.files.original(photo.sha256)
+    try:
+        fresh = replace(photo, facts=tools.photos.measure(original))
+        tools.stores.datasets.put_photo(fresh)
+    except (UnreadablePhoto, StorageError):
+        return photo
+    return fresh
 
 
 def _caption_beside(source: Path) -> str:
@@ -128,13 +148,18 @@ def _caption_beside(source: Path) -> str:
     return one_line(raw.decode("utf-8-sig", errors="replace"))
 
 
-def check_dataset(dataset: Dataset, tools: Tools) -> tuple[Finding, ...]:
-    """Return every finding about a dataset, the gravest first, dismissed ones left out."""
+def check_dataset(
+    dataset: Dataset, tools: Tools, preset: Preset = Preset.OBJECT
+) -> tuple[Finding, ...]:
+    """Return every finding about a dataset, the gravest first, dismissed ones left out.
+
+    `preset` says what it shall teach: how many photos help, and what captions leave out.
+    """
     photos = tuple(item.seen for item in dataset.kept)
     found = (
-        *count_findings(len(photos)),
+        *count_findings(len(photos), PRESETS[preset].count),
         *tools.photos.find_problems(photos),
-        *caption_findings(dataset),
+        *caption_findings(dataset, preset),
     )
     order = {"block": 0, "warn": 1, "note": 2}
     kept = (finding for finding in found if finding_key(finding) not in dataset.dismissed)

@@ -176,7 +176,7 @@ def test_worker_makes_and_measures_what_the_app_itself_would(
         original, working=places[1][0], thumb=places[1][1]
     )
 
-    assert found == own
+    assert found == own == GuardedPhotoWorkshop(workers).measure(original)
     for ours, theirs in zip(*places, strict=True):
         assert ours.read_bytes() == theirs.read_bytes()
 

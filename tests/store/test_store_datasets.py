@@ -18,6 +18,18 @@ def test_photo_keeps_its_facts_with_an_unsigned_64_bit_hash(shelf: Shelf) -> Non
     assert shelf.stores.datasets.photo("b" * 64) is None
 
 
+def test_photo_keeps_everything_that_was_measured(shelf: Shelf) -> None:
+    told = photo("a")
+    measures = dict(measured=1, focus=0.4, detail=0.6, contrast=31.5, noise=2.5, brightest=250.0)
+    bars = (0.0, 0.1, 0.0, 0.12)
+    facts = replace(told.facts, **measures, blown=0.02, bars=bars, layout="0a" * 48)
+    shelf.stores.datasets.put_photo(replace(told, facts=facts))
+
+    kept = shelf.reopen().datasets.photo("a" * 64)
+
+    assert kept == replace(told, facts=facts)
+
+
 def test_dataset_keeps_order_captions_trigger_and_dismissals(shelf: Shelf) -> None:
     datasets = shelf.stores.datasets
     made = datasets.create()

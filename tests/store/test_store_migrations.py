@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fluxlora_desktop.domain.datasets import PhotoFacts
 from fluxlora_desktop.domain.errors import UnsettledRequests
 from fluxlora_desktop.domain.journal import NoAnswer, Sending
 from fluxlora_desktop.domain.library import BackupKind
@@ -126,6 +127,20 @@ def test_library_of_each_earlier_version_comes_up_with_every_row(
     assert (effect.remote_id, effect.state) == ("remote-1", EffectState.CONFIRMED)
     assert dataset.photos[0].caption == "a fox, größer 🦊"
     assert len(charges) == 1
+
+
+@pytest.mark.parametrize("revision", GOLDEN)
+def test_photos_of_an_earlier_version_wait_to_be_measured_again(
+    tmp_path: Path, revision: str
+) -> None:
+    make_golden(tmp_path / "library.db", revision)
+
+    with closing(open_library(tmp_path, clock=SteppingClock())) as library:
+        photo = library.stores.datasets.photo("a" * 64)
+
+    assert photo is not None
+    assert photo.facts == PhotoFacts("JPEG", 8, 8, "b" * 64, 0, 1.5, 0.0, 0.5)
+    assert photo.facts.measured == 0
 
 
 @pytest.mark.parametrize("revision", [name for name in GOLDEN if name != upgrade.HEAD])

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from fluxlora_desktop.domain.datasets import Archive, PhotoFacts
+from fluxlora_desktop.domain.datasets import MEASURED, Archive, PhotoFacts
 from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import ServiceUnreachable
 from fluxlora_desktop.domain.loras import HubAccount, HubStatus, PublicationBundle, PublishedCommit
@@ -289,7 +289,10 @@ class FakePhotos:
         for path in (working, thumb):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(original.read_bytes())
-        return PhotoFacts("JPEG", 1024, 768, original.name, 0, 100.0, 0.0, 0.5)
+        return self.measure(original)
+
+    def measure(self, original: Path) -> PhotoFacts:
+        return PhotoFacts("JPEG", 1024, 768, original.name, 0, 100.0, 0.0, 0.5, measured=MEASURED)
 
     def find_problems(self, photos: object) -> tuple[()]:
         return ()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
-from fluxlora_desktop.domain.datasets import Finding, Readiness
+from fluxlora_desktop.domain.datasets import MEASURED, Finding, Readiness
 from fluxlora_desktop.domain.edits import PLAIN, Box, Edits
 from fluxlora_desktop.domain.errors import DatasetError, InputError, UnreadablePhoto
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
@@ -108,6 +109,58 @@ def test_caption_beside_a_photo_comes_with_it(table: Table) -> None:
     assert table.captions() == ["TOK on a table, from above"]
     table.reopen()
     assert table.captions() == ["TOK on a table, from above"]
+
+
+def make_old(table: Table) -> None:
+    """Leave the draft's photos as an older version of the measuring measured them."""
+    store = table.bench.tools.stores.datasets
+    for item in table.desk.draft().dataset.photos:
+        old = replace(item.photo.facts, measured=0, noise=0.0, layout="")
+        store.put_photo(replace(item.photo, facts=old))
+
+
+def measured(table: Table) -> list[int]:
+    return [item.photo.facts.measured for item in table.desk.draft().dataset.photos]
+
+
+def test_photos_of_an_older_measuring_are_measured_again_as_their_draft_opens(
+    table: Table,
+) -> None:
+    table.add(*[table.bench.photo(f"{number}.png") for number in range(3)])
+    now = table.desk.draft().dataset.photos
+    make_old(table)
+
+    table.reopen()
+    table.rest()
+
+    assert measured(table) == [MEASURED] * 3
+    assert table.desk.draft().dataset.photos == now
+    table.desk.remove([now[0].photo.sha256])
+    table.desk.undo_stack.undo()
+    assert measured(table) == [MEASURED] * 3
+
+
+def test_photo_that_cannot_be_measured_again_stays_and_nothing_is_said(table: Table) -> None:
+    table.add(*[table.bench.photo(f"{number}.png") for number in range(2)])
+    make_old(table)
+    gone = table.desk.draft().dataset.photos[0].photo.sha256
+    table.bench.tools.stores.files.original(gone).unlink()
+
+    table.reopen()
+    table.rest()
+
+    assert measured(table) == [0, MEASURED]
+    assert table.names() == ["0.png", "1.png"]
+    assert len(table.troubles) == 0
+
+
+def test_other_preset_brings_other_findings(table: Table) -> None:
+    table.add(*[table.bench.photo(f"{number}.png") for number in range(5)])
+    table.until(lambda: "few" in table.findings())
+
+    table.desk.set_plan(preset=Preset.QUICK)
+
+    table.until(lambda: "few" not in table.findings())
 
 
 def test_same_photo_twice_is_refused_in_words(table: Table) -> None:

@@ -9,6 +9,7 @@ from fluxlora_desktop.domain.captions import (
     check_trigger,
     class_in,
     has_trigger,
+    identity_words,
     one_line,
     replace_trigger,
     with_trigger,
@@ -17,6 +18,7 @@ from fluxlora_desktop.domain.datasets import (
     Dataset,
     DatasetPhoto,
     Finding,
+    Mend,
     Photo,
     PhotoFacts,
     Readiness,
@@ -24,6 +26,8 @@ from fluxlora_desktop.domain.datasets import (
     count_findings,
     readiness,
 )
+from fluxlora_desktop.domain.recipes import PRESETS
+from fluxlora_desktop.domain.training import Preset
 
 
 def _dataset(*captions: str, trigger: str = "TOK") -> Dataset:
@@ -128,10 +132,56 @@ def test_class_is_what_most_captions_call_the_subject(captions: list[str], word:
 
 
 def test_captions_get_remarks_that_fit() -> None:
+    long = "on a table in the morning sun, seen from the left"
     assert _whats(caption_findings(_dataset("", "", ""))) == []
-    assert _whats(caption_findings(_dataset("TOK a", "", "TOK b"))) == ["caption_missing"]
-    assert _whats(caption_findings(_dataset("TOK", "TOK", "TOK"))) == ["caption_identical"]
-    assert _whats(caption_findings(_dataset("TOK a", "b"))) == ["caption_trigger"]
+    assert _whats(caption_findings(_dataset(f"TOK {long}", f"TOK red {long}"))) == []
+    assert _whats(caption_findings(_dataset(f"TOK {long}", "", f"TOK b {long}"))) == [
+        "caption_missing"
+    ]
+    same = _dataset(*[f"TOK {long}"] * 3)
+    assert _whats(caption_findings(same)) == ["caption_identical"]
+    assert _whats(caption_findings(_dataset(f"TOK {long}", long))) == ["caption_trigger"]
+
+
+def test_short_captions_are_noted_together_except_for_a_quick_test() -> None:
+    eight, seven = "TOK mug on a table in the sun", "TOK mug on a table outside"
+    dataset = _dataset(eight, seven, "", "TOK mug")
+
+    (finding,) = [f for f in caption_findings(dataset) if f.what == "caption_short"]
+
+    assert (finding.severity, finding.photos) == (Severity.NOTE, ("1" * 64, "3" * 64))
+    assert "caption_short" not in _whats(caption_findings(dataset, Preset.QUICK))
+
+
+@pytest.mark.parametrize(
+    ("caption", "words"),
+    [
+        ("TOK with long hair, at the sea", ("long hair",)),
+        ("a red-haired TOK", ("red-haired",)),
+        ("TOK, Freckles, green eyes", ("freckles", "green eyes")),
+        ("TOK with an oval face and thick eyebrows", ("oval face", "eyebrows")),
+        ("TOK with pale skin", ("skin",)),
+        ("TOK with a hair clip and a hairband", ()),
+        ("TOK wearing a hair-tie", ()),
+        ("close-up of the face of TOK, eyes closed", ()),
+        ("TOK on a chair, a skinny cat, brown eyeshadow", ()),
+    ],
+)
+def test_words_about_a_face_are_found_and_a_hair_clip_is_not(
+    caption: str, words: tuple[str, ...]
+) -> None:
+    assert identity_words(caption) == words
+
+
+def test_what_is_said_of_a_face_is_noted_for_a_face_alone() -> None:
+    dataset = _dataset("TOK with blue eyes", "TOK at the sea", "TOK, blond hair")
+
+    (finding,) = [f for f in caption_findings(dataset, Preset.FACE) if f.what == "caption_identity"]
+
+    assert (finding.severity, finding.mend) == (Severity.NOTE, Mend.NONE)
+    assert finding.photos == ("0" * 64, "2" * 64)
+    assert "2 captions describe" in finding.says
+    assert "caption_identity" not in _whats(caption_findings(dataset, Preset.OBJECT))
 
 
 @pytest.mark.parametrize(
@@ -153,6 +203,27 @@ def test_number_of_photos_gets_a_remark(count: int, what: str, severity: Severit
 @pytest.mark.parametrize("count", [0, 10, 20])
 def test_number_of_photos_that_fits_gets_none(count: int) -> None:
     assert count_findings(count) == ()
+
+
+@pytest.mark.parametrize(
+    ("preset", "enough", "best"),
+    [(Preset.FACE, 12, 15), (Preset.OBJECT, 10, 10), (Preset.STYLE, 15, 20)],
+)
+def test_how_many_photos_help_follows_from_what_they_show(
+    preset: Preset, enough: int, best: int
+) -> None:
+    ideal = PRESETS[preset].count
+
+    (finding,) = count_findings(enough - 1, ideal)
+
+    assert (finding.what, finding.severity) == ("few", Severity.NOTE)
+    assert f"For {ideal.what} about {best} are best" in finding.says
+    assert count_findings(enough, ideal) == ()
+    assert str(enough) in PRESETS[preset].ideal
+
+
+def test_quick_test_never_has_too_few_once_it_can_start() -> None:
+    assert count_findings(5, PRESETS[Preset.QUICK].count) == ()
 
 
 def test_verdict_is_that_of_the_gravest_finding() -> None:

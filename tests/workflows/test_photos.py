@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fluxlora_desktop.domain.datasets import Finding, Severity
+from fluxlora_desktop.domain.datasets import MEASURED, Finding, Severity
 from fluxlora_desktop.domain.edits import PLAIN, Box, Edits
-from fluxlora_desktop.domain.errors import UnreadablePhoto
+from fluxlora_desktop.domain.errors import DiskFull, UnreadablePhoto
 from fluxlora_desktop.domain.runs import RunState
+from fluxlora_desktop.domain.training import Preset
 from fluxlora_desktop.workflows.carry import carry_run
 from fluxlora_desktop.workflows.launch import start_run
 from fluxlora_desktop.workflows.photos import (
@@ -18,6 +20,7 @@ from fluxlora_desktop.workflows.photos import (
     check_dataset,
     finding_key,
     list_photos,
+    measure_again,
     take_in_bytes,
     take_in_photo,
 )
@@ -119,6 +122,57 @@ def test_known_photo_is_not_developed_again(bench):
     first = take(bench).photo
     bench.tools.photos.develop = None  # calling it would fail
     assert take(bench, "copy.jpg").photo == first
+
+
+def age(bench, photo):
+    """Make a photo one that an older version of the measuring measured."""
+    old = replace(photo, facts=replace(photo.facts, measured=0, sharpness=1.0))
+    bench.tools.stores.datasets.put_photo(old)
+    return old
+
+
+def test_photo_that_an_older_version_measured_is_measured_again_when_it_comes_back(bench):
+    first = take(bench).photo
+    age(bench, first)
+    bench.tools.photos.develop = None  # its copies are good: calling it would fail
+    assert take(bench).photo == replace(
+        first, facts=replace(first.facts, pixel_sha256=first.sha256)
+    )
+    assert bench.tools.stores.datasets.photo(first.sha256).facts.measured == MEASURED
+
+
+@pytest.mark.parametrize(
+    "trouble", [UnreadablePhoto(Path("a.jpg"), "it is cut off"), DiskFull(Path("a.jpg"))]
+)
+def test_photo_that_cannot_be_measured_again_stays_as_it_was(bench, trouble):
+    old = age(bench, take(bench).photo)
+
+    def fail(original):
+        raise trouble
+
+    bench.tools.photos.measure = fail
+    assert measure_again(old, bench.tools) == old
+    assert bench.tools.stores.datasets.photo(old.sha256) == old
+
+
+def test_photo_that_was_measured_lately_is_not_measured_again(bench):
+    photo = take(bench).photo
+    bench.tools.photos.measure = None  # calling it would fail
+    assert measure_again(photo, bench.tools) is photo
+
+
+def test_preset_decides_what_is_found(bench):
+    run = bench.draft(photos=11)
+    datasets = bench.tools.stores.datasets
+    dataset = datasets.get(run.dataset_id)
+    datasets.set_caption(run.dataset_id, dataset.hashes()[0], "TOK with blue eyes at the sea today")
+    dataset = datasets.get(run.dataset_id)
+    face, thing = (
+        {finding.what for finding in check_dataset(dataset, bench.tools, preset)}
+        for preset in (Preset.FACE, Preset.OBJECT)
+    )
+    assert {"few", "caption_identity"} <= face
+    assert {"few", "caption_identity"} & thing == set()
 
 
 def test_working_copy_that_is_gone_is_made_again(bench):

@@ -20,6 +20,7 @@ _MENDS = {
     Mend.ADD_PHOTOS: "Add photos",
     Mend.CHANGE_TRIGGER: "Change the trigger word",
     Mend.ADD_TRIGGER: "Add it to the captions",
+    Mend.TRIM: "Trim the bars",
 }
 _INDENT = 21
 """Lets the words of link buttons begin where the sentence above begins."""

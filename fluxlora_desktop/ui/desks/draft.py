@@ -15,10 +15,12 @@ from fluxlora_desktop.domain.buckets import resolutions_of
 from fluxlora_desktop.domain.captioning import CaptionOrder
 from fluxlora_desktop.domain.captions import replace_trigger, with_trigger
 from fluxlora_desktop.domain.datasets import (
+    MEASURED,
     Dataset,
     DatasetPhoto,
     Finding,
     Mend,
+    Photo,
     PhotoFacts,
     Readiness,
     readiness,
@@ -32,7 +34,7 @@ from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.runs import Run, RunPlan
 from fluxlora_desktop.domain.saved_recipes import SavedRecipe
 from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
-from fluxlora_desktop.domain.training import Choice, Parameters, Trainer
+from fluxlora_desktop.domain.training import Choice, Parameters, Preset, Trainer
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.draft_undo import (
@@ -50,6 +52,7 @@ from fluxlora_desktop.workflows.photos import (
     edit_photo,
     finding_key,
     list_photos,
+    measure_again,
     take_in_bytes,
     take_in_photo,
 )
@@ -173,6 +176,7 @@ class DraftDesk(Desk):
         self._findings: tuple[Finding, ...] = ()
         self._expected = self._arrived = self._batch = self._next_place = 0
         self._places: dict[str, int] = {}
+        self._fresh: dict[str, Photo] = {}  # measured again since the draft was opened
         self._left_out: list[Refused] = []
         self._by_hand: dict[TrainerName, Parameters] = {}  # of trainers that were left
         self._written = "", CaptionChange({}, {})  # by a model: the order, and its step of undo
@@ -243,12 +247,46 @@ class DraftDesk(Desk):
         self._by_hand.clear()
         self._make_copies()
         self._announce()
+        self._measure_again()
+
+    def _measure_again(self) -> None:
+        """Measure photos again that an older version measured; what fails stays as it was."""
+        for item in self._dataset.photos:
+            if item.photo.facts.measured < MEASURED:
+                self._run(
+                    f"Measure {shown_name(item.photo.name)}",
+                    partial(_measure_photo, item.photo, self.tools),
+                    lane="photos",
+                    done=self._on_measured,
+                    failed=self._on_not_measured,
+                )
+
+    @Slot(object)
+    def _on_measured(self, photo: Photo) -> None:
+        self._fresh[photo.sha256] = photo
+        photos = self._with_fresh(self._dataset.photos)
+        if photos != self._dataset.photos:
+            self._dataset = replace(self._dataset, photos=photos)
+            self._announce()
+
+    def _on_not_measured(self, error: object) -> None:
+        """Say nothing: the photo is as good as before, and is measured at the next start."""
+
+    def _with_fresh(self, photos: tuple[DatasetPhoto, ...]) -> tuple[DatasetPhoto, ...]:
+        """Return the photos with what was measured since; steps of undo hold older facts."""
+        return tuple(
+            replace(item, photo=self._fresh.get(item.photo.sha256, item.photo)) for item in photos
+        )
 
     @Slot()
     def tell_anew(self) -> None:
         """Say once more how the draft stands: a service said what it offers now."""
         if self.loaded:
             self._announce(check=False)
+
+    @property
+    def _preset(self) -> Preset | None:
+        return self._run_row.plan.preset if self._run_row is not None else None
 
     @property
     def loaded(self) -> bool:
@@ -304,7 +342,7 @@ class DraftDesk(Desk):
         self._checking = True
         job = self._run(
             "Check photos",
-            partial(self._find, self._dataset),
+            partial(self._find, self._dataset, self._run_row.plan.preset),
             lane="details",
             done=self._on_checked,
         )
@@ -314,13 +352,15 @@ class DraftDesk(Desk):
         """Tell whether findings are being looked for: those that are known may be old."""
         return self._checking or self._check_soon.isActive()
 
-    def _find(self, dataset: Dataset, _ctx: JobContext) -> tuple[Dataset, tuple[Finding, ...]]:
-        return dataset, check_dataset(dataset, self.tools)
+    def _find(
+        self, dataset: Dataset, preset: Preset, _ctx: JobContext
+    ) -> tuple[Dataset, Preset, tuple[Finding, ...]]:
+        return dataset, preset, check_dataset(dataset, self.tools, preset)
 
     @Slot(object)
-    def _on_checked(self, checked: tuple[Dataset, tuple[Finding, ...]]) -> None:
-        dataset, findings = checked
-        if dataset is not self._dataset:
+    def _on_checked(self, checked: tuple[Dataset, Preset, tuple[Finding, ...]]) -> None:
+        dataset, preset, findings = checked
+        if dataset is not self._dataset or preset is not self._preset:
             self._check_soon.start()
         if findings != self._findings:
             self._findings = findings
@@ -448,7 +488,7 @@ class DraftDesk(Desk):
         photos = tuple(
             replace(item, caption=known.get(item.photo.sha256, item.caption)) for item in photos
         )
-        self._dataset = replace(self._dataset, photos=photos)
+        self._dataset = replace(self._dataset, photos=self._with_fresh(photos))
         hashes = self._dataset.hashes()
         store = self.tools.stores.datasets
         self._save("Save photos", partial(store.set_photos, self._dataset.id, hashes))
@@ -705,7 +745,7 @@ class DraftDesk(Desk):
                 return
         self._run_row = replace(self._run_row, plan=plan)
         self._save("Save draft", partial(self.tools.stores.runs.save_plan, self._run_row.id, plan))
-        self._announce(check=False)
+        self._announce(check="preset" in changes)
 
 
 def _list_photos(paths: tuple[Path, ...], _ctx: JobContext) -> tuple[Path, ...]:
@@ -722,6 +762,10 @@ def _import(folder: Path, dataset_id: str, tools: Tools, ctx: JobContext) -> Dat
 
 def _export(dataset: Dataset, folder: Path, tools: Tools, ctx: JobContext) -> Path:
     return export_dataset(dataset, folder, tools, ctx)
+
+
+def _measure_photo(photo: Photo, tools: Tools, _ctx: JobContext) -> Photo:
+    return measure_again(photo, tools)
 
 
 def _take_file(path: Path, tools: Tools, ctx: JobContext) -> TakenPhoto:
