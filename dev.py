@@ -24,7 +24,7 @@ python3 dev.py COMMAND [ARGUMENTS]
   faults [--kills N] [--full] every fault at every step, then kills at any instant; --controls
                               breaks rules on purpose and sees that it is found
   bundle                      build "dist/FluxLoRA Desktop", time its start, run its self-test
-  bench [name]                run the benchmarks, or the one of that name
+  bench [name] [its flags]    run the benchmarks, or the one of that name
   screenshots                 refresh docs/screenshot.png from a self-test
 """
 ROOT = Path(__file__).resolve().parent
@@ -281,7 +281,9 @@ def bundle(arguments: list[str]) -> int:
 
 
 def bench(arguments: list[str]) -> int:
-    """Run all benchmarks, or the ones named."""
+    """Run all benchmarks, or the ones named; flags behind the names go to them."""
+    first = next((at for at, word in enumerate(arguments) if word[:1] == "-"), len(arguments))
+    arguments, flags = arguments[:first], arguments[first:]
     scripts = {path.stem: path for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))}
     unknown = [name for name in arguments if name not in scripts]
     if unknown:
@@ -289,7 +291,7 @@ def bench(arguments: list[str]) -> int:
     python = prepare("test")
     require_system(python, OFFSCREEN)
     chosen = [scripts[name] for name in arguments or scripts]
-    codes = [call(python, path, env=offscreen_environment()) for path in chosen]
+    codes = [call(python, path, *flags, env=offscreen_environment()) for path in chosen]
     return int(any(codes))
 
 

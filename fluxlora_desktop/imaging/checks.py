@@ -51,7 +51,7 @@ BLOWN: Final = Threshold(0.23, "share of the pixels", "tuned")
 CONTRAST: Final = Threshold(12, "standard deviation of the grey levels", "LDS")
 NOISE: Final = Threshold(10, "grey levels RMS at 1024 px", "LDS has 15; tuned")
 BARS: Final = Threshold(0.04, "share of the frame", "LDS")
-SAME_DISTANCE: Final = Threshold(24, "bits of 64, mean over all pairs", "tuned")
+SAME_DISTANCE: Final = Threshold(26, "bits of 64, mean over all pairs", "tuned")
 SAME_LAYOUT: Final = Threshold(16, "levels of 255, mean over all pairs", "tuned")
 FEWEST_TO_VARY: Final = Threshold(5, "photos", "as many as a training needs")
 
@@ -63,8 +63,7 @@ BUCKET_SIDES: Final = range(512, 2048 + 1, BUCKET_STEP)
 def find_problems(photos: Sequence[Photo]) -> tuple[Finding, ...]:
     """Return the findings about single photos, pairs and the set, the strongest lever first."""
     typical = median([photo.facts.sharpness for photo in photos]) if photos else 0.0
-    twins = tuple(_find_twins(photos))
-    found: list[Finding] = [*_find_copies(photos), *twins]
+    found: list[Finding] = [*_find_copies(photos), *_find_twins(photos)]
     for photo in photos:
         found.extend(_judge_size(photo))
         found.extend(_judge_bars(photo))
@@ -72,8 +71,7 @@ def find_problems(photos: Sequence[Photo]) -> tuple[Finding, ...]:
         found.extend(_judge_sharpness(photo, typical))
         found.extend(_judge_light(photo))
         found.extend(_judge_grain(photo))
-    left = {twin.photos[1] for twin in twins}
-    found.extend(_judge_variety([photo for photo in photos if photo.sha256 not in left]))
+    found.extend(_judge_variety(tuple({it.facts.pixel_sha256: it for it in photos}.values())))
     return tuple(found)
 
 
@@ -259,7 +257,7 @@ def _judge_grain(photo: Photo) -> Iterator[Finding]:
 
 
 def _judge_variety(photos: Sequence[Photo]) -> Iterator[Finding]:
-    """Remark a set whose photos are all alike; `photos` are without copies and near twins."""
+    """Remark a set whose photos are all alike; `photos` are without exact copies."""
     if len(photos) < FEWEST_TO_VARY.value or not all(photo.facts.layout for photo in photos):
         return
     shapes = {round(photo.facts.width / photo.facts.height, 1) for photo in photos}

@@ -104,7 +104,9 @@ def test_set_that_is_much_alike_is_noted_once_and_as_a_whole() -> None:
 
 
 def test_variety_shows_in_gradients_colours_or_shapes() -> None:
-    assert find_problems(alike(5, 12)) == ()
+    unlike = (int(half * (16 // len(half)), 16) for half in ("a", "c", "f0", "ff00", "ffff0000"))
+    varied = [photo(chr(97 + n), dhash=bits, layout=LAYOUT) for n, bits in enumerate(unlike)]
+    assert find_problems(varied) == ()
     assert find_problems(alike(4, 7)) == ()
     first, *rest = alike(5, 7)
     wider = replace(first, facts=replace(first.facts, width=1200))

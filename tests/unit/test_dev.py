@@ -65,6 +65,21 @@ def test_dev_names_the_benchmarks_when_one_is_unknown(
     assert capsys.readouterr().err == "No benchmark fly. There are: startup.\n"
 
 
+def test_flags_behind_a_benchmark_are_its_own(
+    dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    told = tmp_path / "told.txt"
+    script = f"import sys, pathlib; pathlib.Path({str(told)!r}).write_text(' '.join(sys.argv[1:]))"
+    (tmp_path / "benchmarks" / "checks.py").write_text(script, "utf-8")
+    monkeypatch.setattr(dev, "prepare", lambda _extra: Path(sys.executable))
+    monkeypatch.setattr(dev, "require_system", lambda *_: None)
+
+    assert dev.main(["bench", "checks", "--photos", "some folder"]) == 0
+
+    assert told.read_text("utf-8") == "--photos some folder"
+
+
 def test_children_cache_byte_code_and_see_no_foreign_python(
     dev: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
