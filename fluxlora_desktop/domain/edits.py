@@ -57,6 +57,15 @@ class Box:
         """Return the share of the height."""
         return self.bottom - self.top
 
+    def within(self, inner: Box) -> Box:
+        """Return the part that `inner` is of this part, in shares of the whole."""
+        return Box(
+            self.left + inner.left * self.width,
+            self.top + inner.top * self.height,
+            min(self.left + inner.right * self.width, 1.0),
+            min(self.top + inner.bottom * self.height, 1.0),
+        )
+
     def pixels(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Return left, top, right and bottom in a picture of this size, at least one pixel."""
         left, top = round(self.left * width), round(self.top * height)

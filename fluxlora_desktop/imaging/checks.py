@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from fluxlora_desktop.domain.buckets import buckets_for
 from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, Severity
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.imaging.measure import DETAIL_SIDE, Values
@@ -55,9 +56,8 @@ SAME_DISTANCE: Final = Threshold(26, "bits of 64, mean over all pairs", "tuned")
 SAME_LAYOUT: Final = Threshold(16, "levels of 255, mean over all pairs", "tuned")
 FEWEST_TO_VARY: Final = Threshold(5, "photos", "as many as a training needs")
 
-BUCKET_SIDE: Final = 1024
-BUCKET_STEP: Final = 64
-BUCKET_SIDES: Final = range(512, 2048 + 1, BUCKET_STEP)
+CROPPED_AT: Final = 1024
+"""The resolution whose crop is judged: the shapes of the others are nearly the same."""
 
 
 def find_problems(photos: Sequence[Photo]) -> tuple[Finding, ...]:
@@ -76,17 +76,8 @@ def find_problems(photos: Sequence[Photo]) -> tuple[Finding, ...]:
 
 
 def crop_loss(width: int, height: int) -> float:
-    """Return the share of pixels that the centre crop to the best bucket cuts away, 0 to 1.
-
-    Buckets are sides of 512 to 2048 px in steps of 64 with about 1024 x 1024 pixels.
-    """
-    shape = width / height
-    kept = 0.0
-    for wide in BUCKET_SIDES:
-        high = min(BUCKET_SIDE**2 // wide // BUCKET_STEP * BUCKET_STEP, BUCKET_SIDES[-1])
-        bucket = wide / high
-        kept = max(kept, min(shape / bucket, bucket / shape))
-    return 1.0 - kept
+    """Return the share of pixels that the trainer's centred crop cuts away at 1024, 0 to 1."""
+    return buckets_for(width, height, [CROPPED_AT])[0].loss
 
 
 def distance(first: Photo, second: Photo) -> int:

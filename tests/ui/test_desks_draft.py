@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from fluxlora_desktop.domain.datasets import MEASURED, Finding, Readiness
+from fluxlora_desktop.domain.datasets import MEASURED, Finding, Mend, Readiness, Severity
 from fluxlora_desktop.domain.edits import PLAIN, Box, Edits
 from fluxlora_desktop.domain.errors import DatasetError, InputError, UnreadablePhoto
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
@@ -463,3 +463,24 @@ def test_copies_of_an_edited_photo_that_were_lost_are_made_again(table: Table) -
 
     assert files.working(sha256, edits).is_file()
     assert table.desk.draft().dataset.photos[0].edited is not None
+
+
+def test_bars_are_trimmed_by_one_click_inside_what_was_cropped_already(table: Table) -> None:
+    table.add(table.bench.photo("a.png", size=(400, 300)))
+    (sha256,) = table.hashes()
+    first = Edits(crop=Box(0.0, 0.0, 0.5, 1.0))
+    table.desk.set_edits(sha256, first)
+    table.until(lambda: table.desk.draft().dataset.photos[0].edited is not None)
+    (item,) = table.desk.draft().dataset.photos
+    assert item.edited is not None
+    barred = replace(item.edited, bars=(0.0, 0.1, 0.2, 0.1))
+    table.desk._on_edited(sha256, first, barred)
+
+    table.desk.mend(Finding("bars", Severity.WARN, "", (sha256,), Mend.TRIM))
+    table.rest()
+
+    crop = table.desk.draft().dataset.photos[0].edits.crop
+    sides = (crop.left, crop.top, crop.right, crop.bottom)
+    assert sides == pytest.approx((0.0, 0.1, 0.4, 0.9))
+    table.desk.undo_stack.undo()
+    assert table.desk.draft().dataset.photos[0].edits == first

@@ -221,12 +221,7 @@ class CropCanvas(QWidget):
         inner = crop_to_shape(
             max(round(box.width * wide), 1), max(round(box.height * high), 1), shape
         )
-        crop = Box(
-            box.left + inner.left * box.width,
-            box.top + inner.top * box.height,
-            box.left + inner.right * box.width,
-            box.top + inner.bottom * box.height,
-        )
+        crop = box.within(inner)
         if min(crop.width, crop.height) >= SMALLEST_CROP:
             self.edits = replace(self.edits, crop=crop)
             self.update()

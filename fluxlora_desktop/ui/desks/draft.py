@@ -25,7 +25,7 @@ from fluxlora_desktop.domain.datasets import (
     Readiness,
     readiness,
 )
-from fluxlora_desktop.domain.edits import Edits
+from fluxlora_desktop.domain.edits import Box, Edits
 from fluxlora_desktop.domain.errors import AppError, DatasetError, InputError, TooFewPhotos
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.names import shown_name
@@ -696,6 +696,18 @@ class DraftDesk(Desk):
             self.remove(finding.photos[1:])
         elif finding.mend is Mend.ADD_TRIGGER:
             self.add_trigger_to_all()
+        elif finding.mend is Mend.TRIM:
+            self._trim(finding.photos)
+
+    def _trim(self, hashes: Sequence[str]) -> None:
+        """Cut the black bars off."""
+        changes = {}
+        for item in self._dataset.photos:
+            left, top, right, bottom = item.seen.facts.bars
+            if item.sha256 in hashes and any(item.seen.facts.bars):
+                crop = item.edits.crop.within(Box(left, top, 1 - right, 1 - bottom))
+                changes[item.sha256] = PhotoChange(replace(item.edits, crop=crop), item.kept)
+        self._change("Trim the bars", changes)
 
     def dismiss(self, finding: Finding) -> None:
         """Remember that a finding is accepted as it is."""
