@@ -267,6 +267,12 @@ class PhotoWorkshop(Protocol):
     def measure(self, original: Path) -> PhotoFacts:
         """Measure an original and write nothing; raises `UnreadablePhoto`."""
 
+    def glimpse(self, original: Path, thumb: Path) -> bool:
+        """Write a first thumbnail of a JPEG before it is developed; False for other formats.
+
+        Raises `UnreadablePhoto`.
+        """
+
     def find_problems(self, photos: Sequence[Photo]) -> tuple[Finding, ...]:
         """Return the findings about single photos and pairs, from their facts alone."""
 

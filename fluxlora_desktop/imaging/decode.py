@@ -42,6 +42,7 @@ _REFUSALS: Final = (
     zlib.error,
     MemoryError,
 )
+_JPEG: Final = b"\xff\xd8\xff"
 _NAMED_FORMATS: Final = (
     (b"%PDF", "PDF documents are not photos"),
     (b"%!PS", "PostScript files are not photos"),
@@ -80,6 +81,40 @@ def open_photo(path: Path, backdrop: Backdrop = Backdrop.WHITE) -> Decoded:
         with path.open("rb") as stream:
             return _decode(stream, path, backdrop)
     except OSError as error:
+        raise UnreadablePhoto(path, _say(error)) from error
+
+
+def glimpse(path: Path, side: int) -> Image.Image | None:
+    """Return a JPEG at roughly `side` px, upright, or None for every other format.
+
+    The decoder shrinks while it decodes, which takes a fifth of the time; colours are the file's
+    own. Raises `UnreadablePhoto`.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadablePhoto(path, "it is not a file")
+        _refuse_bytes(path, status.st_size)
+        with path.open("rb") as stream:
+            if stream.read(3) != _JPEG:
+                return None
+            stream.seek(0)
+            return _glimpse(stream, path, side)
+    except OSError as error:
+        raise UnreadablePhoto(path, _say(error)) from error
+
+
+def _glimpse(stream: BinaryIO, path: Path, side: int) -> Image.Image:
+    try:
+        with Image.open(stream, formats=("JPEG",)) as opened:
+            _refuse_size(path, opened.size)
+            opened.draft("RGB", (side, side))
+            opened.load()
+            _turn_upright(opened)
+            return rebuild(opened.convert("RGB"))
+    except UnreadablePhoto:
+        raise
+    except _REFUSALS as error:
         raise UnreadablePhoto(path, _say(error)) from error
 
 

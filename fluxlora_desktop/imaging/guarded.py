@@ -215,6 +215,19 @@ class GuardedPhotoWorkshop(PillowPhotoWorkshop):
             _sweep(*targets)
             raise UnreadablePhoto(original, error.why) from error
 
+    def glimpse(self, original: Path, thumb: Path) -> bool:
+        """Write a first thumbnail of a JPEG before it is developed; False for other formats."""
+        places = {"original": str(original.absolute()), "thumb": str(thumb.absolute())}
+        try:
+            answer = self._workers.ask({"do": "glimpse", **places})
+        except WorkerEnded as error:
+            _sweep(thumb)
+            raise UnreadablePhoto(original, error.why) from error
+        if "unreadable" in answer:
+            raise UnreadablePhoto(original, str(answer["unreadable"]))
+        _raise_storage(answer)
+        return answer.get("glimpsed") is True
+
 
 class GuardedPictureWorkshop(PillowPictureWorkshop):
     """Pictures that a service sent are decoded by a worker (`PictureWorkshop`)."""

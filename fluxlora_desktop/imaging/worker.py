@@ -100,6 +100,11 @@ def _measure(question: Message) -> Message:
     return {"facts": dataclasses.asdict(facts)}
 
 
+def _glimpse(question: Message) -> Message:
+    original, thumb = Path(question["original"]), Path(question["thumb"])
+    return {"glimpsed": PillowPhotoWorkshop().glimpse(original, thumb)}
+
+
 def _finish(question: Message) -> Message:
     text = parse_own(question["text"])
     assert text is not None, "the app writes what it reads"
@@ -115,6 +120,7 @@ def _kind(error: StorageError) -> str:
 
 _WORK: Final[Mapping[str, Callable[[Message], Message]]] = {
     "develop": _develop,
+    "glimpse": _glimpse,
     "measure": _measure,
     "finish": _finish,
 }

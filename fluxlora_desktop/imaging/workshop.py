@@ -23,7 +23,7 @@ from fluxlora_desktop.domain.errors import UnexpectedReply, UnreadablePhoto
 from fluxlora_desktop.domain.pictures import PictureText
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.imaging import checks
-from fluxlora_desktop.imaging.decode import Decoded, open_bytes, open_photo, rebuild
+from fluxlora_desktop.imaging.decode import Decoded, glimpse, open_bytes, open_photo, rebuild
 from fluxlora_desktop.imaging.edit import apply_edits
 from fluxlora_desktop.imaging.files import write_file
 from fluxlora_desktop.imaging.measure import (
@@ -71,6 +71,14 @@ class PillowPhotoWorkshop:
         write_file(working, lambda stream: _save_copy(copy, stream, working.suffix))
         _write_thumb(copy, thumb)
         return facts
+
+    def glimpse(self, original: Path, thumb: Path) -> bool:
+        """Write a first thumbnail of a JPEG before it is developed; False for other formats."""
+        image = glimpse(original, THUMB_SIDE)
+        if image is None:
+            return False
+        _write_thumb(image, thumb)
+        return True
 
     def measure(self, original: Path) -> PhotoFacts:
         """Measure an original and write nothing; raises `UnreadablePhoto`."""

@@ -414,3 +414,27 @@ def test_picture_that_ends_its_worker_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(WorkerEnded):
         workers.ask({"do": "anything"})
+
+
+def test_glimpse_of_a_jpeg_is_upright_and_small_and_nothing_else_has_one(tmp_path: Path) -> None:
+    image = Image.new("RGB", (1600, 1200), "red")
+    image.paste("blue", (0, 0, 800, 1200))
+    exif = image.getexif()
+    exif[0x0112] = 6  # to be turned clockwise
+    image.save(tmp_path / "a.jpg", exif=exif)
+    image.save(tmp_path / "b.png")
+    (tmp_path / "c.jpg").write_bytes(b"\xff\xd8\xff" + b"no photo" * 50)
+    workers = PhotoWorkers()
+    try:
+        workshop = GuardedPhotoWorkshop(workers)
+        assert workshop.glimpse(tmp_path / "a.jpg", tmp_path / "a.t.jpg")
+        assert not workshop.glimpse(tmp_path / "b.png", tmp_path / "b.t.jpg")
+        assert not (tmp_path / "b.t.jpg").exists()
+        with pytest.raises(UnreadablePhoto):
+            workshop.glimpse(tmp_path / "c.jpg", tmp_path / "c.t.jpg")
+    finally:
+        workers.close()
+    with Image.open(tmp_path / "a.t.jpg") as thumb:
+        assert thumb.size == (384, 512)
+        assert thumb.getpixel((190, 10))[2] > 200  # blue was left, and is above now
+        assert not thumb.getexif()

@@ -294,6 +294,9 @@ class FakePhotos:
     def measure(self, original: Path) -> PhotoFacts:
         return PhotoFacts("JPEG", 1024, 768, original.name, 0, 100.0, 0.0, 0.5, measured=MEASURED)
 
+    def glimpse(self, original: Path, thumb: Path) -> bool:
+        return False
+
     def find_problems(self, photos: object) -> tuple[()]:
         return ()
 

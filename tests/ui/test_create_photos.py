@@ -256,3 +256,25 @@ def test_model_becomes_any_rows(qtmodeltester: ModelTester, before: str, after: 
     model.show_rows(rows_named(before))
     model.show_rows(rows_named(after))
     assert model.rows() == tuple(rows_named(after))
+
+
+def test_first_thumbnails_stand_in_the_places_of_photos_on_their_way(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def glimpse(_original: Path, thumb: Path) -> bool:
+        thumb.parent.mkdir(parents=True, exist_ok=True)
+        thumb.write_bytes(b"small")
+        return True
+
+    monkeypatch.setattr(ground.photos, "glimpse", glimpse)
+    seen: list[tuple[bool, bool]] = []
+
+    def look(_arrivals: object) -> None:
+        rows = ground.page.photos.model.rows()
+        seen.append((any(row.thumb and not row.sha256 for row in rows), len(rows) == 4))
+
+    ground.draft.arriving.connect(look)
+    ground.fill(4)
+
+    assert (True, True) in seen
+    assert all(row.sha256 for row in ground.page.photos.model.rows())

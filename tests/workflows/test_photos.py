@@ -19,6 +19,7 @@ from fluxlora_desktop.workflows.photos import (
     PHOTO_SUFFIXES,
     check_dataset,
     finding_key,
+    glimpse_photo,
     list_photos,
     measure_again,
     take_in_bytes,
@@ -284,3 +285,27 @@ def test_training_gets_the_edited_copies_of_the_kept_photos_alone(bench, monkeyp
     assert files.working(first, edits).is_file()
     assert packed[1].working_copy == files.working(rest[0])
     assert bench.tools.stores.datasets.edited(first, edits) is not None
+
+
+def test_glimpse_is_where_the_thumbnail_will_be_and_says_nothing_of_trouble(bench, monkeypatch):
+    touch(bench.folder, "a.jpg", "b.jpg")
+    seen = []
+
+    def glimpse(original, thumb):
+        seen.append(thumb)
+        if len(seen) > 1:
+            raise UnreadablePhoto(original, "it is damaged")
+        return True
+
+    monkeypatch.setattr(bench.tools.photos, "glimpse", glimpse, raising=False)
+
+    first = glimpse_photo(bench.folder / "a.jpg", bench.tools, bench.ctx)
+    second = glimpse_photo(bench.folder / "b.jpg", bench.tools, bench.ctx)
+
+    taken = take_in_photo(bench.folder / "a.jpg", bench.tools, bench.ctx)
+    assert first == bench.tools.stores.files.photo_thumb(taken.photo.sha256)
+    assert second is None
+    assert glimpse_photo(bench.folder / "gone.jpg", bench.tools, bench.ctx) is None
+    again = glimpse_photo(bench.folder / "a.jpg", bench.tools, bench.ctx)
+    assert again == first
+    assert len(seen) == 2, "what is in the library has its thumbnail"

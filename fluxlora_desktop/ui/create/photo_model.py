@@ -63,8 +63,13 @@ class PhotoRole(IntEnum):
     ROW = Qt.ItemDataRole.UserRole + 1
 
 
-def photo_rows(draft: Draft, files: Files, arriving: int = 0) -> tuple[PhotoRow, ...]:
-    """Return a row for each photo of the draft and for each that is on its way."""
+def photo_rows(
+    draft: Draft, files: Files, arriving: int = 0, glimpses: Sequence[Path] = ()
+) -> tuple[PhotoRow, ...]:
+    """Return a row for each photo of the draft and for each that is on its way.
+
+    `glimpses` are thumbnails of the first of those.
+    """
     marks = _marks(draft.findings)
     rows = [
         PhotoRow(
@@ -81,7 +86,11 @@ def photo_rows(draft: Draft, files: Files, arriving: int = 0) -> tuple[PhotoRow,
         for place, item in enumerate(draft.dataset.photos, 1)
     ]
     first = len(rows) + 1
-    rows += [PhotoRow(key=f"arriving {n}", number=first + n) for n in range(arriving)]
+    thumbs = (*glimpses, *([None] * arriving))[:arriving]
+    rows += [
+        PhotoRow(key=f"arriving {n}", number=first + n, thumb=thumb)
+        for n, thumb in enumerate(thumbs)
+    ]
     return tuple(rows)
 
 

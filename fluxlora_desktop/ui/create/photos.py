@@ -138,7 +138,7 @@ class PhotosStep(StepBody):
         self._shown = draft
         waiting = self._arrivals.total - self._arrivals.done
         files = self._desk.tools.stores.files
-        self.model.show_rows(photo_rows(draft, files, waiting))
+        self.model.show_rows(photo_rows(draft, files, waiting, self._arrivals.thumbs))
         filled = self.model.rowCount() > 0
         self._stack.setCurrentIndex(1 if filled else 0)
         self.inspector.setVisible(filled)
@@ -150,6 +150,8 @@ class PhotosStep(StepBody):
         self._on_chosen()
 
     def _on_arriving(self, arrivals: Arrivals) -> None:
+        for thumb in set(self._arrivals.thumbs) - set(arrivals.thumbs):
+            self._thumbs.forget(thumb)  # the photo is developed: its own thumbnail lies there now
         self._arrivals = arrivals
         now = min(arrivals.done + 1, arrivals.total)
         self.progress_words.setText(f"Taking in {now} of {arrivals.total}")

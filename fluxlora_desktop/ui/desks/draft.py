@@ -51,6 +51,7 @@ from fluxlora_desktop.workflows.photos import (
     check_dataset,
     edit_photo,
     finding_key,
+    glimpse_photo,
     list_photos,
     measure_again,
     take_in_bytes,
@@ -143,10 +144,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Photos that are being taken in: how many are done, of how many."""
+    """Photos that are being taken in: how many are done, of how many.
+
+    `thumbs` are the first thumbnails of those that are still to come, in their order.
+    """
 
     done: int
     total: int
+    thumbs: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +181,7 @@ class DraftDesk(Desk):
         self._findings: tuple[Finding, ...] = ()
         self._expected = self._arrived = self._batch = self._next_place = 0
         self._places: dict[str, int] = {}
+        self._glimpses: dict[int, Path] = {}
         self._fresh: dict[str, Photo] = {}  # measured again since the draft was opened
         self._left_out: list[Refused] = []
         self._by_hand: dict[TrainerName, Parameters] = {}  # of trainers that were left
@@ -424,6 +430,8 @@ class DraftDesk(Desk):
             self.refused.emit(tuple(Refused(p, DatasetError(p, reason)) for p in chosen))
             return
         self._expect(len(photos))
+        for ahead, path in enumerate(photos, 1):
+            self._glimpse(self._next_place + ahead, path)
         for path in photos:
             work = partial(_take_file, path, self.tools)
             self._start_taking(shown_name(path.name), path, self._batch, work)
@@ -433,7 +441,26 @@ class DraftDesk(Desk):
             self._expected = self._arrived = 0
         self._expected += count
         self._batch += 1
-        self.arriving.emit(Arrivals(self._arrived, self._expected))
+        self._tell_arrivals()
+
+    def _tell_arrivals(self) -> None:
+        thumbs = tuple(thumb for _, thumb in sorted(self._glimpses.items()))
+        self.arriving.emit(Arrivals(self._arrived, self._expected, thumbs))
+
+    def _glimpse(self, place: int, path: Path) -> None:
+        """Show a photo before it is developed, which takes ten times as long."""
+        self._run(
+            f"Glimpse {shown_name(path.name)}",
+            partial(_glimpse_file, path, self.tools),
+            lane="photos",
+            done=partial(self._on_glimpsed, place),
+            failed=_leave_to_taking,
+        )
+
+    def _on_glimpsed(self, place: int, thumb: Path | None) -> None:
+        if thumb is not None:
+            self._glimpses[place] = thumb
+            self._tell_arrivals()
 
     def _start_taking(self, name: str, path: Path, batch: int, work: Any) -> None:
         self._next_place += 1
@@ -445,7 +472,7 @@ class DraftDesk(Desk):
             done=partial(self._on_taken, batch, place, path),
             failed=partial(self._on_refused, path),
         )
-        job.finished.connect(self._on_one_over)
+        job.finished.connect(partial(self._on_one_over, place))
 
     def _on_taken(self, batch: int, place: int, path: Path, taken: TakenPhoto) -> None:
         sha256 = taken.photo.sha256
@@ -471,10 +498,10 @@ class DraftDesk(Desk):
         else:
             self.failed.emit(error)
 
-    @Slot()
-    def _on_one_over(self) -> None:
+    def _on_one_over(self, place: int) -> None:
         self._arrived += 1
-        self.arriving.emit(Arrivals(self._arrived, self._expected))
+        self._glimpses.pop(place, None)
+        self._tell_arrivals()
         if self._arrived == self._expected and self._left_out:
             left_out, self._left_out = tuple(self._left_out), []
             self.refused.emit(left_out)
@@ -778,6 +805,16 @@ def _export(dataset: Dataset, folder: Path, tools: Tools, ctx: JobContext) -> Pa
 
 def _measure_photo(photo: Photo, tools: Tools, _ctx: JobContext) -> Photo:
     return measure_again(photo, tools)
+
+
+def _glimpse_file(path: Path, tools: Tools, ctx: JobContext) -> Path | None:
+    return glimpse_photo(path, tools, ctx)
+
+
+def _leave_to_taking(error: object) -> None:
+    """Say nothing of trouble: taking the photo in meets it too, and says so; a bug is a bug."""
+    if isinstance(error, BaseException) and not isinstance(error, AppError):
+        raise error
 
 
 def _take_file(path: Path, tools: Tools, ctx: JobContext) -> TakenPhoto:
