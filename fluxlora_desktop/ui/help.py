@@ -25,6 +25,8 @@ KEYS = (
     ("Ctrl+Z, Ctrl+Shift+Z", "Undo, redo; also across all captions, from the caption too"),
     ("Ctrl+V", "Paste photos on Create"),
     ("Ctrl+arrows", "Move the chosen photo"),
+    ("K, X", "Keep the chosen photo, leave it out; both go on to the next one"),
+    ("E, Enter", "Crop, straighten, turn or mirror the chosen photo"),
     ("Delete", "Remove photos; move pictures or LoRAs to the trash"),
     ("Ctrl+Up, Ctrl+Down", "The photo before or after, while writing captions"),
     ("Ctrl+L", "Write the prompt"),
@@ -47,6 +49,10 @@ TROUBLE = (
 )
 FACTS = (
     "Captions are saved as you type. Tools changes all of them, after a preview, in one step.",
+    "The photo's frame in the inspector is what the trainer keeps of it at that resolution.",
+    "A crop or turn never touches your file, and a photo that is left out is only not trained.",
+    "A set exported as a folder comes back whole when it is dropped on an empty draft.",
+    "Runs, Use these photos anew makes a new draft of a training's photos, captions and choices.",
     "A caption's tokens are an estimate. CLIP reads the first 77 of them, T5 up to 512.",
     "A LoRA runs only on the base model it was trained for; the app never sends it to another.",
     "When the answer to a launch is lost, the app asks the service and never sends it twice.",
