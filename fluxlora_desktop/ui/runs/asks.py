@@ -23,6 +23,8 @@ _SYMBOLS = {
     Ask.LOOK_IN_VERSION: "link",
     Ask.FREE_SPACE: "link",
     Ask.SHOW_IN_LIBRARY: "library",
+    Ask.USE_PHOTOS: "create",
+    Ask.COMPARE: "photos",
     Ask.REMOVE: "close",
 }
 _LIKELY = frozenset(
