@@ -13,8 +13,19 @@ from fluxlora_desktop.domain.buckets import bucket_for, histogram, resolutions_o
 from fluxlora_desktop.domain.caption_counts import estimate_tokens, length_of
 from fluxlora_desktop.domain.caption_edits import Change, Part, pieces_of
 from fluxlora_desktop.domain.captions import class_in, replace_trigger
-from fluxlora_desktop.domain.edits import Box, Edits, crop_to_shape
-from fluxlora_desktop.domain.errors import IllegalMove, InputError, LoraNotUsable, WeightsError
+from fluxlora_desktop.domain.edits import Box, Edits, crop_to_shape, edits_from
+from fluxlora_desktop.domain.errors import (
+    AppError,
+    CredentialError,
+    IllegalMove,
+    InputError,
+    LoraNotUsable,
+    ServiceBusy,
+    ServiceError,
+    ServiceUnreachable,
+    UnexpectedReply,
+    WeightsError,
+)
 from fluxlora_desktop.domain.recovery import Origin, UnknownTraining, told_apart
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.services import service_title
@@ -265,3 +276,60 @@ def test_trigger_word_is_exchanged_only_where_there_is_one() -> None:
     assert replace_trigger("TOK here", "TOK", "GLZ") == "GLZ here"
     assert replace_trigger("TOK here", "", "GLZ") == "TOK here"
     assert replace_trigger("TOK here", "TOK", "TOK") == "TOK here"
+
+
+@pytest.mark.parametrize(
+    ("error", "fields"),
+    [
+        (AppError(), {"detail": ""}),
+        (AppError("no"), {"detail": "no"}),
+        (CredentialError("fal"), {"service": "fal", "detail": "fal"}),
+        (CredentialError("fal", "no"), {"service": "fal", "detail": "no"}),
+        (
+            ServiceError("fal"),
+            {"service": "fal", "detail": "fal", "status": None, "request_id": ""},
+        ),
+        (
+            ServiceError("fal", "no", status=500, request_id="r"),
+            {"service": "fal", "detail": "no", "status": 500, "request_id": "r"},
+        ),
+        (ServiceUnreachable("fal"), {"service": "fal", "detail": "fal", "kind": "connect"}),
+        (
+            ServiceUnreachable("fal", "no", kind="dns"),
+            {"service": "fal", "detail": "no", "kind": "dns"},
+        ),
+        (
+            ServiceBusy("fal"),
+            {"service": "fal", "detail": "fal", "retry_after": 10.0, "status": 429},
+        ),
+        (
+            ServiceBusy("fal", "no", retry_after=3, status=503),
+            {"service": "fal", "detail": "no", "retry_after": 3, "status": 503},
+        ),
+        (
+            UnexpectedReply("fal", "id", "nothing", status=200),
+            {
+                **{"service": "fal", "detail": "id: nothing", "status": 200},
+                **{"where": "id", "got": "nothing"},
+            },
+        ),
+    ],
+)
+def test_error_says_whose_it_is_and_what_it_was(error: AppError, fields: dict[str, object]) -> None:
+    assert {name: getattr(error, name) for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("found", "edits"),
+    [
+        ({}, Edits()),
+        ({"turns": 1}, Edits(turns=1)),
+        ({"flip": True}, Edits(flip=True)),
+        ({"crop": [0, 0, 0.5, 1]}, Edits(crop=Box(right=0.5))),
+    ],
+)
+def test_what_edits_do_not_say_is_not_changed(found: dict[str, object], edits: Edits) -> None:
+    assert edits_from(found) == edits
+    assert edits_from(found).flip in {True, False}
+    with pytest.raises(ValueError, match="are no edits"):
+        edits_from({"crop": 7})

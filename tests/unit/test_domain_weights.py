@@ -4,14 +4,19 @@ import hashlib
 import json
 import struct
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fluxlora_desktop.domain.errors import JobCancelled, WeightsError
-from fluxlora_desktop.domain.weights import Tensor, inspect_weights, recognise_base
+from fluxlora_desktop.domain.weights import (
+    Tensor,
+    _key_style,
+    inspect_weights,
+    recognise_base,
+)
 
 _A = "transformer.transformer_blocks.7.attn.to_q.lora_A.weight"
 _B = "transformer.transformer_blocks.7.attn.to_q.lora_B.weight"
@@ -311,3 +316,63 @@ def test_base_is_recognised_by_shapes_and_never_guessed(
 def test_missing_file_is_named_in_words(tmp_path):
     with pytest.raises(WeightsError, match="cannot be read"):
         inspect_weights(tmp_path / "gone.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("names", "style"),
+    [
+        (("lora_unet_single_blocks_0.lora_down.weight",), "kohya"),
+        (("lora_transformer_blocks_0.lora_up.weight",), "kohya"),
+        (("double_blocks.0.processor.qkv_lora1.down.weight",), "xlabs"),
+        (("transformer.blocks.0.lora_A.weight",), "peft"),
+        (("transformer.blocks.0.lora_B.weight",), "peft"),
+        (("blocks.0.lora_A.weight",), "peft without prefix"),
+        (("diffusion_model.0.lora_down.weight",), "comfyui"),
+        (("diffusion_model.0.lora_up.weight",), "comfyui"),
+        (("lora_unet_0.alpha", "transformer.0.lora_A.weight"), "peft"),
+        (("a.processor.weight", "b_lora.weight"), ""),
+        (("blocks.0.weight",), ""),
+        ((), ""),
+    ],
+)
+def test_names_of_tensors_tell_the_style(names: tuple[str, ...], style: str) -> None:
+    assert _key_style(names) == style
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "it has only 0 bytes"),
+        (b" <html>" + bytes(200_000), "it is a web page, not weights"),
+        (
+            b"PK\x03\x04" + bytes(200_000),
+            "it is a pickle or zip file, which the app never opens as weights",
+        ),
+    ],
+)
+def test_reason_and_file_are_named_as_they_are(tmp_path: Path, data: bytes, reason: str) -> None:
+    path = tmp_path / "lora.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(WeightsError) as caught:
+        inspect_weights(path)
+    assert (caught.value.path, caught.value.reason) == (path, reason)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda path: _write(path, data=bytes(len(_DATA))), "the weights are all zero"),
+        (
+            lambda path: _write(path, data=_DATA[:-2]),
+            "it ends early or goes on too long: the download is incomplete",
+        ),
+        (lambda path: _write(path, b"[]"), "its header is not a table"),
+        (lambda path: _write(path, {}), "it holds no tensors"),
+    ],
+)
+def test_weights_that_do_not_hold_say_exactly_why(
+    tmp_path: Path, change: Callable[[Path], Path], reason: str
+) -> None:
+    with pytest.raises(WeightsError) as caught:
+        inspect_weights(change(tmp_path))
+    assert caught.value.reason == reason
