@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QLabel
+from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.money import Certainty, Charge
@@ -249,6 +249,26 @@ def test_missing_password_store_is_said(bench: DeskBench, qtbot: QtBot) -> None:
     says = Room(bench, qtbot, lasting=False).says()
     assert "no password store" in says
     assert "Nothing is written to disk." in says
+
+
+def test_missing_password_store_can_be_mended_as_the_page_explains(
+    bench: DeskBench, qtbot: QtBot
+) -> None:
+    room = Room(bench, qtbot, lasting=False)
+    how, remedy = (
+        room.page.findChild(kind, name)
+        for kind, name in ((QPushButton, "fix_keyring"), (QLabel, "keyring_remedy"))
+    )
+    assert how is not None
+    assert remedy is not None
+    assert remedy.isHidden()
+    qtbot.mouseClick(how, Qt.MouseButton.LeftButton)
+    assert not remedy.isHidden()
+    assert "start the app anew" in remedy.text()
+
+
+def test_password_store_that_works_needs_no_mending(room: Room) -> None:
+    assert room.page.findChild(QPushButton, "fix_keyring") is None
 
 
 def test_named_account_comes_into_view_ready_to_type(room: Room, qtbot: QtBot) -> None:

@@ -94,14 +94,15 @@ def _sentence(note: str) -> str:
 class PhotoInspector(Card):
     """What stands at the right of the grid.
 
-    `mending`, `keeping` and `showing` carry a finding; `closing` asks to let go of the selection;
-    what is asked about the one photo comes from `photo`.
+    `mending`, `keeping` and `showing` carry a finding; `closing` asks to let go of the selection,
+    `exporting` for the whole set as a folder; what is asked about the one photo comes from `photo`.
     """
 
     mending = Signal(object)
     keeping = Signal(object)
     showing = Signal(object)
     closing = Signal()
+    exporting = Signal()
 
     def __init__(self, thumbs: ThumbLoader, files: Files) -> None:
         super().__init__(margin=0, spacing=0)
@@ -115,6 +116,9 @@ class PhotoInspector(Card):
         self._list = QVBoxLayout()
         self._list.setSpacing(8)
         self.sizes = SizesView()
+        self.export = button("Export as a folder", self.exporting.emit, role="link")
+        self.export.setObjectName("export_photos")
+        self.export.setToolTip("Photos and captions as other trainers read them; it can come back")
         inside = QWidget()
         inside.setLayout(
             column(
@@ -123,6 +127,7 @@ class PhotoInspector(Card):
                 self._nothing,
                 self._list,
                 self.sizes,
+                row(self.export, None),
                 None,
                 spacing=12,
                 margin=_MARGIN,
@@ -146,7 +151,9 @@ class PhotoInspector(Card):
             findings = tuple(f for f in findings if item.sha256 in f.photos)
         self._nothing.setVisible(not findings)
         self._nothing.setText(_praise(draft, item))
-        self.sizes.setVisible(item is None and bool(draft.dataset.kept))
+        whole = item is None and bool(draft.dataset.kept)
+        self.sizes.setVisible(whole)
+        self.export.setVisible(whole)
         self.sizes.show_draft(draft)
         self.verdict.setVisible(bool(draft.dataset.photos))
         if findings != self._shown:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QWidget
+from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 
 from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.ui.account_card import AccountCard
@@ -16,6 +18,22 @@ from fluxlora_desktop.ui.theme import Scheme
 from fluxlora_desktop.ui.widgets import Card, button, clear, column, label, row
 from fluxlora_desktop.ui.wording import plural, usd, when
 
+_REMEDIES = {
+    "linux": (
+        "Install a password store that speaks the Secret Service protocol: GNOME Keyring "
+        "(package gnome-keyring), KWallet or KeePassXC. Log in again, let it make its first "
+        "keyring, then start the app anew. On a computer without a desktop, start the app inside "
+        "dbus-run-session with an unlocked gnome-keyring-daemon."
+    ),
+    "darwin": (
+        "Open Keychain Access and see that the keychain “login” is there and unlocked, then start "
+        "the app anew."
+    ),
+    "win32": (
+        "Open Credential Manager in the Control Panel and see that it lists Windows credentials; "
+        "the service “Credential Manager” must run. Then start the app anew."
+    ),
+}
 _WIDEST = 860
 _CHARGES_SHOWN = 8
 _SCHEMES = ((Scheme.SYSTEM, "As the system"), (Scheme.LIGHT, "Light"), (Scheme.DARK, "Dark"))
@@ -91,6 +109,8 @@ class SettingsPage(Page):
             "memory until the app closes. Nothing is written to disk."
         )
         card.body.addWidget(label(says, "muted", wrap=True))
+        if not self._computer.lasting_tokens and not self._computer.practice:
+            card.body.addLayout(self._make_remedy())
         self.cards = tuple(AccountCard(facts=facts, desk=self._accounts) for facts in SERVICES)
         for account in self.cards:
             account.open_requested.connect(self.open_requested)
@@ -102,6 +122,20 @@ class SettingsPage(Page):
         if not self._computer.practice:
             card.body.addLayout(row(importing, practising, None))
         return card
+
+    def _make_remedy(self) -> QLayout:
+        """Offer what a person can do so that tokens last."""
+        self.remedy = label(_REMEDIES.get(sys.platform, _REMEDIES["linux"]), "muted", wrap=True)
+        self.remedy.setObjectName("keyring_remedy")
+        self.remedy.hide()
+        how = button(
+            "How to fix", lambda: self.remedy.setVisible(self.remedy.isHidden()), role="link"
+        )
+        how.setObjectName("fix_keyring")
+        return column(row(how, None), self.remedy, spacing=4)
+
+    def _on_how(self) -> None:
+        self.remedy.setVisible(self.remedy.isHidden())
 
     def _make_spending(self) -> Card:
         card = Card()
