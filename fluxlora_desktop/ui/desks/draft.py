@@ -209,13 +209,17 @@ class DraftDesk(Desk):
     def branch(self, run: Run) -> None:
         """Make a draft of what a run trained on; the old draft is forgotten, the run stays."""
         old = self._run_row
-        if old is not None:
-            self._save("Forget draft", partial(self.tools.stores.runs.delete_draft, old.id))
-        self.undo_stack.clear()
-        self._run("Use photos", partial(self._branch, run), lane="library", done=self._on_opened)
+        work = partial(self._branch, run, old.id if old is not None else "")
+        self._run("Use photos", work, lane="library", done=self._on_branched)
 
-    def _branch(self, run: Run, _ctx: JobContext) -> tuple[Run, Dataset]:
+    def _on_branched(self, opened: tuple[Run, Dataset]) -> None:
+        self.undo_stack.clear()
+        self._on_opened(opened)
+
+    def _branch(self, run: Run, old: str, _ctx: JobContext) -> tuple[Run, Dataset]:
         draft = branch(run, self.tools)
+        if old:  # only now: what was given up for it stays when the new one cannot be made
+            self.tools.stores.runs.delete_draft(old)
         return draft, self.tools.stores.datasets.get(draft.dataset_id)
 
     def export(self, folder: Path) -> None:
