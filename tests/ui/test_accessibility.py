@@ -22,6 +22,7 @@ from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.ui.theme import Theme
 from tests.ui.furnished import SCREENS, House, make_bench
+from tests.ui.seen import seen
 
 
 @pytest.fixture(params=[False, True], ids=["filled", "empty"])
@@ -33,7 +34,7 @@ def house(
 
 
 def shown(house: House, kind: type[QWidget] = QWidget) -> list[QWidget]:
-    return [made for made in house.window.findChildren(kind) if made.isVisible()]
+    return seen(house.window, kind)
 
 
 def takes_tab(widget: QWidget) -> bool:

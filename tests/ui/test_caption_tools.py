@@ -19,6 +19,7 @@ from fluxlora_desktop.ui.create.caption_dialogs import ChangeDialog
 from fluxlora_desktop.ui.create.caption_preview import shortened
 from fluxlora_desktop.ui.create.captions import CaptionsStep
 from fluxlora_desktop.ui.create.steps import Step
+from tests.ui.seen import seen
 
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 CAPTIONS = ("TOK fox, red, in snow", "fox, in snow, red", "a dog", "")
@@ -378,8 +379,8 @@ def test_dialog_is_used_by_keyboard_and_heard(ground: Ground, entry: str) -> Non
     assert isinstance(opened.focusWidget(), QLineEdit | QComboBox)
     nameless = [
         widget
-        for widget in opened.findChildren(QWidget)
-        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        for widget in seen(opened, QWidget)
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
         if not QAccessible.queryAccessibleInterface(widget).text(QAccessible.Text.Name)
         and not isinstance(widget.parentWidget(), type(getattr(opened, "tag", None)))
     ]

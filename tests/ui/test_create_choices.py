@@ -21,6 +21,7 @@ from fluxlora_desktop.ui.create.captions import CaptionsStep
 from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.create.ways import uses_words
 from fluxlora_desktop.workflows.plans import Way
+from tests.ui.seen import seen
 
 LEFT = Qt.MouseButton.LeftButton
 ALT = Qt.KeyboardModifier.AltModifier
@@ -225,7 +226,7 @@ def test_trigger_word_goes_into_every_caption_by_one_click(ground: Ground) -> No
 
 def test_captions_step_leads_back_when_there_are_no_photos(ground: Ground) -> None:
     ground.page.go_to(Step.CAPTIONS)
-    visible = [b for b in ground.page.captions.findChildren(QPushButton) if b.isVisible()]
+    visible = seen(ground.page.captions, QPushButton)
     back = next(b for b in visible if b.text() == "Choose photos first")
     ground.qtbot.mouseClick(back, LEFT)
     assert ground.page.step() is Step.PHOTOS
@@ -257,7 +258,7 @@ def choose_goal(ground: Ground, title: str) -> None:
 
 
 def shown_words(widget: QWidget) -> list[str]:
-    return [one.text() for one in widget.findChildren(QLabel) if one.isVisible()]
+    return [one.text() for one in seen(widget, QLabel)]
 
 
 def test_goal_leads_to_a_trainer_whose_lora_can_go_there(ground: Ground) -> None:
@@ -460,8 +461,7 @@ def test_caption_that_stands_in_for_missing_ones_is_said(ground: Ground) -> None
 def open_advanced(ground: Ground) -> QSpinBox:
     ground.page.go_to(Step.RECIPE)
     ground.qtbot.mouseClick(ground.page.recipe.advanced, LEFT)
-    found = ground.page.findChildren(QSpinBox, "parameter_steps")
-    (steps,) = (one for one in found if one.isVisible())
+    (steps,) = seen(ground.page, QSpinBox, "parameter_steps")
     return steps
 
 

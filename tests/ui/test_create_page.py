@@ -16,6 +16,7 @@ from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.domain.training import Preset
 from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.workflows.launch import start_run
+from tests.ui.seen import seen
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -170,7 +171,7 @@ def test_page_says_so_when_the_draft_cannot_be_opened(ground: Ground) -> None:
     page.show()
     assert not page.next_button.isEnabled()
     desk.failed.emit(OSError("no disk"))
-    again = [b for b in page.findChildren(QPushButton) if b.isVisible() and b.text() == "Try again"]
+    again = [b for b in seen(page, QPushButton) if b.text() == "Try again"]
     ground.qtbot.mouseClick(again[0], LEFT)
     ground.wait(lambda: desk.loaded)
     assert page.next_button.isEnabled()
@@ -185,8 +186,8 @@ def test_every_input_has_a_name_for_those_who_hear_the_screen(ground: Ground, st
     ground.page.recipe.advanced.setChecked(True)
     nameless = [
         widget
-        for widget in ground.page.findChildren(QWidget)
-        if widget.isVisible() and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        for widget in seen(ground.page, QWidget)
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
         if not spoken(widget)
     ]
     assert nameless == []

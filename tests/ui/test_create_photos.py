@@ -17,6 +17,7 @@ from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, Severity
 from fluxlora_desktop.ui.create.findings import FindingCard
 from fluxlora_desktop.ui.create.photo_model import PhotoModel, PhotoRow
 from fluxlora_desktop.ui.create.steps import Step
+from tests.ui.seen import seen
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -182,7 +183,7 @@ def finding_button(ground: Ground, what: str, name: str) -> QPushButton:
     inspector, where = ground.page.photos.inspector, f"finding_{what}"
 
     def cards() -> list[FindingCard]:
-        return [card for card in inspector.findChildren(FindingCard, where) if card.isVisible()]
+        return seen(inspector, FindingCard, where)
 
     ground.wait(lambda: len(cards()) == 1)
     found = cards()[0].findChild(QPushButton, name)

@@ -16,6 +16,7 @@ from fluxlora_desktop.store.check import check_library
 from fluxlora_desktop.ui.settings.library_check import LibraryCheckCard
 from fluxlora_desktop.workflows.take_in import take_in_files
 from tests.ui.desk_bench import DeskBench
+from tests.ui.seen import seen
 from tests.workflows.conftest import write_lora
 
 
@@ -36,7 +37,7 @@ class Place:
         self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0)
 
     def words(self) -> list[str]:
-        return [found.text() for found in self.card.findChildren(QLabel) if found.isVisible()]
+        return [found.text() for found in seen(self.card, QLabel)]
 
 
 @pytest.fixture

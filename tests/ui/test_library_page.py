@@ -26,6 +26,7 @@ from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.library.model import LoraCard, LoraListModel
 from fluxlora_desktop.ui.library.page import LibraryPage
+from tests.ui.seen import seen
 
 _HANDS = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
 
@@ -86,7 +87,7 @@ def click(qtbot: QtBot, widget: QAbstractButton) -> None:
 
 
 def buttons(page: QWidget) -> dict[str, QPushButton]:
-    return {made.text(): made for made in page.findChildren(QPushButton) if made.isVisible()}
+    return {made.text(): made for made in seen(page, QPushButton)}
 
 
 def dragged(files: tuple[Path, ...]) -> QMimeData:

@@ -29,6 +29,7 @@ from fluxlora_desktop.ui.theme import Theme
 from tests.ui.desk_bench import DeskBench, Heard
 from tests.ui.fakes import OTHER_TRAINER, TRAINER, FakeTrainer
 from tests.ui.furnished import House
+from tests.ui.seen import seen
 from tests.workflows.conftest import write_lora
 
 
@@ -85,17 +86,15 @@ def room(qtbot: QtBot, tmp_path: Path, theme: Theme) -> Iterator[Room]:
 
 
 def rows(page: RecoverPage) -> list[LostRow]:
-    return [made for made in page.findChildren(LostRow) if made.isVisible()]
+    return seen(page, LostRow)
 
 
 def texts(page: RecoverPage) -> str:
-    return "\n".join(made.text() for made in page.findChildren(QLabel) if made.isVisible())
+    return "\n".join(made.text() for made in seen(page, QLabel))
 
 
 def visible_button(page: RecoverPage, words: str) -> QPushButton:
-    return next(
-        made for made in page.findChildren(QPushButton) if made.isVisible() and made.text() == words
-    )
+    return next(made for made in seen(page, QPushButton) if made.text() == words)
 
 
 def click(room: Room, made: QPushButton) -> None:
@@ -140,7 +139,7 @@ def test_adopted_training_comes_home_in_the_window(room: Room) -> None:
     assert page.states.currentWidget() is page.empty
     library = room.house.show("library")
     assert [one.name for one in room.house.desks.loras.loras()] == ["My fox"]
-    said = "\n".join(made.text() for made in library.findChildren(QLabel) if made.isVisible())
+    said = "\n".join(made.text() for made in seen(library, QLabel))
     assert "a training found at its service" in said
 
 
@@ -247,9 +246,7 @@ def test_service_that_does_not_list_everything_says_so(room: Room) -> None:
 def test_empty_pages_lead_to_the_lost_trainings(room: Room, place: str) -> None:
     page = room.house.show(place)
     found = next(
-        made
-        for made in page.findChildren(QPushButton)
-        if made.isVisible() and made.text().startswith("Find lost trainings")
+        made for made in seen(page, QPushButton) if made.text().startswith("Find lost trainings")
     )
 
     click(room, found)

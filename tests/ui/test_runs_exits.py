@@ -30,6 +30,7 @@ from fluxlora_desktop.ui.runs.exits import EXITS, Ask, Exit, exit_of
 from fluxlora_desktop.ui.runs.page import RunsPage
 from fluxlora_desktop.workflows import carry
 from fluxlora_desktop.workflows.follow import wish_cancel
+from tests.ui.seen import seen
 
 _S = RunState
 SHOWN = [state for state in RunState if state is not RunState.DRAFT]
@@ -270,7 +271,7 @@ def bench(tmp_path: Path, qtbot: QtBot) -> Iterator[Bench]:
 
 
 def shown_text(page: RunsPage) -> str:
-    return "\n".join(one.text() for one in page.findChildren(QLabel) if one.isVisible())
+    return "\n".join(one.text() for one in seen(page, QLabel))
 
 
 def shown_buttons(page: RunsPage) -> dict[str, QPushButton]:
@@ -347,7 +348,7 @@ def test_every_button_does_something(bench: Bench, qtbot: QtBot, key: str) -> No
         asked = page.detail.asks.confirm_button.isVisible()
         copied = QGuiApplication.clipboard().text()
         did = [*happened, *bench.runs.called, *bench.loras.published, copied]
-        opened = [one for one in page.findChildren(QDialog) if one.isVisible()]
+        opened = seen(page, QDialog)
         assert asked or any(did) or opened, name
         for dialog in opened:
             dialog.reject()

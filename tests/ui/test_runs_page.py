@@ -23,6 +23,7 @@ from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.runs.page import RunsPage
+from tests.ui.seen import seen
 
 LOSSES = tuple((step, 0.5 - step / 2000) for step in range(2, 402, 2))
 
@@ -74,9 +75,7 @@ def bench(tmp_path: Path, qtbot: QtBot) -> Iterator[Bench]:
 
 def ask(page: RunsPage, name: str) -> QPushButton:
     """Return the one visible button for an ask."""
-    found = [
-        made for made in page.detail.findChildren(QPushButton, f"run_{name}") if made.isVisible()
-    ]
+    found = seen(page.detail, QPushButton, f"run_{name}")
     assert len(found) == 1, f"{name}: {found}"
     return found[0]
 
@@ -101,7 +100,7 @@ def test_page_says_that_the_list_failed_when_it_cannot_be_read(bench: Bench, qtb
 
     bench.runs.failed.emit(OSError("no disk"))
 
-    retry = next(b for b in page.findChildren(QPushButton) if b.isVisible())
+    retry = seen(page, QPushButton)[0]
     with qtbot.waitSignal(bench.runs.listed):
         click(qtbot, retry)
     assert page.states.currentWidget() is page._empty
@@ -240,7 +239,7 @@ def test_word_about_a_launch_is_checked_once_and_nothing_else_is_asked_meanwhile
     qtbot.waitUntil(lambda: bench.trainer.polled > 0)
     looks = bench.trainer.looks
     assert "Asking the service…" in [one.text() for one in page.findChildren(QLabel)]
-    assert not [one for one in page.findChildren(QPushButton, "run_look_now") if one.isVisible()]
+    assert not seen(page, QPushButton, "run_look_now")
     bench.runs.look_now(run.id)
     bench.runs.say_absent(run.id)
     qtbot.wait(200)  # a look that should not be would come now

@@ -24,6 +24,7 @@ from fluxlora_desktop.ui.theme import Theme
 from fluxlora_desktop.ui.window import MainWindow
 from tests.ui.desk_bench import CopyingPhotos, DeskBench, Heard
 from tests.ui.fakes import FolderTrash
+from tests.ui.seen import seen
 
 
 class Disk:
@@ -278,7 +279,7 @@ def test_window_asks_before_it_closes_with_changes_in_memory(theme: Theme, qtbot
     assert window.isVisible()
 
     window.close()
-    box = next(b for b in window.findChildren(QMessageBox) if b.isVisible())
+    box = seen(window, QMessageBox)[0]
     leave = next(b for b in box.buttons() if b.text() == "Close without saving")
     with qtbot.waitSignal(window.closing):
         qtbot.mouseClick(leave, Qt.MouseButton.LeftButton)
