@@ -11,7 +11,7 @@ from fluxlora_desktop.domain.edits import PLAIN, Edits, edited_size
 
 FEWEST_PHOTOS = 5
 MOST_PHOTOS = 20
-MEASURED = 1
+MEASURED = 2
 """The version of the measuring; photos that an older one measured are measured again."""
 
 

@@ -17,11 +17,12 @@ from statistics import median
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fluxlora_desktop.domain.buckets import buckets_for
 from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, Severity
 from fluxlora_desktop.domain.names import shown_name
-from fluxlora_desktop.imaging.measure import DETAIL_SIDE, Values
+from fluxlora_desktop.imaging.measure import DETAIL_SIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def layout_distance(first: Photo, second: Photo) -> float:
     return float(np.sqrt(np.square(apart).mean()))
 
 
-def _fields_of(photo: Photo) -> Values:
+def _fields_of(photo: Photo) -> NDArray[np.float32]:
     """Return the 4 x 4 fields' levels of each channel around that channel's mean."""
     raw = np.frombuffer(bytes.fromhex(photo.facts.layout), dtype=np.uint8)
     levels = raw.reshape(-1, 3).astype(np.float32)

@@ -7,15 +7,17 @@ refuses with twelve exception types; all of them become `UnreadablePhoto` here.
 from __future__ import annotations
 
 import io
+import math
 import stat
 import struct
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import pillow_heif
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from fluxlora_desktop.domain.edits import Backdrop
 from fluxlora_desktop.domain.errors import UnreadablePhoto
@@ -43,6 +45,8 @@ _REFUSALS: Final = (
     MemoryError,
 )
 _JPEG: Final = b"\xff\xd8\xff"
+_ON_ITS_SIDE: Final = range(5, 9)
+"""The EXIF orientations that exchange width and height."""
 _NAMED_FORMATS: Final = (
     (b"%PDF", "PDF documents are not photos"),
     (b"%!PS", "PostScript files are not photos"),
@@ -61,25 +65,41 @@ Image.MAX_IMAGE_PIXELS = MOST_PIXELS
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Upright sRGB pixels without any metadata, the true format, and what had to be changed."""
+    """Upright sRGB pixels without any metadata, the true format, and what had to be changed.
+
+    `size` is that of the file, upright; the pixels may be fewer where fewer were asked for.
+    """
 
     image: Image.Image
     format: str
+    size: tuple[int, int]
     notes: tuple[str, ...] = ()
 
 
-def open_photo(path: Path, backdrop: Backdrop = Backdrop.WHITE) -> Decoded:
-    """Decode a file by its content, whatever its suffix; raises `UnreadablePhoto`.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a photo is decoded for.
 
-    Transparent parts are laid on `backdrop`.
+    Transparent parts are laid on `backdrop`. `scale` takes the upright size of a file and returns
+    the least share of it, up to 1, that is needed: JPEG decoders leave out most of the work there.
     """
+
+    backdrop: Backdrop = Backdrop.WHITE
+    scale: Callable[[int, int], float] = lambda _width, _height: 1.0
+
+
+_WHOLE: Final = Wanted()
+
+
+def open_photo(path: Path, wanted: Wanted = _WHOLE) -> Decoded:
+    """Decode a file by its content, whatever its suffix; raises `UnreadablePhoto`."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise UnreadablePhoto(path, "it is not a file")
         _refuse_bytes(path, status.st_size)
         with path.open("rb") as stream:
-            return _decode(stream, path, backdrop)
+            return _decode(stream, path, wanted)
     except OSError as error:
         raise UnreadablePhoto(path, _say(error)) from error
 
@@ -138,22 +158,22 @@ def _refuse_bytes(path: Path, size: int) -> None:
         raise UnreadablePhoto(path, f"it is larger than {MOST_BYTES // 1_000_000} MB")
 
 
-def _decode(stream: BinaryIO, path: Path, backdrop: Backdrop = Backdrop.WHITE) -> Decoded:
+def _decode(stream: BinaryIO, path: Path, wanted: Wanted = _WHOLE) -> Decoded:
     start = stream.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
     stream.seek(0)
     for magic, reason in _NAMED_FORMATS:
         if start.startswith(magic):
             raise UnreadablePhoto(path, reason)
     try:
-        coloured = _load(stream, path, backdrop)
-        return Decoded(rebuild(coloured.image), coloured.format, coloured.notes)
+        coloured = _load(stream, path, wanted)
+        return replace(coloured, image=rebuild(coloured.image))
     except UnreadablePhoto:
         raise
     except _REFUSALS as error:
         raise UnreadablePhoto(path, _say(error)) from error
 
 
-def _load(stream: BinaryIO, path: Path, backdrop: Backdrop) -> Decoded:
+def _load(stream: BinaryIO, path: Path, wanted: Wanted) -> Decoded:
     """Return upright sRGB pixels that may still hold metadata.
 
     Apart from `_decode`, so that the picture as it was opened is gone when the pixels are copied.
@@ -161,20 +181,27 @@ def _load(stream: BinaryIO, path: Path, backdrop: Backdrop) -> Decoded:
     with Image.open(stream, formats=FORMATS) as opened:
         _refuse_size(path, opened.size)
         name = "JPEG" if opened.format == "MPO" else opened.format or ""
-        notes = _note_frames(opened)
+        notes, (width, height) = _note_frames(opened), opened.size
+        share = max(wanted.scale(width, height), wanted.scale(height, width))
+        opened.draft(None, (math.ceil(width * share), math.ceil(height * share)))
         opened.load()
-        notes += _turn_upright(opened)
-        rgb, changed = to_rgb(opened, backdrop)
-        return Decoded(rgb, name, notes + changed)
+        turned, damaged = _turn_upright(opened)
+        rgb, changed = to_rgb(opened, wanted.backdrop)
+        size = (height, width) if turned else (width, height)
+        return Decoded(rgb, name, size, notes + damaged + changed)
 
 
-def _turn_upright(image: Image.Image) -> tuple[str, ...]:
-    """Turn as EXIF says; where that is damaged the pixels are still good."""
+def _turn_upright(image: Image.Image) -> tuple[bool, tuple[str, ...]]:
+    """Turn as EXIF says; tell whether width and height changed places, and what was damaged.
+
+    Where the EXIF data are damaged the pixels are still good.
+    """
     try:
+        turned = image.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE
         ImageOps.exif_transpose(image, in_place=True)
     except _REFUSALS:
-        return ("Its EXIF data are damaged, so it may lie on its side.",)
-    return ()
+        return False, ("Its EXIF data are damaged, so it may lie on its side.",)
+    return turned, ()
 
 
 def _refuse_size(path: Path, size: tuple[int, int]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Values = NDArray[np.float32]
+Values = NDArray[np.int16]
+"""Grey levels; signed and wide enough for every mask over them."""
 
 SHARPNESS_SIDE: Final = 1024
 DETAIL_SIDE: Final = 2048
@@ -43,9 +44,12 @@ _BLACK, _WHITE = 3, 252
 _MIDTONES: Final = (64, 191)
 
 
-def hash_pixels(image: Image.Image) -> str:
-    """Return the SHA-256 of size and pixels, which no change of format or metadata touches."""
-    digest = hashlib.sha256(f"{image.mode} {image.width}x{image.height}\n".encode())
+def hash_pixels(image: Image.Image, size: tuple[int, int]) -> str:
+    """Return the SHA-256 of a photo's size and the pixels of its copy.
+
+    No change of metadata touches it, and none of the format where all pixels were decoded.
+    """
+    digest = hashlib.sha256(f"{image.mode} {size[0]}x{size[1]}\n".encode())
     for top in range(0, image.height, _STRIP):
         strip = (0, top, image.width, min(top + _STRIP, image.height))
         digest.update(image.crop(strip).tobytes())
@@ -66,8 +70,10 @@ def measure_sharpness(image: Image.Image) -> float:
     The sharpest tiles count, not the whole frame: a blurred background is no fault.
     """
     edges = _find_edges(grey_at(image, SHARPNESS_SIDE))
-    variances = [float(tile.var()) for tile in _tiles_of(edges, _TILES)]
-    return float(np.percentile(variances, 90)) if variances else 0.0
+    if not edges.size:
+        return 0.0
+    means, squares = _tile_means(edges, _TILES), _tile_means(np.square(edges, dtype=int), _TILES)
+    return float(np.percentile(squares - np.square(means), 90))
 
 
 def measure_detail(image: Image.Image, side: int) -> float:
@@ -81,12 +87,23 @@ def measure_detail(image: Image.Image, side: int) -> float:
     """
     values = grey_at(image, side)
     field = min(_FIELD, *values.shape)
-    strength = np.square(_find_edges(values))
-    starts = [range(0, size - field + 1, max(1, field // 2)) for size in values.shape]
-    places = [(top, left) for top in starts[0] for left in starts[1]]
-    places.sort(key=lambda at: -float(_field_at(strength, at, field).mean()))
-    found = [_finest_in(_field_at(values, at, field)) for at in places[:_SHARPEST_FIELDS]]
-    return max(found)
+    return max(
+        _finest_in(values[top : top + field, left : left + field])
+        for top, left in _strongest_fields(values, field)
+    )
+
+
+def _strongest_fields(values: Values, field: int) -> list[tuple[int, int]]:
+    """Return where the square fields with the strongest edges begin; they overlap by halves."""
+    half = max(1, field // 2)
+    rows, columns = (size // half for size in values.shape)
+    edges = np.zeros((rows * half, columns * half), dtype=np.int32)
+    found = np.square(_find_edges(values), dtype=np.int32)[: edges.shape[0], : edges.shape[1]]
+    edges[: found.shape[0], : found.shape[1]] = found
+    blocks = edges.reshape(rows, half, columns, half).sum(axis=(1, 3), dtype=np.int64)
+    fields = blocks[:-1, :-1] + blocks[1:, :-1] + blocks[:-1, 1:] + blocks[1:, 1:]
+    order = np.argsort(-fields, axis=None, kind="stable")[:_SHARPEST_FIELDS]
+    return [(int(at // fields.shape[1]) * half, int(at % fields.shape[1]) * half) for at in order]
 
 
 def measure_noise(image: Image.Image) -> float:
@@ -99,16 +116,12 @@ def measure_noise(image: Image.Image) -> float:
     corners = values[:-2, :-2] + values[:-2, 2:] + values[2:, :-2] + values[2:, 2:]
     beside = values[:-2, 1:-1] + values[2:, 1:-1] + values[1:-1, :-2] + values[1:-1, 2:]
     centre = values[1:-1, 1:-1]
-    rest = np.abs(corners - 2 * beside + 4 * centre)
-    low, high = _SEEN
-    found = [
-        float(left.mean()) * math.sqrt(math.pi / 2) / 6
-        for left, seen in zip(
-            _tiles_of(rest, _NOISE_TILES), _tiles_of(centre, _NOISE_TILES), strict=True
-        )
-        if low < float(seen.mean()) < high
-    ]
-    return float(np.percentile(found, _QUIETEST)) if len(found) >= _FEWEST_NOISY else 0.0
+    if not centre.size:
+        return 0.0
+    rest = _tile_means(np.abs(corners - 2 * beside + 4 * centre), _NOISE_TILES)
+    level, (low, high) = _tile_means(centre, _NOISE_TILES), _SEEN
+    seen = rest[(level > low) & (level < high)] * (math.sqrt(math.pi / 2) / 6)
+    return float(np.percentile(seen, _QUIETEST)) if seen.size >= _FEWEST_NOISY else 0.0
 
 
 def measure_contrast(image: Image.Image) -> float:
@@ -173,7 +186,7 @@ def grey_at(image: Image.Image, side: int) -> Values:
     """Return the grey levels of a photo whose longer side is at most `side` px."""
     grey = image.convert("L")
     grey.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return np.asarray(grey, dtype=np.float32)
+    return np.asarray(grey, dtype=np.int16)
 
 
 def _find_edges(values: Values) -> Values:
@@ -188,24 +201,23 @@ def _find_edges(values: Values) -> Values:
     return edges
 
 
-def _tiles_of(values: Values, count: int) -> Iterator[Values]:
-    for band in np.array_split(values, count, axis=0):
-        yield from (tile for tile in np.array_split(band, count, axis=1) if tile.size)
-
-
-def _field_at(values: Values, at: tuple[int, int], side: int) -> Values:
-    top, left = at
-    return values[top : top + side, left : left + side]
+def _tile_means(values: NDArray[Any], count: int) -> NDArray[np.float64]:
+    """Return the means over `count` x `count` tiles, or as many as there are pixels."""
+    high, wide = values.shape
+    tops, lefts = (np.unique(np.arange(count) * size // count) for size in (high, wide))
+    sums = np.add.reduceat(values, tops, axis=0, dtype=np.int64)
+    sums = np.add.reduceat(sums, lefts, axis=1)
+    tile_sizes = np.outer(np.diff(tops, append=high), np.diff(lefts, append=wide))
+    means: NDArray[np.float64] = sums / tile_sizes
+    return means
 
 
 def _finest_in(field: Values) -> float:
     """Return the share of the highest frequency below which the gradients' energy lies."""
     side = field.shape[0]
-    window = np.outer(np.hanning(side), np.hanning(side))
-    spectrum = np.fft.rfft2((field - field.mean()) * window)
-    power = np.square(np.abs(spectrum)) / (np.square(window).sum() * side * side)
-    down, across = np.abs(np.fft.fftfreq(side)) * 2, np.fft.rfftfreq(side) * 2
-    reach = np.maximum(down[:, None], across[None, :])
+    window, weight, reach = _window(side)
+    levels = field.astype(np.float32)
+    power = np.square(np.abs(np.fft.rfft2((levels - levels.mean()) * window))) / weight
     left = np.maximum(power - _ROUNDING / (side * side), 0.0)
     energy = np.where(reach < _COARSEST, 0.0, left * np.square(reach))
     bins = np.bincount((reach * 50).astype(int).ravel(), energy.ravel(), 51)
@@ -213,6 +225,16 @@ def _finest_in(field: Values) -> float:
     if beyond[0] <= 0:  # nothing but one colour
         return 1.0
     return int(np.argmax(beyond <= _STILL_HELD * beyond[0])) / 50
+
+
+@cache
+def _window(side: int) -> tuple[NDArray[np.float32], float, NDArray[np.float32]]:
+    """Return Hann's window, its weight, and the frequencies as shares of the highest one."""
+    window = np.outer(np.hanning(side), np.hanning(side))
+    down, across = np.abs(np.fft.fftfreq(side)) * 2, np.fft.rfftfreq(side) * 2
+    reach = np.maximum(down[:, None], across[None, :])
+    weight = float(np.square(window).sum() * side * side)
+    return window.astype(np.float32), weight, reach.astype(np.float32)
 
 
 def _bar_in(lines: Values) -> int:

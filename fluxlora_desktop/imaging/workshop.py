@@ -18,12 +18,19 @@ from fluxlora_desktop.domain.datasets import (
     Photo,
     PhotoFacts,
 )
-from fluxlora_desktop.domain.edits import PLAIN, Edits
+from fluxlora_desktop.domain.edits import PLAIN, Edits, edited_size
 from fluxlora_desktop.domain.errors import UnexpectedReply, UnreadablePhoto
 from fluxlora_desktop.domain.pictures import PictureText
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.imaging import checks
-from fluxlora_desktop.imaging.decode import Decoded, glimpse, open_bytes, open_photo, rebuild
+from fluxlora_desktop.imaging.decode import (
+    Decoded,
+    Wanted,
+    glimpse,
+    open_bytes,
+    open_photo,
+    rebuild,
+)
 from fluxlora_desktop.imaging.edit import apply_edits
 from fluxlora_desktop.imaging.files import write_file
 from fluxlora_desktop.imaging.measure import (
@@ -64,13 +71,10 @@ class PillowPhotoWorkshop:
         thumbnail a JPEG of at most 512 px. Raises `UnreadablePhoto`, `StorageError`.
         """
         decoded = _open_large_enough(original, edits)
-        image = decoded.image
-        facts = _measure(decoded)
-        image.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
-        copy = rebuild(image)
+        copy = _shrink(decoded.image, WORKING_SIDE)
         write_file(working, lambda stream: _save_copy(copy, stream, working.suffix))
         _write_thumb(copy, thumb)
-        return facts
+        return _measure(decoded, copy)
 
     def glimpse(self, original: Path, thumb: Path) -> bool:
         """Write a first thumbnail of a JPEG before it is developed; False for other formats."""
@@ -82,7 +86,8 @@ class PillowPhotoWorkshop:
 
     def measure(self, original: Path) -> PhotoFacts:
         """Measure an original and write nothing; raises `UnreadablePhoto`."""
-        return _measure(_open_large_enough(original))
+        decoded = _open_large_enough(original)
+        return _measure(decoded, _shrink(decoded.image, WORKING_SIDE))
 
     def find_problems(self, photos: Sequence[Photo]) -> tuple[Finding, ...]:
         """Return the findings about single photos and pairs, from their facts alone."""
@@ -133,49 +138,53 @@ class PillowPictureWorkshop:
 
 
 def _open_large_enough(original: Path, edits: Edits = PLAIN) -> Decoded:
-    decoded = open_photo(original, edits.backdrop)
-    decoded = replace(decoded, image=apply_edits(decoded.image, edits))
-    image = decoded.image
-    if min(image.size) < checks.REFUSED_SIDE.value:
-        raise UnreadablePhoto(original, f"it is only {image.width} x {image.height} pixels")
-    return decoded
+    """Decode and edit a photo; `size` of what is returned is that after the edits."""
+
+    def scale(width: int, height: int) -> float:
+        return min(1.0, WORKING_SIDE / max(edited_size(edits, width, height)))
+
+    decoded = open_photo(original, Wanted(edits.backdrop, scale))
+    width, height = edited_size(edits, *decoded.size)
+    if min(width, height) < checks.REFUSED_SIDE.value:
+        raise UnreadablePhoto(original, f"it is only {width} x {height} pixels")
+    return replace(decoded, image=apply_edits(decoded.image, edits), size=(width, height))
 
 
-def _measure(decoded: Decoded) -> PhotoFacts:
-    image = decoded.image
-    grey, glance = image.convert("L"), glance_at(image)
+def _measure(decoded: Decoded, copy: Image.Image) -> PhotoFacts:
+    """Measure a photo on its working copy: nothing finer reaches a trainer."""
+    width, height = decoded.size
+    grey, glance = copy.convert("L"), glance_at(copy)
     clipped, midtones = measure_exposure(grey)
-    contrast, brightest = measure_contrast(grey), measure_brightest(grey)
-    dhash = hash_gradients(grey)
-    grey.thumbnail((DETAIL_SIDE, DETAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    detail = measure_detail(grey, DETAIL_SIDE)
-    grey.thumbnail((SHARPNESS_SIDE, SHARPNESS_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    smaller = _shrink(grey, SHARPNESS_SIDE)
     return PhotoFacts(
         format=decoded.format,
-        width=image.width,
-        height=image.height,
-        pixel_sha256=hash_pixels(image),
-        dhash=dhash,
-        sharpness=measure_sharpness(grey),
+        width=width,
+        height=height,
+        pixel_sha256=hash_pixels(copy, decoded.size),
+        dhash=hash_gradients(grey),
+        sharpness=measure_sharpness(smaller),
         clipped=clipped,
         midtones=midtones,
         notes=decoded.notes,
         measured=MEASURED,
-        focus=measure_detail(grey, SHARPNESS_SIDE),
-        detail=detail,
-        contrast=contrast,
-        noise=measure_noise(grey),
-        brightest=brightest,
+        focus=measure_detail(smaller, SHARPNESS_SIDE),
+        detail=measure_detail(grey, DETAIL_SIDE),
+        contrast=measure_contrast(grey),
+        noise=measure_noise(smaller),
+        brightest=measure_brightest(grey),
         blown=measure_blown(glance),
-        bars=measure_bars(grey),
+        bars=measure_bars(smaller),
         layout=measure_layout(glance),
     )
 
 
-def _shrink(image: Image.Image, side: int) -> Image.Image:
-    smaller = image.copy()
-    smaller.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-    return rebuild(smaller)
+def _shrink(image: Image.Image, side: int, gap: float = 3.0) -> Image.Image:
+    """Return a picture whose longer side is at most `side` px; the same one where it is already."""
+    if max(image.size) <= side:
+        return image
+    share = side / max(image.size)
+    size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
+    return rebuild(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=gap))
 
 
 def _save_copy(image: Image.Image, stream: BinaryIO, suffix: str) -> None:
@@ -186,5 +195,5 @@ def _save_copy(image: Image.Image, stream: BinaryIO, suffix: str) -> None:
 
 
 def _write_thumb(image: Image.Image, thumb: Path) -> None:
-    small = _shrink(image, THUMB_SIDE)
+    small = _shrink(image, THUMB_SIDE, gap=2.0)
     write_file(thumb, lambda stream: small.save(stream, "JPEG", quality=_THUMB_QUALITY))
