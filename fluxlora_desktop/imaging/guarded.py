@@ -436,5 +436,6 @@ def _environment() -> dict[str, str]:
 
 def _apart() -> dict[str, Any]:
     if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW}
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+        return {"creationflags": flags}
     return {"start_new_session": True}

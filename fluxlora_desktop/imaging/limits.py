@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ if sys.platform != "win32":
 
 MEMORY_BYTES: Final = 2_000_000_000
 CPU_S: Final = 20
+_NICENESS: Final = 10
 
 
 def hold_memory(most: int = MEMORY_BYTES) -> None:
@@ -26,6 +28,13 @@ def hold_memory(most: int = MEMORY_BYTES) -> None:
         for kind, limit in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, most)):
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(kind, (limit, limit))
+
+
+def stay_behind() -> None:
+    """Leave the processor to whoever wants it more, above all to the window."""
+    if sys.platform != "win32":  # there the asking process says so as it starts this one
+        with contextlib.suppress(OSError):
+            os.nice(_NICENESS)
 
 
 def allow_cpu(seconds: int = CPU_S) -> None:

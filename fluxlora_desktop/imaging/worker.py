@@ -44,6 +44,7 @@ def main() -> int:
     AvifImagePlugin.DEFAULT_MAX_THREADS = pillow_heif.options.DECODE_THREADS = _THREADS
     answers = _own_output()
     limits.hold_memory()
+    limits.stay_behind()
     _write(answers, {"ready": os.getpid()})
     while question := _next_question():
         limits.allow_cpu()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt, Slot
@@ -22,15 +23,18 @@ _LINE_THUMB = 48
 _SHADE = 190
 _LEFT_OUT = 0.35
 _MARKS = {"block": ("error", "danger"), "warn": ("warning", "warn")}
+_COVERS = 200
+"""Cut pictures in memory: at 168 px and scale 2 at most 90 MB."""
 Index = QModelIndex | QPersistentModelIndex
+_covers: OrderedDict[tuple[int, tuple[int, int], float], QPixmap] = OrderedDict()
 
 
 def paint_cover(painter: QPainter, box: QRectF, picture: QPixmap | None, radius: float) -> None:
     """Paint a picture so that it covers a rounded box; a placeholder when there is none."""
-    shape = QPainterPath()
-    shape.addRoundedRect(box, radius, radius)
-    painter.fillPath(shape, color("raised"))
     if picture is None:
+        shape = QPainterPath()
+        shape.addRoundedRect(box, radius, radius)
+        painter.fillPath(shape, color("raised"))
         mark = pixmap("image", "muted", round(min(box.width(), box.height()) / 5))
         size = mark.deviceIndependentSize()
         painter.drawPixmap(
@@ -39,14 +43,42 @@ def paint_cover(painter: QPainter, box: QRectF, picture: QPixmap | None, radius:
             mark,
         )
         return
-    painter.save()
-    painter.setClipPath(shape)
-    size = picture.deviceIndependentSize()
-    share = max(box.width() / size.width(), box.height() / size.height())
-    target = QRectF(0, 0, size.width() * share, size.height() * share)
+    ratio = painter.device().devicePixelRatio()
+    sides = (round(box.width() * ratio), round(box.height() * ratio))
+    cover = _round(picture, sides, radius * ratio)
+    cover.setDevicePixelRatio(ratio)
+    painter.drawPixmap(box.topLeft().toPoint(), cover)
+
+
+def _round(picture: QPixmap, size: tuple[int, int], radius: float) -> QPixmap:
+    """Return a picture scaled and cut to a rounded box, in pixels of the screen.
+
+    Those that were painted last are kept: clipping to round corners takes most of a tile's time.
+    """
+    key = (picture.cacheKey(), size, radius)
+    found = _covers.get(key)
+    if found is None:
+        found = _covers[key] = _cut(picture, size, radius)
+        while len(_covers) > _COVERS:
+            _covers.popitem(last=False)
+    _covers.move_to_end(key)
+    return found
+
+
+def _cut(picture: QPixmap, size: tuple[int, int], radius: float) -> QPixmap:
+    cut = QPixmap(*size)
+    cut.fill(Qt.GlobalColor.transparent)
+    box, shape = QRectF(cut.rect()), QPainterPath()
+    shape.addRoundedRect(box, radius, radius)
+    share = max(size[0] / picture.width(), size[1] / picture.height())
+    target = QRectF(0, 0, picture.width() * share, picture.height() * share)
     target.moveCenter(box.center())
+    painter = QPainter(cut)
+    prepare(painter)
+    painter.setClipPath(shape)
     painter.drawPixmap(target, picture, QRectF(picture.rect()))
-    painter.restore()
+    painter.end()
+    return cut
 
 
 def paint_ring(painter: QPainter, box: QRectF, radius: float, tint: str = "accent") -> None:
