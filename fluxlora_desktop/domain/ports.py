@@ -273,6 +273,9 @@ class PhotoWorkshop(Protocol):
         Raises `UnreadablePhoto`.
         """
 
+    def make_ready(self) -> None:
+        """Do ahead what the first photo would wait for."""
+
     def find_problems(self, photos: Sequence[Photo]) -> tuple[Finding, ...]:
         """Return the findings about single photos and pairs, from their facts alone."""
 
@@ -320,6 +323,9 @@ class Files(Protocol):
 
     def photo_thumb(self, sha256: str, edits: Edits = PLAIN) -> Path:
         """Return where a photo's thumbnail lies, edited."""
+
+    def first_thumb(self) -> Path:
+        """Return a new place for the thumbnail of a photo that is on its way in."""
 
     def lora(self, lora_id: str) -> Path:
         """Return where a Lora's weights lie."""

@@ -108,6 +108,15 @@ class PhotoWorkers:
                 self._put_back(worker)
                 return answer
 
+    def start_ahead(self) -> None:
+        """Start a worker where none is idle and there is room for one; raises like `ask`."""
+        if self._places.acquire(blocking=False):
+            try:
+                worker, _kept = self._take()
+                self._put_back(worker)
+            finally:
+                self._places.release()
+
     def close(self) -> None:
         """End all workers at once; whoever waits for an answer is cancelled."""
         with self._lock:
@@ -214,6 +223,13 @@ class GuardedPhotoWorkshop(PillowPhotoWorkshop):
         except WorkerEnded as error:
             _sweep(*targets)
             raise UnreadablePhoto(original, error.why) from error
+
+    def make_ready(self) -> None:
+        """Start a worker for photos to come; says nothing when none starts, the photos will."""
+        try:
+            self._workers.start_ahead()
+        except WorkerEnded as error:
+            _log.info("no photo worker started ahead: %s", error)
 
     def glimpse(self, original: Path, thumb: Path) -> bool:
         """Write a first thumbnail of a JPEG before it is developed; False for other formats."""

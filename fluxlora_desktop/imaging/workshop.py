@@ -89,6 +89,9 @@ class PillowPhotoWorkshop:
         decoded = _open_large_enough(original)
         return _measure(decoded, _shrink(decoded.image, WORKING_SIDE))
 
+    def make_ready(self) -> None:
+        """Do nothing: photos are read right here."""
+
     def find_problems(self, photos: Sequence[Photo]) -> tuple[Finding, ...]:
         """Return the findings about single photos and pairs, from their facts alone."""
         return checks.find_problems(photos)

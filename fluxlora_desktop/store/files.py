@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+from uuid import uuid4
 
 from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import DiskFull, StorageError, UnreadablePhoto
@@ -43,6 +44,13 @@ class LibraryFiles:
     def photo_thumb(self, sha256: str, edits: Edits = PLAIN) -> Path:
         """Return where a photo's thumbnail lies, edited."""
         return self._in("thumbs", "photos", _copy_name(sha256, edits))
+
+    def first_thumb(self) -> Path:
+        """Return a new place for the thumbnail of a photo that is on its way in.
+
+        What is left there when a process ends is removed at the next start, as its name says.
+        """
+        return self._in("thumbs", "arriving", f"{uuid4().hex}.part.jpg")
 
     def lora(self, lora_id: str) -> Path:
         """Return where a Lora's weights lie."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class ThumbLoader(QObject):
     """Gives thumbnails at once when it has them, else says `ready(path)` when it does.
 
     Files are decoded in jobs (lane "thumbs"); a file that cannot be read stays None until
-    `forget` is called for it.
+    `forget` is called for it. Until a file is decoded another may stand in for it (`inherit`).
     """
 
     ready = Signal(str)
@@ -46,6 +46,7 @@ class ThumbLoader(QObject):
         self._jobs = jobs
         self._kept: OrderedDict[_Key, QPixmap | None] = OrderedDict()
         self._wanted: set[_Key] = set()
+        self._stand_ins: dict[str, str] = {}
 
     def get(self, path: Path | str, size: int, *, fill: bool = False) -> QPixmap | None:
         """Return the file's picture in a square of `size` logical pixels, or None for now.
@@ -63,7 +64,12 @@ class ThumbLoader(QObject):
                 f"Thumbnail {Path(path).name}", partial(_load, key), lane="thumbs"
             )
             job.succeeded.connect(self._on_loaded)
-        return None
+        stand_in = self._stand_ins.get(key.path, "")
+        return self._kept.get(replace(key, path=stand_in))
+
+    def inherit(self, path: Path | str, old: Path | str) -> None:
+        """Show for a file, until it is decoded, what another one showed."""
+        self._stand_ins[str(path)] = str(old)
 
     def forget(self, path: Path | str) -> None:
         """Let go of what is known about a file, because it was written anew."""
@@ -78,6 +84,7 @@ class ThumbLoader(QObject):
             pixmap = QPixmap.fromImage(loaded.image)
             pixmap.setDevicePixelRatio(_screen_ratio())
         self._kept[loaded.key] = pixmap
+        self._stand_ins.pop(loaded.key.path, None)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         self.ready.emit(loaded.key.path)

@@ -74,23 +74,17 @@ def take_in_photo(source: Path, tools: Tools, ctx: JobContext) -> TakenPhoto:
 
 
 def glimpse_photo(source: Path, tools: Tools, ctx: JobContext) -> Path | None:
-    """Copy a photo in and make a first thumbnail of it; return where that lies.
+    """Make a first thumbnail of a photo that is to be taken in; return where that lies.
 
     None where there is none before the photo is developed, and where it cannot be read: what is
     wrong with it is said when it is taken in, which is to follow.
     """
-    if not source.is_file():
-        return None
+    ctx.check()
+    thumb = tools.stores.files.first_thumb()
     try:
-        sha256, _size = tools.stores.files.adopt(source)
-        ctx.check()
-        thumb = tools.stores.files.photo_thumb(sha256)
-        if thumb.is_file() and tools.stores.datasets.photo(sha256) is not None:
-            return thumb
-        glimpsed = tools.photos.glimpse(tools.stores.files.original(sha256), thumb)
+        return thumb if tools.photos.glimpse(source, thumb) else None
     except UnreadablePhoto:
         return None
-    return thumb if glimpsed else None
 
 
 def take_in_bytes(data: bytes, name: str, tools: Tools) -> TakenPhoto:

@@ -297,6 +297,9 @@ class FakePhotos:
     def glimpse(self, original: Path, thumb: Path) -> bool:
         return False
 
+    def make_ready(self) -> None:
+        pass
+
     def find_problems(self, photos: object) -> tuple[()]:
         return ()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from create_ground import Ground, drop, files_mime, open_ground
@@ -13,7 +15,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QToolButton
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
-from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, Severity
+from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, PhotoFacts, Severity
 from fluxlora_desktop.ui.create.findings import FindingCard
 from fluxlora_desktop.ui.create.photo_model import PhotoModel, PhotoRow
 from fluxlora_desktop.ui.create.steps import Step
@@ -98,14 +100,14 @@ def test_files_come_in_when_they_are_chosen(ground: Ground) -> None:
 
 
 def test_placeholders_hold_the_places_while_photos_come_in(ground: Ground) -> None:
-    seen: list[tuple[int, str]] = []
+    texts: list[tuple[int, str]] = []
     progress = ground.page.findChild(QLabel, "photo_progress")
     assert progress is not None
     ground.draft.arriving.connect(
-        lambda _arrivals: seen.append((ground.page.photos.model.rowCount(), progress.text()))
+        lambda _arrivals: texts.append((ground.page.photos.model.rowCount(), progress.text()))
     )
     ground.fill(4)
-    assert seen[0] == (4, "Taking in 1 of 4")
+    assert texts[0] == (4, "Taking in 1 of 4")
     assert ground.page.photos.model.rowCount() == 4
     assert progress.isHidden()
 
@@ -267,15 +269,56 @@ def test_first_thumbnails_stand_in_the_places_of_photos_on_their_way(
         thumb.write_bytes(b"small")
         return True
 
+    develop, looked_at = ground.photos.develop, threading.Event()
+
+    def develop_later(*given: Any, **named: Any) -> PhotoFacts:
+        assert looked_at.wait(20)
+        return develop(*given, **named)
+
     monkeypatch.setattr(ground.photos, "glimpse", glimpse)
-    seen: list[tuple[bool, bool]] = []
+    monkeypatch.setattr(ground.photos, "develop", develop_later)
+    counts: list[tuple[int, int]] = []
 
     def look(_arrivals: object) -> None:
         rows = ground.page.photos.model.rows()
-        seen.append((any(row.thumb and not row.sha256 for row in rows), len(rows) == 4))
+        counts.append((len([row for row in rows if row.thumb and not row.sha256]), len(rows)))
+        if counts[-1] == (4, 4):
+            looked_at.set()
 
     ground.draft.arriving.connect(look)
     ground.fill(4)
 
-    assert (True, True) in seen
+    assert (4, 4) in counts
     assert all(row.sha256 for row in ground.page.photos.model.rows())
+    assert not list(ground.folder.parent.rglob("*.part.jpg"))
+
+
+def test_stop_takes_in_no_more_and_keeps_what_is_in(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    develop, go_on = ground.photos.develop, threading.Event()
+
+    def develop_later(*given: Any, **named: Any) -> PhotoFacts:
+        assert go_on.wait(20)
+        return develop(*given, **named)
+
+    said: list[str] = []
+    ground.draft.said.connect(said.append)
+    wait_for_first = [ground.make_photo(f"{number}.jpg") for number in range(3)]
+    ground.draft.add_files(wait_for_first)
+    wait_for_photos(ground, 3)
+    monkeypatch.setattr(ground.photos, "develop", develop_later)
+    ground.draft.add_files([ground.make_photo(f"late {number}.jpg") for number in range(12)])
+    stop = ground.page.findChild(QPushButton, "stop_taking_in")
+    ground.wait(lambda: ground.page.photos.model.rowCount() == 15 and stop.isVisible())
+
+    ground.qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
+    go_on.set()
+    ground.settle()
+
+    assert 3 <= len(ground.names()) <= 3 + 3
+    assert ground.names()[:3] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert ground.page.photos.model.rowCount() == len(ground.names())
+    assert stop.isHidden()
+    assert said[0].startswith("Stopped: ")
+    assert said[0].endswith(" photos were not taken in.")

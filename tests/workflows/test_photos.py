@@ -13,6 +13,7 @@ from fluxlora_desktop.domain.edits import PLAIN, Box, Edits
 from fluxlora_desktop.domain.errors import DiskFull, UnreadablePhoto
 from fluxlora_desktop.domain.runs import RunState
 from fluxlora_desktop.domain.training import Preset
+from fluxlora_desktop.store.files import remove_leftovers
 from fluxlora_desktop.workflows.carry import carry_run
 from fluxlora_desktop.workflows.launch import start_run
 from fluxlora_desktop.workflows.photos import (
@@ -287,25 +288,32 @@ def test_training_gets_the_edited_copies_of_the_kept_photos_alone(bench, monkeyp
     assert bench.tools.stores.datasets.edited(first, edits) is not None
 
 
-def test_glimpse_is_where_the_thumbnail_will_be_and_says_nothing_of_trouble(bench, monkeypatch):
+def test_glimpse_is_a_file_of_its_own_and_says_nothing_of_trouble(bench, monkeypatch):
     touch(bench.folder, "a.jpg", "b.jpg")
     seen = []
 
     def glimpse(original, thumb):
-        seen.append(thumb)
-        if len(seen) > 1:
+        seen.append(original.name)
+        if original.name != "a.jpg":
             raise UnreadablePhoto(original, "it is damaged")
         return True
 
     monkeypatch.setattr(bench.tools.photos, "glimpse", glimpse, raising=False)
 
     first = glimpse_photo(bench.folder / "a.jpg", bench.tools, bench.ctx)
-    second = glimpse_photo(bench.folder / "b.jpg", bench.tools, bench.ctx)
-
-    taken = take_in_photo(bench.folder / "a.jpg", bench.tools, bench.ctx)
-    assert first == bench.tools.stores.files.photo_thumb(taken.photo.sha256)
-    assert second is None
-    assert glimpse_photo(bench.folder / "gone.jpg", bench.tools, bench.ctx) is None
     again = glimpse_photo(bench.folder / "a.jpg", bench.tools, bench.ctx)
-    assert again == first
-    assert len(seen) == 2, "what is in the library has its thumbnail"
+
+    assert first != again
+    assert glimpse_photo(bench.folder / "b.jpg", bench.tools, bench.ctx) is None
+    assert glimpse_photo(bench.folder / "gone.jpg", bench.tools, bench.ctx) is None
+    assert not list((bench.tools.stores.files.root / "photos").glob("*")), "nothing is copied yet"
+
+
+def test_first_thumbnails_that_a_killed_app_left_are_removed_at_the_next_start(bench):
+    left = bench.tools.stores.files.first_thumb()
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"small")
+
+    remove_leftovers(bench.tools.stores.files.root)
+
+    assert not left.exists()

@@ -248,6 +248,7 @@ class CreatePage(Page):
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
             self.photos.show_dropping(True)
+            self._desk.intake.prepare()
         else:
             event.ignore()
 

@@ -18,7 +18,8 @@ from fluxlora_desktop.ui.create.intake import offers_photos, take_in
 from fluxlora_desktop.ui.create.photo_grid import PhotoGrid
 from fluxlora_desktop.ui.create.photo_model import PhotoModel, photo_rows
 from fluxlora_desktop.ui.create.refused import RefusedList
-from fluxlora_desktop.ui.desks.draft import Arrivals, Draft, DraftDesk
+from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
+from fluxlora_desktop.ui.desks.photo_intake import Arrivals, Arrived
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import (
     Card,
@@ -97,7 +98,10 @@ class PhotosStep(StepBody):
         paste.setObjectName("more_paste")
         head = row(self.counter, None, self.remove_button, more, folder, paste, spacing=4)
         head.setContentsMargins(8, 4, 4, 0)
-        coming = row(self.progress_words, self.progress, spacing=12)
+        self.stop_button = button("Stop", self._desk.intake.stop, role="link")
+        self.stop_button.setObjectName("stop_taking_in")
+        self.stop_button.setToolTip("Take no more photos in; those that are in stay")
+        coming = row(self.progress_words, self.progress, self.stop_button, spacing=12)
         coming.setContentsMargins(8, 0, 12, 0)
         filled = QWidget()
         layout = QVBoxLayout(filled)
@@ -118,6 +122,7 @@ class PhotosStep(StepBody):
 
     def _connect(self) -> None:
         self._desk.arriving.connect(self._on_arriving)
+        self._desk.intake.arrived.connect(self._on_arrived)
         self._desk.refused.connect(self.refused.add)
         self.grid.removing.connect(self._desk.remove)
         self.grid.moving.connect(self._move)
@@ -135,28 +140,36 @@ class PhotosStep(StepBody):
     def show_draft(self, draft: Draft) -> None:
         """Show the photos of the draft, those on their way, and the verdict."""
         self._shown = draft
+        self._show_photos_of(draft)
+        count = len(draft.dataset.kept)
+        self.counter.setText(f"{count} of {FEWEST_PHOTOS} to {MOST_PHOTOS}")
+        self.counter.setAccessibleName(f"{count} photos; 5 to 20 work well")
+        self._on_chosen()
+
+    def _show_photos_of(self, draft: Draft) -> None:
+        """Show the photos that are in, and a place for each that is on its way."""
         waiting = self._arrivals.total - self._arrivals.done
         files = self._desk.tools.stores.files
         self.model.show_rows(photo_rows(draft, files, waiting, self._arrivals.thumbs))
         filled = self.model.rowCount() > 0
         self._stack.setCurrentIndex(1 if filled else 0)
         self.inspector.setVisible(filled)
-        count = len(draft.dataset.kept)
-        self.counter.setText(f"{count} of {FEWEST_PHOTOS} to {MOST_PHOTOS}")
-        self.counter.setAccessibleName(f"{count} photos; 5 to 20 work well")
-        self.progress.setVisible(waiting > 0)
-        self.progress_words.setVisible(waiting > 0)
-        self._on_chosen()
+        for part in (self.progress, self.progress_words, self.stop_button):
+            part.setVisible(waiting > 0)
 
     def _on_arriving(self, arrivals: Arrivals) -> None:
-        for thumb in set(self._arrivals.thumbs) - set(arrivals.thumbs):
-            self._thumbs.forget(thumb)  # the photo is developed: its own thumbnail lies there now
         self._arrivals = arrivals
         now = min(arrivals.done + 1, arrivals.total)
         self.progress_words.setText(f"Taking in {now} of {arrivals.total}")
         self.progress.show_share(arrivals.done / arrivals.total if arrivals.total else None)
         if self._shown is not None:
-            self.show_draft(self._shown)
+            self._show_photos_of(self._shown)
+
+    def _on_arrived(self, lot: tuple[Arrived, ...]) -> None:
+        files = self._desk.tools.stores.files
+        for one in lot:
+            if one.glimpse is not None:
+                self._thumbs.inherit(files.photo_thumb(one.taken.photo.sha256), one.glimpse)
 
     def _on_chosen(self) -> None:
         chosen = self.grid.selected()
@@ -207,9 +220,11 @@ class PhotosStep(StepBody):
 
     def ask_files(self) -> None:
         """Let the person choose files."""
+        self._desk.intake.prepare()
         self._choose_files(self, self._desk.add_files)
 
     def _ask_folder(self) -> None:
+        self._desk.intake.prepare()
         self._choose_folder(self, self._desk.add_files)
 
     def _ask_export(self) -> None:

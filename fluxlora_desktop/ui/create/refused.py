@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame
 
 from fluxlora_desktop.domain.errors import DatasetError
 from fluxlora_desktop.domain.names import shown_name
-from fluxlora_desktop.ui.desks.draft import Refused
+from fluxlora_desktop.ui.desks.photo_intake import Refused
 from fluxlora_desktop.ui.notices import notice_for
 from fluxlora_desktop.ui.widgets import Symbol, column, icon_button, label, row
 from fluxlora_desktop.ui.wording import plural

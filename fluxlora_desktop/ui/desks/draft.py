@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from fluxlora_desktop.domain.datasets import (
     readiness,
 )
 from fluxlora_desktop.domain.edits import Box, Edits
-from fluxlora_desktop.domain.errors import AppError, DatasetError, InputError, TooFewPhotos
+from fluxlora_desktop.domain.errors import DatasetError, InputError, TooFewPhotos
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import JobContext
@@ -44,18 +46,15 @@ from fluxlora_desktop.ui.desks.draft_undo import (
     PhotoChange,
     PhotosCommand,
 )
+from fluxlora_desktop.ui.desks.photo_intake import Arrived, PhotoIntake, Refused
 from fluxlora_desktop.ui.desks.recipes import RecipeDesk
 from fluxlora_desktop.ui.units import plural
 from fluxlora_desktop.workflows.photos import (
-    TakenPhoto,
     check_dataset,
     edit_photo,
     finding_key,
-    glimpse_photo,
     list_photos,
     measure_again,
-    take_in_bytes,
-    take_in_photo,
 )
 from fluxlora_desktop.workflows.plans import (
     TrainerName,
@@ -142,26 +141,6 @@ class Draft:
         return readiness(self.findings)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrivals:
-    """Photos that are being taken in: how many are done, of how many.
-
-    `thumbs` are the first thumbnails of those that are still to come, in their order.
-    """
-
-    done: int
-    total: int
-    thumbs: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A file that could not be taken in."""
-
-    path: Path
-    error: AppError
-
-
 class DraftDesk(Desk):
     """Holds the one draft that the wizard works on; every change is saved as it is made.
 
@@ -179,17 +158,20 @@ class DraftDesk(Desk):
         self._run_row: Run | None = None
         self._dataset = Dataset("")
         self._findings: tuple[Finding, ...] = ()
-        self._expected = self._arrived = self._batch = self._next_place = 0
         self._places: dict[str, int] = {}
-        self._glimpses: dict[int, Path] = {}
         self._fresh: dict[str, Photo] = {}  # measured again since the draft was opened
-        self._left_out: list[Refused] = []
         self._by_hand: dict[TrainerName, Parameters] = {}  # of trainers that were left
         self._written = "", CaptionChange({}, {})  # by a model: the order, and its step of undo
         self._check_soon = QTimer(self, singleShot=True, interval=120)
         self._check_soon.timeout.connect(self._check)
         self._checking = False
         self.held_changed.connect(self.tell_anew)
+        self.intake = PhotoIntake(tools, jobs, self)
+        self.intake.arrived.connect(self._on_arrived)
+        self.intake.arriving.connect(self.arriving)
+        self.intake.refused.connect(self.refused)
+        self.intake.failed.connect(self._tell_only)
+        self.intake.said.connect(self.said)
         self.recipes = RecipeDesk(tools, jobs, self)
         self.recipes.failed.connect(self._tell_only)
         self.recipes.said.connect(self.said)
@@ -360,7 +342,7 @@ class DraftDesk(Desk):
 
     def checking(self) -> bool:
         """Tell whether findings are being looked for: those that are known may be old."""
-        return self._checking or self._check_soon.isActive()
+        return self.intake.busy() or self._checking or self._check_soon.isActive()
 
     def _find(
         self, dataset: Dataset, preset: Preset, _ctx: JobContext
@@ -386,20 +368,27 @@ class DraftDesk(Desk):
         A folder that this app exported comes back whole where the set is still empty.
         """
         chosen = tuple(paths)
+        ticket = self.intake.announce(len(chosen))
         if len(chosen) == 1 and not self._dataset.photos and self._run_row is not None:
             self._run(
                 "Look for a set",
                 partial(_is_exported, chosen[0]),
                 lane="disk",
-                done=partial(self._on_looked, chosen),
+                done=partial(self._on_looked, chosen, ticket),
+                failed=partial(self._on_not_found, ticket),
             )
         else:
-            self._look_for_photos(chosen)
+            self._look_for_photos(chosen, ticket)
 
-    def _on_looked(self, chosen: tuple[Path, ...], exported: bool) -> None:
+    def add_picture(self, data: bytes, name: str) -> None:
+        """Take a pasted picture in."""
+        self.intake.add_picture(data, name)
+
+    def _on_looked(self, chosen: tuple[Path, ...], ticket: int, exported: bool) -> None:
         if not exported:
-            self._look_for_photos(chosen)
+            self._look_for_photos(chosen, ticket)
             return
+        self.intake.withdraw(ticket)
         self._run(
             "Bring a set back",
             partial(_import, chosen[0], self._dataset.id, self.tools),
@@ -413,102 +402,56 @@ class DraftDesk(Desk):
         self._announce()
         self.said.emit(f"{plural(len(dataset.photos), 'photo')} came back with their captions.")
 
-    def _look_for_photos(self, chosen: tuple[Path, ...]) -> None:
+    def _look_for_photos(self, chosen: tuple[Path, ...], ticket: int) -> None:
         self._run(
             "Look for photos",
             partial(_list_photos, chosen),
             lane="disk",
-            done=partial(self._take_in, chosen),
+            done=partial(self._on_listed, chosen, ticket),
+            failed=partial(self._on_not_found, ticket),
         )
 
-    def add_picture(self, data: bytes, name: str) -> None:
-        """Take a pasted picture in."""
-        self._expect(1)
-        self._start_taking(
-            name, Path(name), self._batch, partial(_take_bytes, data, name, self.tools)
-        )
+    def _on_not_found(self, ticket: int, error: object) -> None:
+        self.intake.withdraw(ticket)
+        self._tell_only(error)
 
-    def _take_in(self, chosen: tuple[Path, ...], photos: tuple[Path, ...]) -> None:
-        if not photos:
-            reason = "there are no photos in it"
-            self.refused.emit(tuple(Refused(p, DatasetError(p, reason)) for p in chosen))
+    def _on_listed(self, chosen: tuple[Path, ...], ticket: int, photos: tuple[Path, ...]) -> None:
+        if photos:
+            self.intake.add(photos, ticket)
             return
-        self._expect(len(photos))
-        for ahead, path in enumerate(photos, 1):
-            self._glimpse(self._next_place + ahead, path)
-        for path in photos:
-            work = partial(_take_file, path, self.tools)
-            self._start_taking(shown_name(path.name), path, self._batch, work)
+        self.intake.withdraw(ticket)
+        reason = "there are no photos in it"
+        self.refused.emit(tuple(Refused(p, DatasetError(p, reason)) for p in chosen))
 
-    def _expect(self, count: int) -> None:
-        if self._arrived == self._expected:
-            self._expected = self._arrived = 0
-        self._expected += count
-        self._batch += 1
-        self._tell_arrivals()
+    def _on_arrived(self, lot: tuple[Arrived, ...]) -> None:
+        """Put photos that came at their places; those of one batch are one step of undo."""
+        for batch, arrived in groupby(lot, key=attrgetter("batch")):
+            before = self._dataset.photos
+            after, captions = list(before), dict[str, str]()
+            for one in arrived:
+                self._put_at_its_place(one, after, captions)
+            if len(after) > len(before):
+                step = PhotosCommand(self, "Add photos", before, tuple(after), batch)
+                self.undo_stack.push(step)
+            for sha256, caption in captions.items():
+                self._save_caption(sha256, caption)
 
-    def _tell_arrivals(self) -> None:
-        thumbs = tuple(thumb for _, thumb in sorted(self._glimpses.items()))
-        self.arriving.emit(Arrivals(self._arrived, self._expected, thumbs))
-
-    def _glimpse(self, place: int, path: Path) -> None:
-        """Show a photo before it is developed, which takes ten times as long."""
-        self._run(
-            f"Glimpse {shown_name(path.name)}",
-            partial(_glimpse_file, path, self.tools),
-            lane="photos",
-            done=partial(self._on_glimpsed, place),
-            failed=_leave_to_taking,
-        )
-
-    def _on_glimpsed(self, place: int, thumb: Path | None) -> None:
-        if thumb is not None:
-            self._glimpses[place] = thumb
-            self._tell_arrivals()
-
-    def _start_taking(self, name: str, path: Path, batch: int, work: Any) -> None:
-        self._next_place += 1
-        place = self._next_place
-        job = self._run(
-            f"Take in {name}",
-            work,
-            lane="photos",
-            done=partial(self._on_taken, batch, place, path),
-            failed=partial(self._on_refused, path),
-        )
-        job.finished.connect(partial(self._on_one_over, place))
-
-    def _on_taken(self, batch: int, place: int, path: Path, taken: TakenPhoto) -> None:
-        sha256 = taken.photo.sha256
-        if sha256 in self._dataset.hashes():
-            error = DatasetError(path, "it is in the set already")
-            self._left_out.append(Refused(path, error))
+    def _put_at_its_place(
+        self, arrived: Arrived, photos: list[DatasetPhoto], captions: dict[str, str]
+    ) -> None:
+        sha256 = arrived.taken.photo.sha256
+        if any(item.sha256 == sha256 for item in photos):
+            error = DatasetError(arrived.path, "it is in the set already")
+            self.intake.leave_out(arrived.path, error)
             return
-        self._places[sha256] = place
-        before = self._dataset.photos
-        at = len(before)
-        while at and self._places.get(before[at - 1].photo.sha256, -1) > place:
+        self._places[sha256] = arrived.place
+        at = len(photos)
+        while at and self._places.get(photos[at - 1].sha256, -1) > arrived.place:
             at -= 1
-        caption = "" if holds_token(taken.caption) else taken.caption
-        item = DatasetPhoto(taken.photo, caption)
-        after = (*before[:at], item, *before[at:])
-        self.undo_stack.push(PhotosCommand(self, "Add photos", before, after, batch))
+        caption = "" if holds_token(arrived.taken.caption) else arrived.taken.caption
+        photos.insert(at, DatasetPhoto(arrived.taken.photo, caption))
         if caption:
-            self._save_caption(sha256, caption)
-
-    def _on_refused(self, path: Path, error: object) -> None:
-        if isinstance(error, AppError):
-            self._left_out.append(Refused(path, error))
-        else:
-            self.failed.emit(error)
-
-    def _on_one_over(self, place: int) -> None:
-        self._arrived += 1
-        self._glimpses.pop(place, None)
-        self._tell_arrivals()
-        if self._arrived == self._expected and self._left_out:
-            left_out, self._left_out = tuple(self._left_out), []
-            self.refused.emit(left_out)
+            captions[sha256] = caption
 
     def show_photos(self, photos: tuple[DatasetPhoto, ...]) -> None:
         """Make the set these photos in this order; what undo and redo call.
@@ -811,23 +754,5 @@ def _measure_photo(photo: Photo, tools: Tools, _ctx: JobContext) -> Photo:
     return measure_again(photo, tools)
 
 
-def _glimpse_file(path: Path, tools: Tools, ctx: JobContext) -> Path | None:
-    return glimpse_photo(path, tools, ctx)
-
-
-def _leave_to_taking(error: object) -> None:
-    """Say nothing of trouble: taking the photo in meets it too, and says so; a bug is a bug."""
-    if isinstance(error, BaseException) and not isinstance(error, AppError):
-        raise error
-
-
-def _take_file(path: Path, tools: Tools, ctx: JobContext) -> TakenPhoto:
-    return take_in_photo(path, tools, ctx)
-
-
 def _edit(sha256: str, edits: Edits, tools: Tools, _ctx: JobContext) -> PhotoFacts:
     return edit_photo(sha256, edits, tools)
-
-
-def _take_bytes(data: bytes, name: str, tools: Tools, _ctx: JobContext) -> TakenPhoto:
-    return take_in_bytes(data, name, tools)
