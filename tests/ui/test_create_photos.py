@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, PhotoFacts, Severity
 from fluxlora_desktop.ui.create.findings import FindingCard
-from fluxlora_desktop.ui.create.photo_model import PhotoModel, PhotoRow
+from fluxlora_desktop.ui.create.photo_model import PhotoModel, PhotoRow, PhotoRows
 from fluxlora_desktop.ui.create.steps import Step
 from tests.ui.seen import seen
 
@@ -251,7 +252,12 @@ def rows_named(names: str) -> list[PhotoRow]:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"), [("", "abc"), ("abc", "cab"), ("abcd", "db"), ("abc", ""), ("ab", "xbay")]
+    ("before", "after"),
+    [
+        *(("", "abc"), ("abc", "cab"), ("abcd", "db"), ("abc", ""), ("ab", "xbay")),
+        *(("abcdef", "abxyef"), ("abcdef", "fbcdea"), ("abcxyz", "abdcyz"), ("ab", "ba")),
+        *(("abcdefgh", "axcbghyz"), ("abc", "abc"), ("abcd", "zabcd"), ("wxyz", "zyxw")),
+    ],
 )
 def test_model_becomes_any_rows(qtmodeltester: ModelTester, before: str, after: str) -> None:
     model = PhotoModel()
@@ -259,6 +265,25 @@ def test_model_becomes_any_rows(qtmodeltester: ModelTester, before: str, after: 
     model.show_rows(rows_named(before))
     model.show_rows(rows_named(after))
     assert model.rows() == tuple(rows_named(after))
+
+
+def test_photo_that_came_in_takes_one_place_and_the_others_on_their_way_stay(
+    ground: Ground,
+) -> None:
+    ground.fill(2)
+    rows = PhotoRows(ground.draft.tools.stores.files)
+    model = PhotoModel()
+    draft = ground.draft.draft()
+    one = replace(draft, dataset=replace(draft.dataset, photos=draft.dataset.photos[:1]))
+    model.show_rows(rows.of(one, arriving=3))
+    happened: list[str] = []
+    model.rowsInserted.connect(lambda _p, first, last: happened.append(f"in {first}-{last}"))
+    model.rowsRemoved.connect(lambda _p, first, last: happened.append(f"out {first}-{last}"))
+
+    model.show_rows(rows.of(draft, arriving=2))
+
+    assert happened == ["out 1-1", "in 1-1"]
+    assert [row.number for row in model.rows()] == [1, 2, 3, 4]
 
 
 def test_first_thumbnails_stand_in_the_places_of_photos_on_their_way(

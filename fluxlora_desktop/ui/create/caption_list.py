@@ -22,7 +22,7 @@ from fluxlora_desktop.domain.caption_filter import CaptionFilter
 from fluxlora_desktop.domain.datasets import Finding
 from fluxlora_desktop.domain.ports import Files
 from fluxlora_desktop.ui import theme
-from fluxlora_desktop.ui.create.photo_model import PhotoModel, PhotoRow, photo_rows
+from fluxlora_desktop.ui.create.photo_model import PhotoModel, PhotoRow, PhotoRows
 from fluxlora_desktop.ui.create.photo_paint import LineDelegate
 from fluxlora_desktop.ui.desks.draft import Draft
 from fluxlora_desktop.ui.icons import icon
@@ -49,7 +49,7 @@ class CaptionList(Card):
     def __init__(self, thumbs: ThumbLoader, files: Files, tools: QMenu) -> None:
         super().__init__(margin=8, spacing=8)
         self.setFixedWidth(theme.INSPECTOR_WIDTH)
-        self._files = files
+        self._rows = PhotoRows(files)
         self._draft: Draft | None = None
         self._current = ""
         self._placing = self._choosing = False
@@ -153,7 +153,7 @@ class CaptionList(Card):
     def _show(self, *, anew: bool = False) -> None:
         if self._draft is None:
             return
-        rows = photo_rows(self._draft, self._files)
+        rows = self._rows.of(self._draft)
         listed = {one.sha256 for one in self.model.rows()}
         kept = set() if anew else listed if self._choosing else listed & {self._current}
         items = zip(self._draft.dataset.photos, rows, strict=True)

@@ -63,35 +63,49 @@ class PhotoRole(IntEnum):
     ROW = Qt.ItemDataRole.UserRole + 1
 
 
-def photo_rows(
-    draft: Draft, files: Files, arriving: int = 0, glimpses: Sequence[Path] = ()
-) -> tuple[PhotoRow, ...]:
-    """Return a row for each photo of the draft and for each that is on its way.
+class PhotoRows:
+    """Makes the rows of a draft; those of photos that are as before are the same objects."""
 
-    `glimpses` are thumbnails of the first of those.
-    """
-    marks = _marks(draft.findings)
-    rows = [
-        PhotoRow(
-            key=item.photo.sha256,
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._known: dict[str, tuple[DatasetPhoto, PhotoRow]] = {}
+
+    def of(
+        self, draft: Draft, arriving: int = 0, glimpses: Sequence[Path] = ()
+    ) -> tuple[PhotoRow, ...]:
+        """Return a row for each photo of the draft and for each that is on its way.
+
+        `glimpses` are thumbnails of the first of those.
+        """
+        marks = _marks(draft.findings)
+        self._known = {
+            item.sha256: (item, self._row(item, place, marks.get(item.sha256, "")))
+            for place, item in enumerate(draft.dataset.photos, 1)
+        }
+        rows = [row for _, row in self._known.values()]
+        first = len(rows) + 1
+        thumbs = (*glimpses, *([None] * arriving))[:arriving]
+        rows += [  # named from the last on: those behind one that came stay who they are
+            PhotoRow(key=f"arriving {arriving - place}", number=first + place, thumb=thumb)
+            for place, thumb in enumerate(thumbs)
+        ]
+        return tuple(rows)
+
+    def _row(self, item: DatasetPhoto, place: int, mark: str) -> PhotoRow:
+        known, row = self._known.get(item.sha256, (None, None))
+        if known is item and row is not None and (row.number, row.mark) == (place, mark):
+            return row
+        return PhotoRow(
+            key=item.sha256,
             number=place,
-            sha256=item.photo.sha256,
+            sha256=item.sha256,
             name=shown_name(item.photo.name),
-            thumb=thumb_of(item, files),
+            thumb=thumb_of(item, self._files),
             caption=item.caption,
-            mark=marks.get(item.photo.sha256, ""),
+            mark=mark,
             kept=item.kept,
             edited=not item.edits.plain,
         )
-        for place, item in enumerate(draft.dataset.photos, 1)
-    ]
-    first = len(rows) + 1
-    thumbs = (*glimpses, *([None] * arriving))[:arriving]
-    rows += [
-        PhotoRow(key=f"arriving {n}", number=first + n, thumb=thumb)
-        for n, thumb in enumerate(thumbs)
-    ]
-    return tuple(rows)
 
 
 def thumb_of(item: DatasetPhoto, files: Files) -> Path:
@@ -184,30 +198,57 @@ class PhotoModel(QAbstractListModel):
         return next((n for n, row in enumerate(self._rows) if row.sha256 == sha256), -1)
 
     def show_rows(self, rows: Sequence[PhotoRow]) -> None:
-        """Become these rows by removing, moving, inserting and changing single ones."""
-        wanted = {row.key for row in rows}
-        for place in range(len(self._rows) - 1, -1, -1):
-            if self._rows[place].key not in wanted:
-                self.beginRemoveRows(_NOWHERE, place, place)
-                del self._rows[place]
-                self.endRemoveRows()
+        """Become these rows by removing, moving, inserting and changing single ones.
+
+        Only what lies between the first and the last difference is looked at row by row.
+        """
+        keys, wanted = [row.key for row in self._rows], [row.key for row in rows]
+        start = _same_at_start(keys, wanted)
+        same_at_end = _same_at_start(keys[start:][::-1], wanted[start:][::-1])
+        self._remove_others(keys, set(wanted[start:]), start, len(keys) - same_at_end)
+        present, place = set(keys[start:]), start
+        while place < len(rows) - same_at_end:
+            place = self._bring(keys, rows, place, present)
         for place, row in enumerate(rows):
-            self._bring(row, place)
-        for place, row in enumerate(rows):
-            if self._rows[place] != row:
+            if self._rows[place] is not row and self._rows[place] != row:
                 self._rows[place] = row
                 self.dataChanged.emit(self.index(place), self.index(place))
 
-    def _bring(self, row: PhotoRow, place: int) -> None:
-        keys = [known.key for known in self._rows]
-        if place < len(keys) and keys[place] == row.key:
-            return
-        if row.key in keys:
-            start = keys.index(row.key)
-            self.beginMoveRows(_NOWHERE, start, start, _NOWHERE, place)
-            self._rows.insert(place, self._rows.pop(start))
-            self.endMoveRows()
-        else:
-            self.beginInsertRows(_NOWHERE, place, place)
-            self._rows.insert(place, row)
-            self.endInsertRows()
+    def _remove_others(self, keys: list[str], wanted: set[str], start: int, end: int) -> None:
+        """Remove the rows of a stretch that are not wanted, neighbours in one go."""
+        while end > start:
+            first = end
+            while first > start and keys[first - 1] not in wanted:
+                first -= 1
+            if first < end:
+                self.beginRemoveRows(_NOWHERE, first, end - 1)
+                del self._rows[first:end], keys[first:end]
+                self.endRemoveRows()
+            end = first - 1
+
+    def _bring(
+        self, keys: list[str], rows: Sequence[PhotoRow], place: int, present: set[str]
+    ) -> int:
+        """Make a row the one wanted there, with all new ones behind it; return the next place."""
+        if rows[place].key in present:
+            if keys[place] != rows[place].key:
+                start = keys.index(rows[place].key, place)
+                self.beginMoveRows(_NOWHERE, start, start, _NOWHERE, place)
+                self._rows.insert(place, self._rows.pop(start))
+                keys.insert(place, keys.pop(start))
+                self.endMoveRows()
+            return place + 1
+        end = place
+        while end < len(rows) and rows[end].key not in present:
+            end += 1
+        self.beginInsertRows(_NOWHERE, place, end - 1)
+        self._rows[place:place] = rows[place:end]
+        keys[place:place] = [row.key for row in rows[place:end]]
+        self.endInsertRows()
+        return end
+
+
+def _same_at_start(some: Sequence[str], others: Sequence[str]) -> int:
+    """Return how many of the first are the same."""
+    most = min(len(some), len(others))
+    return next((n for n in range(most) if some[n] != others[n]), most)

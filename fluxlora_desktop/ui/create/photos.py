@@ -16,7 +16,7 @@ from fluxlora_desktop.ui.create.dialogs import ChoosePaths
 from fluxlora_desktop.ui.create.inspector import PhotoInspector
 from fluxlora_desktop.ui.create.intake import offers_photos, take_in
 from fluxlora_desktop.ui.create.photo_grid import PhotoGrid
-from fluxlora_desktop.ui.create.photo_model import PhotoModel, photo_rows
+from fluxlora_desktop.ui.create.photo_model import PhotoModel, PhotoRows
 from fluxlora_desktop.ui.create.refused import RefusedList
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.desks.photo_intake import Arrivals, Arrived
@@ -57,6 +57,7 @@ class PhotosStep(StepBody):
         self._choose_files, self._choose_folder = choose_files, choose_folder
         self._arrivals = Arrivals(0, 0)
         self._shown: Draft | None = None
+        self._rows = PhotoRows(draft.tools.stores.files)
         self.model = PhotoModel(self)
         self.grid = PhotoGrid(self.model, thumbs)
         self.inspector = PhotoInspector(thumbs, draft.tools.stores.files)
@@ -149,8 +150,7 @@ class PhotosStep(StepBody):
     def _show_photos_of(self, draft: Draft) -> None:
         """Show the photos that are in, and a place for each that is on its way."""
         waiting = self._arrivals.total - self._arrivals.done
-        files = self._desk.tools.stores.files
-        self.model.show_rows(photo_rows(draft, files, waiting, self._arrivals.thumbs))
+        self.model.show_rows(self._rows.of(draft, waiting, self._arrivals.thumbs))
         filled = self.model.rowCount() > 0
         self._stack.setCurrentIndex(1 if filled else 0)
         self.inspector.setVisible(filled)

@@ -267,7 +267,8 @@ class DraftDesk(Desk):
     def _with_fresh(self, photos: tuple[DatasetPhoto, ...]) -> tuple[DatasetPhoto, ...]:
         """Return the photos with what was measured since; steps of undo hold older facts."""
         return tuple(
-            replace(item, photo=self._fresh.get(item.photo.sha256, item.photo)) for item in photos
+            replace(item, photo=self._fresh[item.sha256]) if item.sha256 in self._fresh else item
+            for item in photos
         )
 
     @Slot()
@@ -458,10 +459,8 @@ class DraftDesk(Desk):
 
         Captions of photos that are in the set stay as they are: a model may write some meanwhile.
         """
-        known = {item.photo.sha256: item.caption for item in self._dataset.photos}
-        photos = tuple(
-            replace(item, caption=known.get(item.photo.sha256, item.caption)) for item in photos
-        )
+        known = {item.sha256: item.caption for item in self._dataset.photos}
+        photos = tuple(_with_caption(item, known) for item in photos)
         self._dataset = replace(self._dataset, photos=self._with_fresh(photos))
         hashes = self._dataset.hashes()
         store = self.tools.stores.datasets
@@ -618,10 +617,7 @@ class DraftDesk(Desk):
 
     def show_captions(self, captions: dict[str, str]) -> None:
         """Make these captions so; what undo and redo call."""
-        photos = tuple(
-            replace(item, caption=captions.get(item.photo.sha256, item.caption))
-            for item in self._dataset.photos
-        )
+        photos = tuple(_with_caption(item, captions) for item in self._dataset.photos)
         self._dataset = replace(self._dataset, photos=photos)
         store = self.tools.stores.datasets
         self._save("Save captions", partial(store.set_captions, self._dataset.id, dict(captions)))
@@ -732,6 +728,12 @@ class DraftDesk(Desk):
         self._run_row = replace(self._run_row, plan=plan)
         self._save("Save draft", partial(self.tools.stores.runs.save_plan, self._run_row.id, plan))
         self._announce(check="preset" in changes)
+
+
+def _with_caption(item: DatasetPhoto, captions: Mapping[str, str]) -> DatasetPhoto:
+    """Return a photo with its new caption; the same object where it has none."""
+    caption = captions.get(item.sha256, item.caption)
+    return item if caption == item.caption else replace(item, caption=caption)
 
 
 def _list_photos(paths: tuple[Path, ...], _ctx: JobContext) -> tuple[Path, ...]:
