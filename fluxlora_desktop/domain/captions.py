@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from fluxlora_desktop.domain.datasets import Dataset, Finding, Mend, Severity
+from fluxlora_desktop.domain.dismissals import parted
 from fluxlora_desktop.domain.training import Preset
 
 FEWEST_WORDS = 8
@@ -173,50 +174,68 @@ def caption_findings(dataset: Dataset, preset: Preset = Preset.OBJECT) -> tuple[
     """Return remarks about captions; `preset` says what the set shall teach.
 
     They are about missing, identical and short ones, the trigger word left out, and words that
-    keep a face from being learnt.
+    keep a face from being learnt. Photos for which one was dismissed are in a finding of their own.
     """
     captions = {item.sha256: item.caption.strip() for item in dataset.kept}
+    dismissed = dataset.dismissed
     found = list(check_trigger(dataset.trigger_word, captions.values()))
-    missing = tuple(sha for sha, text in captions.items() if not text)
-    if missing and len(missing) < len(captions):
-        noun = "photo has" if len(missing) == 1 else "photos have"
-        says = f"{len(missing)} {noun} no caption. One that you write teaches more."
-        found.append(Finding("caption_missing", Severity.NOTE, says, missing))
+    found.extend(_find_missing(captions, dismissed))
     filled = [text for text in captions.values() if text]
     if len(filled) > 2 and len(set(filled)) == 1:
         says = "All captions are the same, so they teach the LoRA nothing about what varies."
         found.append(Finding("caption_identical", Severity.WARN, says, tuple(captions)))
-    trigger = dataset.trigger_word
-    bare = tuple(sha for sha, text in captions.items() if text and not has_trigger(text, trigger))
-    if bare and trigger.strip():
-        noun = "caption does" if len(bare) == 1 else "captions do"
-        says = f"{len(bare)} {noun} not name {trigger}. It is put in front at the training."
-        found.append(Finding("caption_trigger", Severity.NOTE, says, bare, Mend.ADD_TRIGGER))
-    found.extend(_find_short(captions, preset))
-    found.extend(_find_leaks(captions, preset))
+    found.extend(_find_bare(captions, dataset.trigger_word, dismissed))
+    if preset is not Preset.QUICK:
+        found.extend(_find_short(captions, dismissed))
+    if preset is Preset.FACE:
+        found.extend(_find_leaks(captions, dismissed))
     return tuple(found)
 
 
-def _find_short(captions: Mapping[str, str], preset: Preset) -> Iterator[Finding]:
+def _find_missing(captions: Mapping[str, str], dismissed: frozenset[str]) -> Iterator[Finding]:
+    """Remark captions that are missing while others are there."""
+    missing = tuple(sha for sha, text in captions.items() if not text)
+    if len(missing) == len(captions):
+        return
+    for part in parted("caption_missing", missing, dismissed):
+        noun = "photo has" if len(part) == 1 else "photos have"
+        says = f"{len(part)} {noun} no caption. One that you write teaches more."
+        yield Finding("caption_missing", Severity.NOTE, says, part)
+
+
+def _find_bare(
+    captions: Mapping[str, str], trigger: str, dismissed: frozenset[str]
+) -> Iterator[Finding]:
+    """Remark captions without the trigger word."""
+    bare = tuple(sha for sha, text in captions.items() if text and not has_trigger(text, trigger))
+    if not trigger.strip():
+        return
+    for part in parted("caption_trigger", bare, dismissed):
+        noun = "caption does" if len(part) == 1 else "captions do"
+        says = f"{len(part)} {noun} not name {trigger}. It is put in front at the training."
+        yield Finding("caption_trigger", Severity.NOTE, says, part, Mend.ADD_TRIGGER)
+
+
+def _find_short(captions: Mapping[str, str], dismissed: frozenset[str]) -> Iterator[Finding]:
     """Remark captions of few words; a quick test needs none at all."""
     short = tuple(sha for sha, text in captions.items() if 0 < len(text.split()) < FEWEST_WORDS)
-    if short and preset is not Preset.QUICK:
-        noun = "caption has" if len(short) == 1 else "captions have"
+    for part in parted("caption_short", short, dismissed):
+        noun = "caption has" if len(part) == 1 else "captions have"
         says = (
-            f"{len(short)} {noun} fewer than {FEWEST_WORDS} words. "
+            f"{len(part)} {noun} fewer than {FEWEST_WORDS} words. "
             "Say more of what varies: the place, the pose, the light."
         )
-        yield Finding("caption_short", Severity.NOTE, says, short)
+        yield Finding("caption_short", Severity.NOTE, says, part)
 
 
-def _find_leaks(captions: Mapping[str, str], preset: Preset) -> Iterator[Finding]:
+def _find_leaks(captions: Mapping[str, str], dismissed: frozenset[str]) -> Iterator[Finding]:
     """Remark what is said of a face: words that are in the captions need not be learnt."""
     leaks = {sha: words for sha, text in captions.items() if (words := identity_words(text))}
-    if leaks and preset is Preset.FACE:
-        first = next(iter(leaks.values()))[0]
-        noun = "1 caption describes" if len(leaks) == 1 else f"{len(leaks)} captions describe"
+    for part in parted("caption_identity", leaks, dismissed):
+        first = leaks[part[0]][0]
+        noun = "1 caption describes" if len(part) == 1 else f"{len(part)} captions describe"
         says = (
             f"{noun} the face (“{first}”). What captions name is not learnt as part of the "
             "person: better leave it out."
         )
-        yield Finding("caption_identity", Severity.NOTE, says, tuple(leaks))
+        yield Finding("caption_identity", Severity.NOTE, says, part)

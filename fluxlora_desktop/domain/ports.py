@@ -403,8 +403,8 @@ class DatasetStore(Protocol):
     def set_trigger(self, dataset_id: str, word: str) -> None:
         """Keep the trigger word."""
 
-    def dismiss(self, dataset_id: str, finding: str, dismissed: bool = True) -> None:
-        """Remember that a finding was dismissed; the key is `what:photo:photo`."""
+    def dismiss(self, dataset_id: str, *keys: str, dismissed: bool = True) -> None:
+        """Remember what was dismissed, or forget it; keys are those of `domain.dismissals`."""
 
     def freeze(self, dataset_id: str, findings: Sequence[str]) -> DatasetVersion:
         """Keep the dataset as it stands now, for good."""

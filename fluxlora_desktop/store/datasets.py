@@ -125,15 +125,16 @@ class SqlDatasetStore:
         with self._database.write() as session:
             _row(session, dataset_id).trigger_word = word
 
-    def dismiss(self, dataset_id: str, finding: str, dismissed: bool = True) -> None:
-        """Remember that a finding was dismissed, or forget it; the key is `what:photo:photo`."""
-        key = {"dataset_id": dataset_id, "finding": finding}
+    def dismiss(self, dataset_id: str, *keys: str, dismissed: bool = True) -> None:
+        """Remember what was dismissed, or forget it, all of it or nothing."""
+        rows = [{"dataset_id": dataset_id, "finding": key} for key in keys]
         with self._database.write() as session:
             _row(session, dataset_id)
-            if dismissed:
-                session.execute(insert(DismissalRow).values(**key).on_conflict_do_nothing())
-            else:
-                session.execute(delete(DismissalRow).filter_by(**key))
+            for row in rows:
+                if dismissed:
+                    session.execute(insert(DismissalRow).values(**row).on_conflict_do_nothing())
+                else:
+                    session.execute(delete(DismissalRow).filter_by(**row))
 
     def freeze(self, dataset_id: str, findings: Sequence[str]) -> DatasetVersion:
         """Keep the dataset as it stands now, for good."""

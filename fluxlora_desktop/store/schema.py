@@ -142,7 +142,7 @@ class CaptionRow(Table):
 
 
 class DismissalRow(Table):
-    """A finding that the person dismissed; the key is `what:photo:photo`."""
+    """What the person dismissed; `domain.dismissals` says how the key is made."""
 
     __tablename__ = "dismissals"
     dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)

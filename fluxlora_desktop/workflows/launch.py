@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fluxlora_desktop.domain.captions import one_line, with_trigger
 from fluxlora_desktop.domain.datasets import Archive, DatasetPhoto, DatasetVersion, PackItem
+from fluxlora_desktop.domain.dismissals import dismissal_keys
 from fluxlora_desktop.domain.errors import (
     AppError,
     ArrivedDamaged,
@@ -26,7 +27,7 @@ from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, R
 from fluxlora_desktop.domain.training import Destination, RemoteFile, TrainingSpec
 from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.events import RunChanged
-from fluxlora_desktop.workflows.photos import check_dataset, edit_photo, finding_key
+from fluxlora_desktop.workflows.photos import check_dataset, edit_photo
 from fluxlora_desktop.workflows.plans import check_captions, check_plan, spec_for, trainer_of
 from fluxlora_desktop.workflows.publish import check_may_publish
 from fluxlora_desktop.workflows.room import check_room
@@ -51,7 +52,7 @@ def start_run(run_id: str, tools: Tools) -> Run:
     stores.runs.save_plan(run_id, replace(run.plan, backend=backend.key, trainer=spec.trainer))
     estimate = backend.estimate(spec)
     found = check_dataset(dataset, tools, run.plan.preset)
-    remarks = [finding_key(finding) for finding in found]
+    remarks = [key for finding in found for key in dismissal_keys(finding)]
     version = stores.datasets.freeze(dataset.id, [*sorted(dataset.dismissed), *remarks])
     return stores.runs.advance(
         run_id,

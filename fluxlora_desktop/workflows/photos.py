@@ -16,6 +16,7 @@ from fluxlora_desktop.domain.datasets import (
     PhotoFacts,
     count_findings,
 )
+from fluxlora_desktop.domain.dismissals import sort_out
 from fluxlora_desktop.domain.edits import Edits
 from fluxlora_desktop.domain.errors import StorageError, UnreadablePhoto
 from fluxlora_desktop.domain.names import kept_name
@@ -165,7 +166,15 @@ def _caption_beside(source: Path) -> str:
 def check_dataset(
     dataset: Dataset, tools: Tools, preset: Preset = Preset.OBJECT
 ) -> tuple[Finding, ...]:
-    """Return every finding about a dataset, the gravest first, dismissed ones left out.
+    """Return the findings about a dataset that stand, the gravest first: none is dismissed."""
+    standing, _dismissed = sort_out(find_remarks(dataset, tools, preset), dataset.dismissed)
+    return standing
+
+
+def find_remarks(
+    dataset: Dataset, tools: Tools, preset: Preset = Preset.OBJECT
+) -> tuple[Finding, ...]:
+    """Return every finding about a dataset, the gravest first, dismissed ones too.
 
     `preset` says what it shall teach: how many photos help, and what captions leave out.
     """
@@ -176,10 +185,4 @@ def check_dataset(
         *caption_findings(dataset, preset),
     )
     order = {"block": 0, "warn": 1, "note": 2}
-    kept = (finding for finding in found if finding_key(finding) not in dataset.dismissed)
-    return tuple(sorted(kept, key=lambda finding: order[finding.severity]))
-
-
-def finding_key(finding: Finding) -> str:
-    """Return the name under which a dismissal is remembered."""
-    return ":".join((finding.what, *finding.photos))
+    return tuple(sorted(found, key=lambda finding: order[finding.severity]))

@@ -41,14 +41,14 @@ def test_dataset_keeps_order_captions_trigger_and_dismissals(shelf: Shelf) -> No
     datasets.set_trigger(made.id, "F0X")
     datasets.dismiss(made.id, "few")
     datasets.dismiss(made.id, "few")
-    datasets.dismiss(made.id, "blurry:x")
-    datasets.dismiss(made.id, "blurry:x", dismissed=False)
+    datasets.dismiss(made.id, "blurry:x", "blurry:y", "blurry:z")
+    datasets.dismiss(made.id, "blurry:x", "blurry:y", dismissed=False)
 
     dataset = shelf.reopen().datasets.get(made.id)
 
     assert dataset.hashes() == ("c" * 64, "a" * 64, "b" * 64)
     assert [item.caption for item in dataset.photos] == ["", "a fox", ""]
-    assert (dataset.trigger_word, dataset.dismissed) == ("F0X", {"few"})
+    assert (dataset.trigger_word, dataset.dismissed) == ("F0X", {"few", "blurry:z"})
 
 
 def test_caption_survives_its_photo_leaving_the_set(shelf: Shelf) -> None:

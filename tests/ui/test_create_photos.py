@@ -182,6 +182,10 @@ def twins(photos: Sequence[Photo]) -> tuple[Finding, ...]:
     return (Finding("near_duplicate", Severity.WARN, says, pair, Mend.KEEP_SHARPER),)
 
 
+def small_ones(photos: Sequence[Photo]) -> tuple[Finding, ...]:
+    return tuple(Finding("small", Severity.WARN, "It is small.", (p.sha256,)) for p in photos)
+
+
 def finding_button(ground: Ground, what: str, name: str) -> QPushButton:
     inspector, where = ground.page.photos.inspector, f"finding_{what}"
 
@@ -215,6 +219,29 @@ def test_finding_goes_for_good_when_it_is_kept_anyway(ground: Ground) -> None:
     kept = ground.stores.datasets.get(ground.now().dataset.id)
     assert len(kept.dismissed) == 1
     assert all(f.what != "near_duplicate" for f in ground.now().findings)
+
+
+def test_dismissed_remarks_are_counted_and_come_back_by_one_click(ground: Ground) -> None:
+    ground.photos.judge = small_ones
+    ground.fill(6)
+    inspector, grid = ground.page.photos.inspector, ground.page.photos.grid
+    assert inspector.dismissed.isHidden()
+    while found := [f for f in ground.now().findings if f.what == "small"]:
+        ground.draft.dismiss(found[0])
+    assert inspector.dismissed.says.text() == "6 remarks dismissed"
+    grid.select((ground.sha(2),))
+    assert inspector.dismissed.says.text() == "1 remark dismissed"
+
+    again = inspector.dismissed.findChild(QPushButton, "show_dismissed")
+    ground.qtbot.mouseClick(again, Qt.MouseButton.LeftButton)
+    assert inspector.dismissed.isHidden()
+    grid.clearSelection()
+    assert inspector.dismissed.says.text() == "5 remarks dismissed"
+    ground.qtbot.keyClick(again, Qt.Key.Key_Space)
+    assert inspector.dismissed.isHidden()
+    assert [f.photos for f in ground.now().findings if f.what == "small"] == [
+        (ground.sha(place),) for place in range(6)
+    ]
 
 
 def test_finding_chooses_its_photos_when_shown(ground: Ground) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.datasets import MEASURED, Finding, Mend, Readiness, Severity
+from fluxlora_desktop.domain.dismissals import keys_about
 from fluxlora_desktop.domain.edits import PLAIN, Box, Edits
 from fluxlora_desktop.domain.errors import DatasetError, InputError, UnreadablePhoto
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
@@ -312,6 +313,40 @@ def test_dismissed_finding_stays_dismissed_after_the_app_is_opened_again(table: 
     table.reopen()
     table.until(lambda: "few" in table.findings())
     assert "caption_trigger" not in table.findings()
+
+    table.add(table.bench.photo("late.png", caption="a late one"))
+    table.until(lambda: "caption_trigger" in table.findings())
+    (again,) = [f for f in table.desk.draft().findings if f.what == "caption_trigger"]
+    assert again.photos == (table.hashes()[5],)
+
+
+def test_trigger_is_added_to_the_captions_that_a_finding_names_alone(table: Table) -> None:
+    table.add(*[table.bench.photo(f"{n}.png", caption=f"side {n}") for n in range(3)])
+    first, second, _third = table.hashes()
+    pair = Finding("caption_trigger", Severity.NOTE, "", (first, second), Mend.ADD_TRIGGER)
+
+    table.desk.mend(pair)
+
+    assert table.captions() == ["TOK, side 0", "TOK, side 1", "side 2"]
+
+
+def test_dismissed_findings_are_back_when_they_are_shown_again(table: Table) -> None:
+    table.add(*[table.bench.photo(f"{n}.png", caption=f"side {n}") for n in range(5)])
+    table.until(lambda: "caption_trigger" in table.findings())
+    for finding in table.desk.draft().findings:
+        table.desk.dismiss(finding)
+    assert table.findings() == set()
+    assert {f.what for f in table.desk.draft().dismissed} >= {"few", "caption_trigger"}
+    table.reopen()
+    table.until(lambda: bool(table.desk.draft().dismissed))
+
+    table.desk.show_again({"few"})
+    assert table.findings() == {"few"}
+    table.desk.show_again(keys_about(table.desk.draft().dismissed))
+    assert "caption_trigger" in table.findings()
+    assert table.desk.draft().dismissed == ()
+    table.reopen()
+    assert table.desk.draft().dataset.dismissed == frozenset()
 
 
 def test_every_choice_is_back_after_the_app_is_opened_again(table: Table) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fluxlora_desktop.domain.datasets import MEASURED, Finding, Severity
+from fluxlora_desktop.domain.dismissals import dismissal_keys
 from fluxlora_desktop.domain.edits import PLAIN, Box, Edits
 from fluxlora_desktop.domain.errors import DiskFull, UnreadablePhoto
 from fluxlora_desktop.domain.runs import RunState
@@ -19,7 +20,6 @@ from fluxlora_desktop.workflows.launch import start_run
 from fluxlora_desktop.workflows.photos import (
     PHOTO_SUFFIXES,
     check_dataset,
-    finding_key,
     glimpse_photo,
     list_photos,
     measure_again,
@@ -250,16 +250,47 @@ def test_findings_come_gravest_first_and_dismissed_ones_not_at_all(bench):
     found = [f.what for f in check_dataset(datasets.get(run.dataset_id), bench.tools)]
     assert found[0] == "too_few"
     assert found.index("warn_thing") < found.index("note_thing")
-    datasets.dismiss(run.dataset_id, finding_key(warn))
+    datasets.dismiss(run.dataset_id, *dismissal_keys(warn))
     found = [f.what for f in check_dataset(datasets.get(run.dataset_id), bench.tools)]
     assert "warn_thing" not in found
 
 
-def test_dismissal_is_of_these_photos_only():
-    pair = Finding("twins", Severity.WARN, "Two photos.", ("a", "b"))
-    other = Finding("twins", Severity.WARN, "Two photos.", ("a", "c"))
-    assert finding_key(pair) == "twins:a:b"
-    assert finding_key(pair) != finding_key(other)
+def test_photo_that_came_later_is_remarked_alone(bench):
+    draft = bench.draft()
+    datasets = bench.tools.stores.datasets
+
+    def bare():
+        found = check_dataset(datasets.get(draft.dataset_id), bench.tools)
+        return [(f.says[:9], f.photos) for f in found if f.what == "caption_trigger"]
+
+    first, *rest = datasets.get(draft.dataset_id).hashes()
+    datasets.set_photos(draft.dataset_id, rest)
+    ((says, photos),) = bare()
+    assert (says, photos) == ("5 caption", tuple(rest))
+
+    finding = Finding("caption_trigger", Severity.NOTE, "", photos)
+    datasets.dismiss(draft.dataset_id, *dismissal_keys(finding))
+    assert bare() == []
+    datasets.set_photos(draft.dataset_id, rest[1:])
+    assert bare() == []
+    datasets.set_photos(draft.dataset_id, [*rest, first])
+    assert bare() == [("1 caption", (first,))]
+
+
+def test_run_records_what_was_dismissed_and_what_still_stood(bench):
+    draft = bench.draft()
+    datasets = bench.tools.stores.datasets
+    first, *rest = datasets.get(draft.dataset_id).hashes()
+    for sha256 in rest:
+        datasets.set_caption(draft.dataset_id, sha256, "TOK on a table beside the window today")
+    datasets.dismiss(draft.dataset_id, "few", f"caption_short:{first}")
+
+    run = start_run(draft.id, bench.tools)
+
+    findings = datasets.version(run.version_id).findings
+    assert findings[:2] == (f"caption_short:{first}", "few")
+    assert f"caption_trigger:{first}" in findings[2:]
+    assert not {"few", f"caption_short:{first}"} & set(findings[2:])
 
 
 def test_training_gets_the_edited_copies_of_the_kept_photos_alone(bench, monkeypatch):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QWidget
 
 from fluxlora_desktop.domain.datasets import Finding, Mend, Readiness, Severity
+from fluxlora_desktop.domain.dismissals import keys_about
 from fluxlora_desktop.ui.widgets import Symbol, button, column, label, row
 from fluxlora_desktop.ui.wording import plural
 
@@ -96,3 +99,27 @@ class FindingCard(QFrame):
 
     def _on_show(self) -> None:
         self.showing.emit(self.finding)
+
+
+class DismissedLine(QWidget):
+    """How many remarks are dismissed; `restoring` carries their keys when they shall come back."""
+
+    restoring = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: frozenset[str] = frozenset()
+        self.says = label("", "muted")
+        again = button("Show again", self._on_again, role="link")
+        again.setObjectName("show_dismissed")
+        again.setAccessibleName("Show dismissed remarks again")
+        self.setLayout(row(self.says, again, None, spacing=4))
+
+    def show_dismissed(self, findings: Sequence[Finding], sha256: str = "") -> None:
+        """Count findings that are dismissed, of the set or of one photo; none hides the line."""
+        self._keys = keys_about(findings, sha256)
+        self.says.setText(f"{plural(len(findings), 'remark')} dismissed")
+        self.setVisible(bool(findings))
+
+    def _on_again(self) -> None:
+        self.restoring.emit(self._keys)

@@ -6,10 +6,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from fluxlora_desktop.domain.datasets import DatasetPhoto, Finding
+from fluxlora_desktop.domain.dismissals import keys_about
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import Files
 from fluxlora_desktop.ui import theme
-from fluxlora_desktop.ui.create.findings import FindingCard, Verdict
+from fluxlora_desktop.ui.create.findings import DismissedLine, FindingCard, Verdict
 from fluxlora_desktop.ui.create.photo_model import thumb_of
 from fluxlora_desktop.ui.create.photo_paint import PhotoView
 from fluxlora_desktop.ui.create.trainer_view import CropChoice, SizesView
@@ -94,13 +95,15 @@ def _sentence(note: str) -> str:
 class PhotoInspector(Card):
     """What stands at the right of the grid.
 
-    `mending`, `keeping` and `showing` carry a finding; `closing` asks to let go of the selection,
-    `exporting` for the whole set as a folder; what is asked about the one photo comes from `photo`.
+    `mending`, `keeping` and `showing` carry a finding, `restoring` the keys of dismissed ones;
+    `closing` asks to let go of the selection, `exporting` for the whole set as a folder; what is
+    asked about the one photo comes from `photo`.
     """
 
     mending = Signal(object)
     keeping = Signal(object)
     showing = Signal(object)
+    restoring = Signal(object)
     closing = Signal()
     exporting = Signal()
 
@@ -115,6 +118,8 @@ class PhotoInspector(Card):
         self._nothing = label("", "muted", wrap=True)
         self._list = QVBoxLayout()
         self._list.setSpacing(8)
+        self.dismissed = DismissedLine()
+        self.dismissed.restoring.connect(self.restoring)
         self.sizes = SizesView()
         self.export = button("Export as a folder", self.exporting.emit, role="link")
         self.export.setObjectName("export_photos")
@@ -126,6 +131,7 @@ class PhotoInspector(Card):
                 self.photo,
                 self._nothing,
                 self._list,
+                self.dismissed,
                 self.sizes,
                 row(self.export, None),
                 None,
@@ -145,11 +151,13 @@ class PhotoInspector(Card):
         self.verdict.show_verdict(draft.readiness, draft.findings)
         item = _the_one(draft, chosen)
         self.photo.setVisible(item is not None)
-        findings = draft.findings
+        findings, dismissed = draft.findings, draft.dismissed
         if item is not None:
             self.photo.show_photo(item, draft)
             findings = tuple(f for f in findings if item.sha256 in f.photos)
-        self._nothing.setVisible(not findings)
+            dismissed = tuple(f for f in dismissed if keys_about([f], item.sha256))
+        self.dismissed.show_dismissed(dismissed, item.sha256 if item is not None else "")
+        self._nothing.setVisible(not (findings or dismissed))
         self._nothing.setText(_praise(draft, item))
         whole = item is None and bool(draft.dataset.kept)
         self.sizes.setVisible(whole)

@@ -136,6 +136,7 @@ class PhotosStep(StepBody):
         self.inspector.mending.connect(self._mend)
         self.inspector.keeping.connect(self._desk.dismiss)
         self.inspector.showing.connect(self._show_photos)
+        self.inspector.restoring.connect(self._desk.show_again)
         self.inspector.closing.connect(self.grid.clearSelection)
 
     def show_draft(self, draft: Draft) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -27,6 +27,7 @@ from fluxlora_desktop.domain.datasets import (
     Readiness,
     readiness,
 )
+from fluxlora_desktop.domain.dismissals import dismissal_keys, sort_out, to_forget
 from fluxlora_desktop.domain.edits import Box, Edits
 from fluxlora_desktop.domain.errors import DatasetError, InputError, TooFewPhotos
 from fluxlora_desktop.domain.money import Estimate
@@ -50,9 +51,8 @@ from fluxlora_desktop.ui.desks.photo_intake import Arrived, PhotoIntake, Refused
 from fluxlora_desktop.ui.desks.recipes import RecipeDesk
 from fluxlora_desktop.ui.units import plural
 from fluxlora_desktop.workflows.photos import (
-    check_dataset,
     edit_photo,
-    finding_key,
+    find_remarks,
     list_photos,
     measure_again,
 )
@@ -97,6 +97,7 @@ class Draft:
     problem: str = ""
     problem_field: str = ""
     troubles: Mapping[str, str] = field(default_factory=dict)
+    dismissed: tuple[Finding, ...] = ()
 
     @property
     def plan(self) -> RunPlan:
@@ -296,10 +297,12 @@ class DraftDesk(Desk):
         ways = ways_for(run, dataset, services, self._by_hand)
         troubles = troubles_of(run, backend, dataset)
         problem, where = self._problem(run, dataset, troubles)
+        findings, dismissed = sort_out(self._findings, dataset.dismissed)
         return Draft(
             run=run,
             dataset=dataset,
-            findings=self._findings,
+            findings=findings,
+            dismissed=dismissed,
             ways=ways,
             way=next(way for way in ways if way.name == chosen),
             choices=choices_for(run.plan, backend, dataset),
@@ -320,7 +323,8 @@ class DraftDesk(Desk):
         if troubles:
             parameter, reason = next(iter(troubles.items()))
             return reason, parameter
-        blocked = [f for f in self._findings if f.severity == "block"]
+        findings, _dismissed = sort_out(self._findings, dataset.dismissed)
+        blocked = [f for f in findings if f.severity == "block"]
         return (blocked[0].says, "photos") if blocked else ("", "")
 
     def _announce(self, *, check: bool = True) -> None:
@@ -348,7 +352,7 @@ class DraftDesk(Desk):
     def _find(
         self, dataset: Dataset, preset: Preset, _ctx: JobContext
     ) -> tuple[Dataset, Preset, tuple[Finding, ...]]:
-        return dataset, preset, check_dataset(dataset, self.tools, preset)
+        return dataset, preset, find_remarks(dataset, self.tools, preset)
 
     @Slot(object)
     def _on_checked(self, checked: tuple[Dataset, Preset, tuple[Finding, ...]]) -> None:
@@ -559,11 +563,15 @@ class DraftDesk(Desk):
 
         Empty captions stay empty: those are made up at the training, the trigger word in them.
         """
+        self._add_trigger(self._dataset.hashes())
+
+    def _add_trigger(self, hashes: Sequence[str]) -> None:
+        chosen = set(hashes)
         word = self._dataset.trigger_word.strip()
         changed = {
             item.photo.sha256: with_trigger(item.caption, word)
             for item in self._dataset.photos
-            if item.caption.strip()
+            if item.caption.strip() and item.sha256 in chosen
         }
         self._write_captions(f"Add {word} to all captions", changed)
 
@@ -665,7 +673,7 @@ class DraftDesk(Desk):
         elif finding.mend is Mend.KEEP_SHARPER:
             self.remove(finding.photos[1:])
         elif finding.mend is Mend.ADD_TRIGGER:
-            self.add_trigger_to_all()
+            self._add_trigger(finding.photos)
         elif finding.mend is Mend.TRIM:
             self._trim(finding.photos)
 
@@ -681,11 +689,18 @@ class DraftDesk(Desk):
 
     def dismiss(self, finding: Finding) -> None:
         """Remember that a finding is accepted as it is."""
-        key = finding_key(finding)
-        self._dataset = replace(self._dataset, dismissed=self._dataset.dismissed | {key})
-        store = self.tools.stores.datasets
-        self._save("Dismiss finding", partial(store.dismiss, self._dataset.id, key))
-        self._findings = tuple(f for f in self._findings if finding_key(f) != key)
+        self._set_dismissed(dismissal_keys(finding), True)
+
+    def show_again(self, keys: Collection[str]) -> None:
+        """Forget dismissals, by their keys; what they were about is remarked again."""
+        self._set_dismissed(to_forget(self._dataset.dismissed, keys), False)
+
+    def _set_dismissed(self, keys: Collection[str], dismissed: bool) -> None:
+        known = self._dataset.dismissed
+        now = known.union(keys) if dismissed else known.difference(keys)
+        self._dataset = replace(self._dataset, dismissed=now)
+        write = partial(self.tools.stores.datasets.dismiss, self._dataset.id, *keys)
+        self._save("Dismiss finding", partial(write, dismissed=dismissed))
         self._announce()
 
     def _refuses_token(self, field: str, *texts: str) -> bool:
