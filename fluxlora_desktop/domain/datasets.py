@@ -74,6 +74,7 @@ class Mend(StrEnum):
     NONE = "none"
     REMOVE = "remove"
     KEEP_SHARPER = "keep_sharper"
+    KEEP_ONE = "keep_one"
     ADD_PHOTOS = "add_photos"
     CHANGE_TRIGGER = "change_trigger"
     ADD_TRIGGER = "add_trigger"
@@ -85,8 +86,8 @@ class Finding:
     """One remark of the dataset check.
 
     `what` names the check (a stable key, for example "too_small"), `photos` the SHA-256 of those
-    it is about (a pair for near duplicates, sharper first; empty for the whole set), `says` is the
-    sentence for people, `mend` what one click can do.
+    it is about (a pair for duplicates, first the one to keep: the sharper; empty for the whole
+    set), `says` is the sentence for people, `mend` what one click can do.
     """
 
     what: str

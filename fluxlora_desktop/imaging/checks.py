@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from fluxlora_desktop.domain.buckets import buckets_for
 from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, Severity
 from fluxlora_desktop.domain.names import shown_name
+from fluxlora_desktop.domain.pairs import SHARP_FROM, SOFT_BELOW
 from fluxlora_desktop.imaging.measure import DETAIL_SIDE
 
 
@@ -42,9 +43,9 @@ NEAR_LAYOUT: Final = Threshold(12, "levels of 255, RMS over 4 x 4 fields", "tune
 CROPPED_DISTANCE: Final = Threshold(12, "bits of 64", "tuned")
 CROPPED_LAYOUT: Final = Threshold(6, "levels of 255, RMS over 4 x 4 fields", "tuned")
 DETAIL: Final = Threshold(0.7, "of the size at up to 2048 px", "LDS has 0.72; tuned")
-SHARPNESS_FLOOR: Final = Threshold(40, "Laplacian variance", "SW, person and object")
+SHARPNESS_FLOOR: Final = Threshold(SOFT_BELOW, "Laplacian variance", "SW, person and object")
 SHARPNESS_SHARE: Final = Threshold(0.5, "of the set's median", "SW")
-SHARPNESS_SAFE: Final = Threshold(4, "times the floor", "SW")
+SHARPNESS_SAFE: Final = Threshold(SHARP_FROM / SOFT_BELOW, "times the floor", "SW")
 FOCUS: Final = Threshold(0.5, "of the size at 1024 px", "tuned")
 EDGELESS: Final = Threshold(5, "Laplacian variance", "tuned: not an edge anywhere")
 BRIGHTEST: Final = Threshold(96, "grey level of 255 above 99.5 % of the pixels", "tuned")
@@ -137,8 +138,8 @@ def _find_copies(photos: Sequence[Photo]) -> Iterator[Finding]:
                 Severity.BLOCK,
                 f"{shown_name(photo.name)} shows exactly the same as {shown_name(first.name)}. "
                 "Keep one of them.",
-                (photo.sha256,),
-                Mend.REMOVE,
+                (first.sha256, photo.sha256),
+                Mend.KEEP_ONE,
             )
 
 

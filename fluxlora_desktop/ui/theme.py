@@ -207,6 +207,9 @@ QFrame[role="choice"]:hover {{ border-color: {t.control_border}; }}
 QFrame[role="choice"][chosen="true"] {{ border: 2px solid {t.accent}; padding: 0;
   background: {t.accent_soft}; }}
 QFrame[role="choice"]:focus {{ border: 2px solid {t.accent}; padding: 0; }}
+QFrame[role="side"] {{ background: {t.surface}; border: 1px solid {t.border};
+  border-radius: {CARD_RADIUS}px; padding: 1px; }}
+QFrame[role="side"][chosen="true"] {{ border: 2px solid {t.accent}; padding: 0; }}
 QFrame[role="line"] {{ background: {t.border}; border: none; max-height: 1px; min-height: 1px; }}
 QFrame[role="notice"] {{ border-radius: {RADIUS}px; border: 1px solid {t.border};
   background: {t.raised}; }}

@@ -51,7 +51,7 @@ def test_second_copy_of_the_same_pixels_blocks() -> None:
     finding = only([photo("a", pixel_sha256="x", dhash=1), photo("b", pixel_sha256="x", dhash=1)])
 
     assert (finding.what, finding.severity) == ("duplicate", Severity.BLOCK)
-    assert (finding.photos, finding.mend) == (("b",), Mend.REMOVE)
+    assert (finding.photos, finding.mend) == (("a", "b"), Mend.KEEP_ONE)
 
 
 def test_near_duplicates_are_paired_sharper_first() -> None:

@@ -24,7 +24,7 @@ from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.datasets import Finding, Photo
 from fluxlora_desktop.domain.pictures import GeneratorModel
-from fluxlora_desktop.domain.ports import Stores
+from fluxlora_desktop.domain.ports import PhotoWorkshop, Stores
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.ui.create.page import CreatePage
@@ -109,8 +109,13 @@ class Ground:
 
 
 @contextmanager
-def open_ground(qtbot: QtBot, folder: Path) -> Iterator[Ground]:
-    """Open a library and show the page on it; everything is gone afterwards."""
+def open_ground(
+    qtbot: QtBot, folder: Path, workshop: PhotoWorkshop | None = None
+) -> Iterator[Ground]:
+    """Open a library and show the page on it; everything is gone afterwards.
+
+    With a `workshop` photos are really developed and checked, instead of as a test says.
+    """
     library = open_library(folder / "library", clock=WallClock())
     trainer, photos = FakeTrainer(hold=True), JudgedPhotos()
     near = GeneratorModel("own", "its own model", "flux.1-dev", needs_trained_version=True)
@@ -123,7 +128,7 @@ def open_ground(qtbot: QtBot, folder: Path) -> Iterator[Ground]:
     tools = make_tools(
         library.stores, trainer=trainer, more_trainers=(other,), generators=generators
     )
-    tools = replace(tools, photos=photos)
+    tools = replace(tools, photos=workshop or photos)
     jobs = JobRunner()
     draft, runs = DraftDesk(tools, jobs), RunDesk(tools, jobs)
     ground = Ground(

@@ -17,9 +17,12 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, PhotoFacts, Severity
+from fluxlora_desktop.ui import theme as theme_of
 from fluxlora_desktop.ui.create.findings import FindingCard
+from fluxlora_desktop.ui.create.pair_view import PairThumbs
 from fluxlora_desktop.ui.create.photo_model import PhotoModel, PhotoRow, PhotoRows
 from fluxlora_desktop.ui.create.steps import Step
+from fluxlora_desktop.ui.theme import Theme
 from tests.ui.seen import seen
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -196,6 +199,25 @@ def finding_button(ground: Ground, what: str, name: str) -> QPushButton:
     found = cards()[0].findChild(QPushButton, name)
     assert found is not None
     return found
+
+
+@pytest.mark.parametrize("mend", list(Mend))
+def test_card_fits_the_inspector_beside_its_scroll_bar(
+    ground: Ground, theme: Theme, mend: Mend
+) -> None:
+    paired = mend in {Mend.KEEP_SHARPER, Mend.KEEP_ONE}
+    what = "near_duplicate" if paired else "something"
+
+    def judge(photos: Sequence[Photo]) -> tuple[Finding, ...]:
+        set_wide = mend in {Mend.ADD_PHOTOS, Mend.CHANGE_TRIGGER}
+        pair = () if set_wide else tuple(photo.sha256 for photo in photos[:2])
+        return (Finding(what, Severity.WARN, "Something is to be said.", pair, mend),)
+
+    ground.photos.judge = judge
+    ground.fill(6)
+    (card,) = seen(ground.page.photos.inspector, FindingCard, f"finding_{what}")
+    assert len(seen(card, PairThumbs)) == paired
+    assert card.minimumSizeHint().width() <= theme_of.INSPECTOR_WIDTH - 2 * 16 - 12
 
 
 def test_finding_is_mended_by_one_click(ground: Ground) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QFrame, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 
 from fluxlora_desktop.domain.datasets import Finding, Mend, Readiness, Severity
-from fluxlora_desktop.domain.dismissals import keys_about
+from fluxlora_desktop.domain.dismissals import PAIRED, keys_about
+from fluxlora_desktop.ui.create.pair_view import PairThumbs
 from fluxlora_desktop.ui.widgets import Symbol, button, column, label, row
 from fluxlora_desktop.ui.wording import plural
 
@@ -20,13 +21,16 @@ _SYMBOLS = {
 _MENDS = {
     Mend.REMOVE: "Remove it",
     Mend.KEEP_SHARPER: "Keep the sharper one",
+    Mend.KEEP_ONE: "Keep one of them",
     Mend.ADD_PHOTOS: "Add photos",
     Mend.CHANGE_TRIGGER: "Change the trigger word",
     Mend.ADD_TRIGGER: "Add it to the captions",
     Mend.TRIM: "Trim the bars",
 }
-_INDENT = 21
-"""Lets the words of link buttons begin where the sentence above begins."""
+_LONG = frozenset({Mend.CHANGE_TRIGGER, Mend.ADD_TRIGGER, Mend.TRIM})
+"""What is said in so many words that the card has no room for more buttons beside it."""
+_INDENT, _INSET = 21, 5
+"""Lets the words of link buttons, and pictures, begin where the sentence above begins."""
 _VERDICTS = {
     Readiness.READY: ("check", "ok", "Ready"),
     Readiness.ATTENTION: ("warning", "warn", "Needs attention"),
@@ -56,13 +60,17 @@ class Verdict(QWidget):
 
 
 class FindingCard(QFrame):
-    """One finding; `mending`, `keeping` and `showing` carry it when its buttons are pressed."""
+    """One finding; `mending`, `keeping` and `showing` carry it when its buttons are pressed.
+
+    With the small photos of a pair it also offers to compare them: `comparing`.
+    """
 
     mending = Signal(object)
     keeping = Signal(object)
     showing = Signal(object)
+    comparing = Signal(object)
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: Finding, pair: PairThumbs | None = None) -> None:
         super().__init__()
         self.finding = finding
         self.setProperty("role", "notice")
@@ -70,26 +78,54 @@ class FindingCard(QFrame):
         mark = Symbol(*_SYMBOLS[finding.severity], 18)
         mark.setFixedSize(QSize(18, 20))
         self._says = label(finding.says, wrap=True)
-        acts = row(_INDENT, spacing=4)
+        sentence = row(spacing=8)
+        sentence.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
+        sentence.addWidget(self._says, 1)
+        laid = column(sentence, spacing=4, margin=10)
+        if pair is not None:
+            laid.addLayout(self._make_pair(pair))
+        for line in self._make_acts(beside_pair=pair is not None):
+            laid.addLayout(line)
+        self.setLayout(laid)
+
+    def _make_pair(self, pair: PairThumbs) -> QHBoxLayout:
+        pair.pressed.connect(self._on_compare)
+        compare = self._link("compare", "Compare", self._on_compare)
+        links = column(None, compare, self._make_show(), None, spacing=0)
+        made = row(_INDENT + _INSET, pair, 4, links, None, spacing=0)
+        made.setContentsMargins(0, 4, 0, 0)
+        return made
+
+    def _make_acts(self, *, beside_pair: bool) -> tuple[QHBoxLayout, ...]:
+        """Return the lines of buttons: two where the first one's words are long."""
+        finding = self.finding
+        acts = rest = row(_INDENT, spacing=4)
         if finding.mend is not Mend.NONE:
             mend = button(_MENDS[finding.mend], self._on_mend, role="link")
             mend.setObjectName("mend")
             acts.addWidget(mend)
+        if finding.mend in _LONG:
+            acts.addStretch(1)
+            rest = row(_INDENT, spacing=4)
         if finding.severity is not Severity.BLOCK:
-            keep = button("Keep anyway", self._on_keep, role="link")
-            keep.setObjectName("keep")
-            keep.setAccessibleName(f"Keep anyway: {finding.says}")
-            acts.addWidget(keep)
-        acts.addStretch(1)
-        if finding.photos:
-            show = button("Show", self._on_show, role="link")
-            show.setObjectName("show")
-            show.setAccessibleName(f"Show: {finding.says}")
-            acts.addWidget(show)
-        sentence = row(spacing=8)
-        sentence.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
-        sentence.addWidget(self._says, 1)
-        self.setLayout(column(sentence, acts, spacing=4, margin=10))
+            words = "Keep both" if finding.what in PAIRED else "Keep anyway"
+            rest.addWidget(self._link("keep", words, self._on_keep))
+        rest.addStretch(1)
+        if finding.photos and not beside_pair:
+            rest.addWidget(self._make_show())
+        return (acts,) if rest is acts else (acts, rest)
+
+    def _make_show(self) -> QPushButton:
+        return self._link("show", "Show", self._on_show)
+
+    def _link(self, name: str, words: str, clicked: Callable[[], object]) -> QPushButton:
+        made = button(words, clicked, role="link")
+        made.setObjectName(name)
+        made.setAccessibleName(f"{words}: {self.finding.says}")
+        return made
+
+    def _on_compare(self) -> None:
+        self.comparing.emit(self.finding)
 
     def _on_mend(self) -> None:
         self.mending.emit(self.finding)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from fluxlora_desktop.domain.datasets import DatasetPhoto, Finding
+from fluxlora_desktop.domain.datasets import Dataset, DatasetPhoto, Finding
 from fluxlora_desktop.domain.dismissals import keys_about
 from fluxlora_desktop.domain.names import shown_name
+from fluxlora_desktop.domain.pairs import pairs_of
 from fluxlora_desktop.domain.ports import Files
 from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.create.findings import DismissedLine, FindingCard, Verdict
+from fluxlora_desktop.ui.create.pair_view import PairThumbs
 from fluxlora_desktop.ui.create.photo_model import thumb_of
 from fluxlora_desktop.ui.create.photo_paint import PhotoView
 from fluxlora_desktop.ui.create.trainer_view import CropChoice, SizesView
@@ -95,14 +99,15 @@ def _sentence(note: str) -> str:
 class PhotoInspector(Card):
     """What stands at the right of the grid.
 
-    `mending`, `keeping` and `showing` carry a finding, `restoring` the keys of dismissed ones;
-    `closing` asks to let go of the selection, `exporting` for the whole set as a folder; what is
-    asked about the one photo comes from `photo`.
+    `mending`, `keeping`, `showing` and `comparing` carry a finding, `restoring` the keys of
+    dismissed ones; `closing` asks to let go of the selection, `exporting` for the whole set as a
+    folder; what is asked about the one photo comes from `photo`.
     """
 
     mending = Signal(object)
     keeping = Signal(object)
     showing = Signal(object)
+    comparing = Signal(object)
     restoring = Signal(object)
     closing = Signal()
     exporting = Signal()
@@ -110,7 +115,8 @@ class PhotoInspector(Card):
     def __init__(self, thumbs: ThumbLoader, files: Files) -> None:
         super().__init__(margin=0, spacing=0)
         self.setFixedWidth(theme.INSPECTOR_WIDTH)
-        self._shown: tuple[Finding, ...] | None = None
+        self._thumbs, self._files = thumbs, files
+        self._shown: tuple[tuple[Finding, tuple[Path, ...]], ...] | None = None
         self.verdict = Verdict()
         self.photo = PhotoFactsView(thumbs, files)
         self.photo.closing.connect(self.closing)
@@ -164,14 +170,21 @@ class PhotoInspector(Card):
         self.export.setVisible(whole)
         self.sizes.show_draft(draft)
         self.verdict.setVisible(bool(draft.dataset.photos))
-        if findings != self._shown:
-            self._shown = findings
-            self._show_findings(findings)
+        self._show_findings(findings, draft.dataset)
 
-    def _show_findings(self, findings: tuple[Finding, ...]) -> None:
+    def _show_findings(self, findings: tuple[Finding, ...], dataset: Dataset) -> None:
+        pairs = {
+            pair.finding: tuple(thumb_of(item, self._files) for item in pair.photos)
+            for pair in pairs_of(findings, dataset)
+        }
+        shown = tuple((finding, pairs.get(finding, ())) for finding in findings)
+        if shown == self._shown:
+            return
+        self._shown = shown
         clear(self._list)
-        for finding in findings:
-            card = FindingCard(finding)
+        for finding, paths in shown:
+            card = FindingCard(finding, PairThumbs(self._thumbs, paths) if paths else None)
+            card.comparing.connect(self.comparing)
             card.mending.connect(self.mending)
             card.keeping.connect(self.keeping)
             card.showing.connect(self.showing)

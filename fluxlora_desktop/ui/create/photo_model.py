@@ -19,6 +19,7 @@ from PySide6.QtCore import (
 )
 
 from fluxlora_desktop.domain.datasets import DatasetPhoto, Finding, Severity
+from fluxlora_desktop.domain.dismissals import PAIRED
 from fluxlora_desktop.domain.edits import PLAIN
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import Files
@@ -128,8 +129,8 @@ def _marks(findings: Sequence[Finding]) -> dict[str, str]:
 
 
 def _blamed(finding: Finding) -> tuple[str, ...]:
-    """Return the photos that get a mark: of near duplicates only the duller ones."""
-    return finding.photos[1:] if finding.what == "near_duplicate" else finding.photos
+    """Return the photos that get a mark: of a pair the one that a click takes out."""
+    return finding.photos[1:] if finding.what in PAIRED else finding.photos
 
 
 def _tip(name: str) -> str:

@@ -15,6 +15,7 @@ from fluxlora_desktop.ui.create.crop_editor import CropEditor
 from fluxlora_desktop.ui.create.dialogs import ChoosePaths
 from fluxlora_desktop.ui.create.inspector import PhotoInspector
 from fluxlora_desktop.ui.create.intake import offers_photos, take_in
+from fluxlora_desktop.ui.create.pair_dialog import PairDialog
 from fluxlora_desktop.ui.create.photo_grid import PhotoGrid
 from fluxlora_desktop.ui.create.photo_model import PhotoModel, PhotoRows
 from fluxlora_desktop.ui.create.refused import RefusedList
@@ -136,6 +137,7 @@ class PhotosStep(StepBody):
         self.inspector.mending.connect(self._mend)
         self.inspector.keeping.connect(self._desk.dismiss)
         self.inspector.showing.connect(self._show_photos)
+        self.inspector.comparing.connect(self.compare_pair)
         self.inspector.restoring.connect(self._desk.show_again)
         self.inspector.closing.connect(self.grid.clearSelection)
 
@@ -214,6 +216,23 @@ class PhotosStep(StepBody):
         self.editor.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.editor.edited.connect(partial(self._desk.set_edits, sha256))
         self.editor.open()
+
+    def compare_pair(self, finding: Finding) -> None:
+        """Open the dialog in which photos that are alike are compared, at those of a finding."""
+        if self._shown is None:
+            return
+        self.pairs = PairDialog(self._shown, self._thumbs, self._desk.tools.stores.files, self)
+        self.pairs.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        if not self.pairs.show_pair_of(finding.photos):
+            self.pairs.deleteLater()
+            return
+        self.pairs.removing.connect(self._remove_one)
+        self.pairs.dismissing.connect(self._desk.dismiss)
+        self._desk.changed.connect(self.pairs.show_draft)
+        self.pairs.open()
+
+    def _remove_one(self, sha256: str) -> None:
+        self._desk.remove([sha256])
 
     def _show_photos(self, finding: Finding) -> None:
         self.grid.select(finding.photos)

@@ -670,7 +670,7 @@ class DraftDesk(Desk):
         """Do the one click that a finding offers, as far as it is the draft's to do."""
         if finding.mend is Mend.REMOVE:
             self.remove(finding.photos)
-        elif finding.mend is Mend.KEEP_SHARPER:
+        elif finding.mend in {Mend.KEEP_SHARPER, Mend.KEEP_ONE}:
             self.remove(finding.photos[1:])
         elif finding.mend is Mend.ADD_TRIGGER:
             self._add_trigger(finding.photos)
