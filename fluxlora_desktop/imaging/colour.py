@@ -20,6 +20,7 @@ _BACKDROPS: Final = {
 _STRIP: Final = 256
 """Rows that are scaled at once: as numbers of 8 bytes a large photo would fill the memory."""
 _DEEP: Final = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
+_GREYS: Final = {"L", "LA", "La"}
 _PROFILED: Final = {"RGB": b"RGB ", "L": b"GRAY", "CMYK": b"CMYK"}
 
 
@@ -63,7 +64,11 @@ def _scale_to_bytes(image: Image.Image) -> Image.Image:
     for row in range(0, len(values), _STRIP):
         strip = np.clip(_plain(values[row : row + _STRIP]), low, high)
         scaled[row : row + _STRIP] = np.rint((strip - low) * (255.0 / (high - low)))
-    return Image.fromarray(scaled)
+    grey, clear = Image.fromarray(scaled), image.info.get("transparency")
+    if not isinstance(clear, int):
+        return grey
+    # The one value that is to be seen through is told from its neighbours in 16 bits alone.
+    return Image.merge("LA", (grey, Image.fromarray((values != clear).view(np.uint8) * 255)))
 
 
 def _plain(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -84,8 +89,12 @@ def _range_of(mode: str, values: NDArray[Any]) -> tuple[float, float]:
 
 
 def _lay_on(colour: tuple[int, int, int], image: Image.Image, profile: bytes | None) -> Image.Image:
-    layered = _convert(image, "RGBA")
-    colours = _apply_profile(layered.convert("RGB"), profile)
+    grey, clear = image.mode in _GREYS, image.info.get("transparency")
+    if isinstance(clear, tuple) and max(clear) > 255:  # of 16 bits, as the pixels were before
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+    layered = _convert(image, "LA" if grey else "RGBA")
+    plain = _apply_profile(layered.convert("L" if grey else "RGB"), profile)
+    colours = _convert(plain, "RGB")
     colours.paste(colour, mask=ImageChops.invert(layered.getchannel("A")))
     return colours
 

@@ -186,7 +186,7 @@ def _load(stream: BinaryIO, path: Path, wanted: Wanted) -> Decoded:
         opened.draft(None, (math.ceil(width * share), math.ceil(height * share)))
         opened.load()
         turned, damaged = _turn_upright(opened)
-        rgb, changed = to_rgb(opened, wanted.backdrop)
+        rgb, changed = to_rgb(_turn_bright(opened), wanted.backdrop)
         size = (height, width) if turned else (width, height)
         return Decoded(rgb, name, size, notes + damaged + changed)
 
@@ -204,6 +204,16 @@ def _turn_upright(image: Image.Image) -> tuple[bool, tuple[str, ...]]:
     return turned, ()
 
 
+def _turn_bright(image: Image.Image) -> Image.Image:
+    """Return 16-bit grey of a TIFF whose zero is white the other way round.
+
+    Pillow does so for 8 bits alone. Tag 262 is the PhotometricInterpretation of TIFF 6.0, page 37.
+    """
+    if image.mode == "I;16" and getattr(image, "tag_v2", {}).get(262) == 0:
+        return image.point(lambda value: value * -1 + 65535)
+    return image
+
+
 def _refuse_size(path: Path, size: tuple[int, int]) -> None:
     width, height = size
     if width * height > MOST_PIXELS:
@@ -213,7 +223,8 @@ def _refuse_size(path: Path, size: tuple[int, int]) -> None:
 
 
 def _note_frames(image: Image.Image) -> tuple[str, ...]:
-    if image.format in {"GIF", "WEBP", "TIFF"} and getattr(image, "is_animated", False):
+    # A JPEG of several is left out: a phone keeps the brightness of its one picture in the second.
+    if image.format not in {"JPEG", "MPO"} and getattr(image, "is_animated", False):
         return ("Only the first of its pictures is used.",)
     return ()
 
