@@ -1,32 +1,39 @@
-"""Nothing but pixels leaves the computer: an outside judge reads every byte of the archive."""
+"""Nothing but pixels leaves the computer: an outside judge reads every byte that was made.
+
+Photos with a canary in every place where a format can hide words go the app's own way through a
+library on disk: working copy, thumbnail, training archive, exported folder.
+"""
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
 import shutil
-import struct
 import subprocess
 import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageCms
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image
 
 from fluxlora_desktop.domain.datasets import PackItem
+from fluxlora_desktop.domain.edits import Box, Edits
+from fluxlora_desktop.domain.ports import Services
 from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop
+from fluxlora_desktop.store.library import Library, open_library
+from fluxlora_desktop.workflows.photos import take_in_photo
+from fluxlora_desktop.workflows.tools import Tools
+from fluxlora_desktop.workflows.versions import export_dataset
+from tests.workflows.fakes import Context, FakeHub, FakePictures, HandClock
 
-from .conftest import RecordingContext
+from .originals import paint
+from .traces import CANARY, CASES, FORMS, gps_exif
 
-pytestmark = pytest.mark.skipif(
+needs_judge = pytest.mark.skipif(
     shutil.which("exiftool") is None, reason="exiftool is not installed"
 )
-Scene = Callable[..., Image.Image]
-Maker = Callable[[Image.Image, Path], None]
-CANARY = "Canary Anna"
 # What exiftool may find in a JPEG that holds pixels alone: what it is, and how it is encoded.
 ALLOWED = {
     *("SourceFile", "ExifTool:ExifToolVersion", "System:FileName", "System:Directory"),
@@ -37,185 +44,177 @@ ALLOWED = {
     *("File:YCbCrSubSampling", "JFIF:JFIFVersion", "JFIF:ResolutionUnit", "JFIF:XResolution"),
     *("JFIF:YResolution", "Composite:ImageSize", "Composite:Megapixels"),
 }
-XMP = (
-    "<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='adobe:ns:meta/'>"
-    "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description "
-    "xmlns:exif='http://ns.adobe.com/exif/1.0/' xmlns:dc='http://purl.org/dc/elements/1.1/' "
-    f"exif:GPSLatitude='46,30.0N' exif:GPSLongitude='7,30.0E' dc:source='{CANARY}'/>"
-    "</rdf:RDF></x:xmpmeta><?xpacket end='w'?>"
-).encode()
+HALF = Edits(turns=1, crop=Box(0.0, 0.0, 0.75, 0.75))
+"""Edits of every other photo, so that copies with and without edits are judged."""
 
 
-def gps_exif() -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x010E] = CANARY
-    exif.get_ifd(0x8825).update({1: "N", 2: (46.0, 30.0, 0.0), 3: "E", 4: (7.0, 30.0, 0.0)})
-    return exif
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What the app made of the photos, by the names of the photos; and the archive and folder."""
+
+    given: dict[str, Path]
+    kept: dict[str, Path]
+    made: dict[str, dict[str, Path]]
+    archive: Path
+    exported: Path
 
 
-def maker_note() -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x010F] = "Canon"
-    exif.get_ifd(0x8769)[0x927C] = f"{CANARY} maker note".encode()
-    return exif
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    folder = tmp_path_factory.mktemp("shelf")
+    clock = HandClock()
+    library = open_library(folder / "library", clock=clock)
+    yield furnish(folder, library, clock)
+    library.close()
 
 
-def jpeg(image: Image.Image, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=90, **options)
-    return buffer.getvalue()
+def furnish(folder: Path, library: Library, clock: HandClock) -> Shelf:
+    """Take every photo in, and make all that the app makes of them."""
+    services = Services((), (), FakeHub(), ())
+    workshop, context = PillowPhotoWorkshop(), Context(clock)
+    tools = Tools(library.stores, services, workshop, FakePictures(), clock)
+    given = write_photos(folder)
+    datasets, files = library.stores.datasets, library.stores.files
+    dataset = datasets.create()
+    shas = [take_in_photo(path, tools, context).photo.sha256 for path in given.values()]
+    datasets.set_photos(dataset.id, shas)
+    for sha256 in shas[::2]:
+        datasets.set_change(dataset.id, sha256, HALF, kept=True)
+    exported = export_dataset(datasets.get(dataset.id), folder / "out", tools, context)
+    # The photos themselves are packed, too: not only the working copies must come out clean.
+    items = [PackItem(sha, files.working(sha), "TOK fox") for sha in shas]
+    items += [PackItem(sha, path, "") for sha, path in zip(shas, given.values(), strict=True)]
+    archive = folder / "set.zip"
+    workshop.package(items, "img_{:03d}", archive, context)
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(folder / "sent")
+    made = {
+        name: {
+            "working copy": files.working(sha256),
+            "thumbnail": files.photo_thumb(sha256),
+            "packed": folder / "sent" / f"img_{place:03d}.jpg",
+            "packed as it came": folder / "sent" / f"img_{place + len(shas):03d}.jpg",
+            "exported": exported / f"{place + 1:04d}.jpg",
+        }
+        for place, (name, sha256) in enumerate(zip(given, shas, strict=True))
+    }
+    kept = {name: files.original(sha) for name, sha in zip(given, shas, strict=True)}
+    return Shelf(given, kept, made, archive, exported)
 
 
-def segment(marker: int, body: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+def write_photos(folder: Path) -> dict[str, Path]:
+    (folder / "in").mkdir()
+    given = {}
+    for place, (name, write) in enumerate(CASES.items()):
+        given[name] = folder / "in" / f"{CANARY} {name}"
+        # No photo is like another, so that each has a hash of its own.
+        given[name].write_bytes(write(Image.fromarray(paint(240 + 2 * place, 180))))
+    return given
 
 
-def after_start(data: bytes, *segments: bytes) -> bytes:
-    return data[:2] + b"".join(segments) + data[2:]
+@pytest.fixture(scope="module")
+def told(shelf: Shelf) -> dict[Path, set[str]]:
+    """What exiftool finds in the photos and in all that was made of them, besides the harmless."""
+    made = [path for paths in shelf.made.values() for path in paths.values()]
+    return judge([*shelf.given.values(), *made])
 
 
-def iptc() -> bytes:
-    text = CANARY.encode()
-    record = b"\x1c\x02\x50" + struct.pack(">H", len(text)) + text
-    record += b"\0" * (len(record) % 2)
-    block = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(record)) + record
-    return segment(0xED, b"Photoshop 3.0\0" + block)
+def judge(paths: Iterable[Path]) -> dict[Path, set[str]]:
+    """Return the tags that exiftool finds in each file, those of embedded pictures too."""
+    names = "\n".join(map(str, paths))
+    command = ["exiftool", "-a", "-u", "-G1", "-ee", "-j", "-@", "-"]
+    done = subprocess.run(command, input=names.encode(), capture_output=True, check=True)
+    return {Path(found["SourceFile"]): set(found) - ALLOWED for found in json.loads(done.stdout)}
 
 
-def thumbnail_of_the_whole(image: Image.Image) -> bytes:
-    """Return an EXIF segment whose second folder holds a picture of what was cut away."""
-    inner = jpeg(image.resize((160, 120)), comment=CANARY.encode())
-    entries = (
-        *((0x0103, 3, 1, 6), (0x0201, 4, 1, 8 + 2 + 4 + 2 + 36 + 4), (0x0202, 4, 1, len(inner))),
-    )
-    second = struct.pack("<H", len(entries))
-    second += b"".join(struct.pack("<HHII", *entry) for entry in entries) + struct.pack("<I", 0)
-    first = struct.pack("<HI", 0, 8 + 2 + 4)
-    return segment(0xE1, b"Exif\0\0" + b"II*\0" + struct.pack("<I", 8) + first + second + inner)
+@needs_judge
+@pytest.mark.parametrize("name", CASES)
+def test_only_pixels_are_left_whatever_the_photo_told(
+    shelf: Shelf, told: dict[Path, set[str]], name: str
+) -> None:
+    found = {what: told[path] for what, path in shelf.made[name].items()}
 
-
-def two_pictures(image: Image.Image) -> bytes:
-    """Return a multi-picture JPEG whose second picture alone knows the place."""
-    second = jpeg(image.resize((320, 240)), exif=gps_exif())
-    buffer = io.BytesIO()
-    image.save(buffer, "MPO", save_all=True, append_images=[image.resize((320, 240))])
-    with Image.open(io.BytesIO(buffer.getvalue())) as opened:
-        opened.seek(1)
-        start = buffer.getvalue().rindex(b"\xff\xd8\xff", 100)
-        place = buffer.getvalue().find(b"MPF\0")
-        assert place > 0
-    table = bytearray(buffer.getvalue()[:start])
-    old = struct.pack("<I", len(buffer.getvalue()) - start)
-    spot = table.index(old, place)
-    table[spot : spot + 4] = struct.pack("<I", len(second))
-    return bytes(table) + second
-
-
-def named_profile() -> bytes:
-    """Return sRGB whose description is a person's name."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    text = "sRGB built-in".encode("utf-16-be")
-    name = CANARY.ljust(13).encode("utf-16-be")[: len(text)]
-    assert text in profile
-    return bytes(profile).replace(text, name)
-
-
-def png_with(image: Image.Image, path: Path) -> None:
-    chunks = PngInfo()
-    chunks.add_text("Author", CANARY)
-    chunks.add_text("Comment", CANARY, zip=True)
-    chunks.add_itxt("XML:com.adobe.xmp", XMP.decode())
-    image.save(path, "PNG", exif=gps_exif(), pnginfo=chunks)
-
-
-def png_with_raw_profile(image: Image.Image, path: Path) -> None:
-    """Write EXIF as ImageMagick does, as hex in a text chunk behind the pixels."""
-    image.save(path, "PNG")
-    body = b"Raw profile type exif\0\0" + zlib.compress(
-        f"\nexif\n{len(CANARY):8}\n{CANARY.encode().hex()}\n".encode()
-    )
-    chunk = struct.pack(">I", len(body)) + b"zTXt" + body
-    chunk += struct.pack(">I", zlib.crc32(b"zTXt" + body))
-    data = path.read_bytes()
-    path.write_bytes(data[:-12] + chunk + data[-12:])
-
-
-CASES: dict[str, Maker] = {
-    "exif gps.jpg": lambda image, path: image.save(path, exif=gps_exif()),
-    "gps only in xmp.jpg": lambda image, path: image.save(path, xmp=XMP),
-    "iptc.jpg": lambda image, path: path.write_bytes(after_start(jpeg(image), iptc())) and None,
-    "comment.jpg": lambda image, path: image.save(path, comment=CANARY.encode()),
-    "maker note.jpg": lambda image, path: image.save(path, exif=maker_note()),
-    "thumbnail.jpg": lambda image, path: (
-        path.write_bytes(after_start(jpeg(image), thumbnail_of_the_whole(image))) and None
-    ),
-    "two pictures.jpg": lambda image, path: path.write_bytes(two_pictures(image)) and None,
-    "chunks.png": png_with,
-    "raw profile.png": png_with_raw_profile,
-    "exif and xmp.webp": lambda image, path: image.save(path, exif=gps_exif(), xmp=XMP),
-    "phone.heic": lambda image, path: image.save(
-        path, format="HEIF", exif=gps_exif().tobytes(), xmp=XMP
-    ),
-    "phone.avif": lambda image, path: image.save(path, exif=gps_exif(), xmp=XMP, speed=10),
-    "tags.tif": lambda image, path: image.save(path, exif=gps_exif(), tiffinfo={315: CANARY}),
-    "profile.jpg": lambda image, path: image.save(path, icc_profile=named_profile()),
-    "profile.png": lambda image, path: image.save(path, icc_profile=named_profile()),
-    "behind the end.jpg": lambda image, path: (
-        path.write_bytes(jpeg(image) + jpeg(image, exif=gps_exif()) + CANARY.encode()) and None
-    ),
-    "comment.gif": lambda image, path: image.save(path, comment=CANARY.encode()),
-    "unknown segment.jpg": lambda image, path: (
-        path.write_bytes(after_start(jpeg(image), segment(0xEB, f"X\0{CANARY}".encode()))) and None
-    ),
-}
-
-
-def judge(path: Path) -> dict[str, object]:
-    """Return every tag that exiftool finds, those of embedded pictures too."""
-    done = subprocess.run(
-        ["exiftool", "-a", "-u", "-G1", "-ee", "-j", str(path)], capture_output=True, check=True
-    )
-    return dict(json.loads(done.stdout)[0])
+    assert found == {what: set() for what in found}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_archive_holds_pixels_alone_whatever_the_photo_told(
-    tmp_path: Path, scene: Scene, context: RecordingContext, name: str
+def test_no_byte_of_what_the_photo_told_is_left(shelf: Shelf, name: str) -> None:
+    for path in shelf.made[name].values():
+        data = path.read_bytes()
+        assert not [form for form in FORMS if form in data], path
+        # One picture from the first byte to the last: no second one, nothing behind the end.
+        assert data.startswith(b"\xff\xd8\xff") and data.endswith(b"\xff\xd9")
+        assert data.count(b"\xff\xd8\xff") == 1
+
+
+@needs_judge
+@pytest.mark.parametrize("name", CASES)
+def test_photo_tells_something_that_could_be_left(
+    shelf: Shelf, told: dict[Path, set[str]], name: str
 ) -> None:
-    given = tmp_path / f"{CANARY} {name}"
-    CASES[name](scene(640, 480), given)
-    told = set(judge(given)) - ALLOWED
-    assert told or CANARY.encode() in given.read_bytes(), "the photo must tell something"
-    working, thumb = tmp_path / "w.jpg", tmp_path / "t.jpg"
-    workshop = PillowPhotoWorkshop()
-    workshop.develop(given, working=working, thumb=thumb)
+    data = shelf.given[name].read_bytes()
 
-    # The photo itself is sent, too: not only our working copy must come out clean.
-    items = [PackItem("a", working, "TOK fox"), PackItem("b", given, "")]
-    workshop.package(items, "img_{:03d}", tmp_path / "set.zip", context)
+    # Profiles and some texts are compressed: there the judge alone can see it.
+    assert any(form in data for form in FORMS) or told[shelf.given[name]]
 
-    with zipfile.ZipFile(tmp_path / "set.zip") as archive:
-        assert archive.namelist() == ["img_000.jpg", "img_000.txt", "img_001.jpg"]
+
+@pytest.mark.parametrize("name", CASES)
+def test_original_stays_byte_for_byte_under_its_hash(shelf: Shelf, name: str) -> None:
+    data = shelf.given[name].read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+
+    assert shelf.kept[name].name.startswith(sha256)
+    assert shelf.kept[name].read_bytes() == data
+    assert (shelf.exported / ".fluxlora" / sha256).read_bytes() == data
+
+
+def test_exported_folder_shows_trainers_the_clean_pictures_alone(shelf: Shelf) -> None:
+    shown = {path.name for path in shelf.exported.glob("[!.]*")}
+    pictures = {paths["exported"].name for paths in shelf.made.values()}
+
+    assert shown == {*pictures, *(name.replace("jpg", "txt") for name in pictures), "dataset.json"}
+    for path in shelf.exported.glob("[!.]*.txt"):
+        assert path.read_bytes() == b""
+
+
+def test_archive_holds_pictures_and_words_and_nothing_beside_them(shelf: Shelf) -> None:
+    assert not [form for form in FORMS if form in shelf.archive.read_bytes()]
+    count = len(shelf.given)
+    with zipfile.ZipFile(shelf.archive) as archive:
+        names = [info.filename for info in archive.infolist()]
         assert archive.comment == b""
         for info in archive.infolist():
             assert (info.extra, info.comment) == (b"", b"")
             assert info.date_time == (1980, 1, 1, 0, 0, 0)
         assert archive.read("img_000.txt") == b"TOK fox"
-        sent = [archive.read(f"img_00{place}.jpg") for place in range(2)]
-    assert CANARY.encode() not in (tmp_path / "set.zip").read_bytes()
-    for place, data in enumerate([*sent, working.read_bytes(), thumb.read_bytes()]):
-        one = tmp_path / f"sent{place}.jpg"
-        one.write_bytes(data)
-        assert set(judge(one)) <= ALLOWED
-        assert data.endswith(b"\xff\xd9") and data.count(b"\xff\xd8\xff") == 1
+    packed = {f"img_{place:03d}.jpg" for place in range(2 * count)}
+    assert sorted(names) == sorted(packed | {f"img_{place:03d}.txt" for place in range(count)})
 
 
-def test_judge_would_see_what_a_plain_save_leaves(tmp_path: Path, scene: Scene) -> None:
+@pytest.mark.parametrize("name", ["exif gps.jpg", "texts and exif.png", "profile.png"])
+def test_working_copy_as_png_has_the_chunks_of_its_pixels_alone(
+    shelf: Shelf, tmp_path: Path, name: str
+) -> None:
+    working = tmp_path / "w.png"
+
+    PillowPhotoWorkshop().develop(shelf.given[name], working=working, thumb=tmp_path / "t.jpg")
+
+    data, kinds, place = working.read_bytes(), set(), 8
+    while place < len(data):
+        kinds.add(data[place + 4 : place + 8])
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+    assert (kinds, place) == ({b"IHDR", b"IDAT", b"IEND"}, len(data))
+
+
+@needs_judge
+def test_judge_would_see_what_a_plain_save_leaves(
+    tmp_path: Path, scene: Callable[..., Image.Image]
+) -> None:
     given = tmp_path / "a.jpg"
     scene(320, 240).save(given, exif=gps_exif(), comment=b"x")
     with Image.open(given) as image:
         image.save(tmp_path / "b.jpg", exif=image.getexif())
 
-    found = set(judge(tmp_path / "b.jpg")) - ALLOWED
+    (found,) = judge([tmp_path / "b.jpg"]).values()
 
     assert {"GPS:GPSLatitude", "File:Comment"} <= found
