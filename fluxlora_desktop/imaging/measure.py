@@ -19,6 +19,8 @@ DETAIL_SIDE: Final = 2048
 """What the trainer gets is at most this long; finer detail never reaches it."""
 _TILES: Final = 8
 _FIELD: Final = 256
+_SMALLEST_FIELD: Final = 8
+"""In fewer pixels no frequency can be told from another."""
 _SHARPEST_FIELDS: Final = 8
 _STILL_HELD: Final = 0.06
 """How much of the gradients' energy may be lost while a smaller size still counts as the same."""
@@ -86,7 +88,9 @@ def measure_detail(image: Image.Image, side: int) -> float:
     photo that was enlarged to twice its size to 0.6, a blurred one to 0.3.
     """
     values = grey_at(image, side)
-    field = min(_FIELD, *values.shape)
+    field = min(_FIELD, *values.shape) // 2 * 2
+    if field < _SMALLEST_FIELD:
+        return 1.0
     return max(
         _finest_in(values[top : top + field, left : left + field])
         for top, left in _strongest_fields(values, field)
@@ -95,7 +99,7 @@ def measure_detail(image: Image.Image, side: int) -> float:
 
 def _strongest_fields(values: Values, field: int) -> list[tuple[int, int]]:
     """Return where the square fields with the strongest edges begin; they overlap by halves."""
-    half = max(1, field // 2)
+    half = field // 2
     rows, columns = (size // half for size in values.shape)
     edges = np.zeros((rows * half, columns * half), dtype=np.int32)
     found = np.square(_find_edges(values), dtype=np.int32)[: edges.shape[0], : edges.shape[1]]

@@ -11,7 +11,12 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from fluxlora_desktop.domain.datasets import MEASURED, Photo
 from fluxlora_desktop.imaging.checks import find_problems
-from fluxlora_desktop.imaging.measure import measure_bars, measure_detail, measure_noise
+from fluxlora_desktop.imaging.measure import (
+    measure_bars,
+    measure_detail,
+    measure_noise,
+    measure_sharpness,
+)
 from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop
 
 Scene = Callable[..., Image.Image]
@@ -242,3 +247,13 @@ def test_changed_copies_of_a_photo_are_near_duplicates(
         photos.append(Photo(name, path.name, 1, PillowPhotoWorkshop().measure(path)))
 
     assert "near_duplicate" in {finding.what for finding in find_problems(photos)}
+
+
+@pytest.mark.parametrize("size", [(201, 135), (67, 64), (2000, 3), (4, 900), (1, 1), (65, 1)])
+def test_pictures_of_odd_and_tiny_sizes_can_be_measured(
+    size: tuple[int, int], scene: Scene
+) -> None:
+    for side in (1024, 2048):
+        assert 0.0 <= measure_detail(scene(*size), side) <= 1.0
+    assert measure_noise(scene(*size)) >= 0.0
+    assert measure_sharpness(scene(*size)) >= 0.0
