@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QScrollArea, QWidget
 
 from fluxlora_desktop.domain.datasets import Dataset, DatasetPhoto, Finding
 from fluxlora_desktop.domain.dismissals import keys_about
@@ -13,14 +11,14 @@ from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.pairs import pairs_of
 from fluxlora_desktop.domain.ports import Files
 from fluxlora_desktop.ui import theme
-from fluxlora_desktop.ui.create.findings import DismissedLine, FindingCard, Verdict
-from fluxlora_desktop.ui.create.pair_view import PairThumbs
+from fluxlora_desktop.ui.create.finding_list import FindingList
+from fluxlora_desktop.ui.create.findings import DismissedLine, Verdict
 from fluxlora_desktop.ui.create.photo_model import thumb_of
 from fluxlora_desktop.ui.create.photo_paint import PhotoView
 from fluxlora_desktop.ui.create.trainer_view import CropChoice, SizesView
 from fluxlora_desktop.ui.desks.draft import Draft
 from fluxlora_desktop.ui.thumbs import ThumbLoader
-from fluxlora_desktop.ui.widgets import Card, button, clear, column, label, line, row
+from fluxlora_desktop.ui.widgets import Card, button, column, label, line, row
 from fluxlora_desktop.ui.wording import file_size
 
 _KEPT = "Nothing speaks against this photo."
@@ -115,15 +113,20 @@ class PhotoInspector(Card):
     def __init__(self, thumbs: ThumbLoader, files: Files) -> None:
         super().__init__(margin=0, spacing=0)
         self.setFixedWidth(theme.INSPECTOR_WIDTH)
-        self._thumbs, self._files = thumbs, files
-        self._shown: tuple[tuple[Finding, tuple[Path, ...]], ...] | None = None
+        self._files = files
         self.verdict = Verdict()
         self.photo = PhotoFactsView(thumbs, files)
         self.photo.closing.connect(self.closing)
         self.photo.hide()
         self._nothing = label("", "muted", wrap=True)
-        self._list = QVBoxLayout()
-        self._list.setSpacing(8)
+        self.list = FindingList(thumbs)
+        for mine, its in (
+            (self.mending, self.list.mending),
+            (self.keeping, self.list.keeping),
+            (self.showing, self.list.showing),
+            (self.comparing, self.list.comparing),
+        ):
+            its.connect(mine)
         self.dismissed = DismissedLine()
         self.dismissed.restoring.connect(self.restoring)
         self.sizes = SizesView()
@@ -136,7 +139,7 @@ class PhotoInspector(Card):
                 self.verdict,
                 self.photo,
                 self._nothing,
-                self._list,
+                self.list,
                 self.dismissed,
                 self.sizes,
                 row(self.export, None),
@@ -177,18 +180,7 @@ class PhotoInspector(Card):
             pair.finding: tuple(thumb_of(item, self._files) for item in pair.photos)
             for pair in pairs_of(findings, dataset)
         }
-        shown = tuple((finding, pairs.get(finding, ())) for finding in findings)
-        if shown == self._shown:
-            return
-        self._shown = shown
-        clear(self._list)
-        for finding, paths in shown:
-            card = FindingCard(finding, PairThumbs(self._thumbs, paths) if paths else None)
-            card.comparing.connect(self.comparing)
-            card.mending.connect(self.mending)
-            card.keeping.connect(self.keeping)
-            card.showing.connect(self.showing)
-            self._list.addWidget(card)
+        self.list.show_remarks([(finding, pairs.get(finding, ())) for finding in findings])
 
 
 def _praise(draft: Draft, item: DatasetPhoto | None) -> str:
