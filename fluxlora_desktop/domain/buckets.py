@@ -13,6 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fluxlora_desktop.domain.edits import Box
 
@@ -65,6 +66,7 @@ class Bucket:
         return f"{self.width} x {self.height}"
 
 
+@lru_cache(maxsize=4096)
 def packed_size(width: int, height: int) -> tuple[int, int]:
     """Return the size of a photo in the training archive, which holds no side over 1536 px."""
     for longest in PACKED_SIDES:
@@ -88,6 +90,7 @@ def _nearest(wish: float, off: object) -> int:
     return max(min((low, high), key=lambda side: off(side) if side else math.inf), 1)
 
 
+@lru_cache(maxsize=4096)
 def bucket_for(width: int, height: int, resolution: int) -> Bucket:
     """Return what the trainer keeps of a photo of this size, in pixels, at one resolution."""
     wide, high = _shape_for(width, height, min(resolution, math.isqrt(width * height)))

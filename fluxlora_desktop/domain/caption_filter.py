@@ -28,6 +28,8 @@ class CaptionFilter:
 
     def shows(self, item: DatasetPhoto, findings: Iterable[Finding] = ()) -> bool:
         """Tell whether a photo's caption is shown."""
+        if not self:
+            return True
         text = f"{item.caption}\n{item.photo.name}".casefold()
         count = count_words(item.caption)
         sha256 = item.photo.sha256

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from fluxlora_desktop.domain.datasets import Dataset, Finding, Mend, Severity
 from fluxlora_desktop.domain.dismissals import parted
@@ -140,6 +141,12 @@ def class_in(captions: Iterable[str], trigger: str) -> str:
     It counts where something that places it follows ("TOK fox on a shelf"), or nothing: other words
     may describe it ("TOK red mug") or lead on ("TOK is asleep"). "" where fewer than two agree.
     """
+    return _class_in(tuple(captions), trigger)
+
+
+@lru_cache(maxsize=32)
+def _class_in(captions: tuple[str, ...], trigger: str) -> str:
+    """The same; every trainer on offer asks it about the same captions at each change."""
     after = re.compile(rf"(?<!\w){re.escape(trigger)} ([^\W\d_]{{3,}})(?!\w)(?=[,.;]| ?$| (\w+))")
     hits = (after.search(text.strip()) for text in captions if trigger)
     named = [hit[1].lower() for hit in hits if hit and (hit[2] or "on").lower() in _PLACING]

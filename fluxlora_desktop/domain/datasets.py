@@ -188,11 +188,11 @@ class Dataset:
     trigger_word: str = "TOK"
     dismissed: frozenset[str] = frozenset()
     created_at: datetime | None = None
+    kept: tuple[DatasetPhoto, ...] = field(init=False, repr=False, compare=False)
+    """The photos that are trained: made once, since every trainer on offer asks for them."""
 
-    @property
-    def kept(self) -> tuple[DatasetPhoto, ...]:
-        """Return the photos that are trained."""
-        return tuple(item for item in self.photos if item.kept)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kept", tuple(item for item in self.photos if item.kept))
 
     def hashes(self) -> tuple[str, ...]:
         """Return the SHA-256 of the photos in order."""

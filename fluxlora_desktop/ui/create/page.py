@@ -149,16 +149,17 @@ class CreatePage(Page):
         if held and self._desk.loaded:
             self._bodies[step].focus_field("")
 
-    def _show_step(self) -> None:
+    def _show_step(self, draft: Draft | None = None) -> None:
         body = self._bodies[self._step]
         self.step_line.show_step(self._step)
         self.hint.setText(body.hint)
         if self._desk.loaded:
             self._stack.setCurrentWidget(body)
-        self._show_footer()
+        self._show_footer(draft)
 
-    def _show_footer(self) -> None:
-        draft = self._desk.draft() if self._desk.loaded else None
+    def _show_footer(self, draft: Draft | None = None) -> None:
+        if draft is None and self._desk.loaded:
+            draft = self._desk.draft()
         self.step_line.setEnabled(draft is not None)
         self.start_over_button.setEnabled(draft is not None)
         self.footer.show_draft(draft, self._step, starting=bool(self._starting))
@@ -166,7 +167,7 @@ class CreatePage(Page):
     def _on_changed(self, draft: Draft) -> None:
         for body in self._bodies.values():
             body.show_draft(draft)
-        self._show_step()
+        self._show_step(draft)
 
     def _on_failed(self, _error: object) -> None:
         if not self._desk.loaded:
