@@ -51,6 +51,18 @@ class UnreadablePhoto(DatasetError):
     """One file is not a photo that the app can read; the others are fine."""
 
 
+class OnlyAddress(AppError):
+    """Of `count` pictures only the web address was given, which the app does not open.
+
+    `others` tells whether other pictures came in beside them.
+    """
+
+    def __init__(self, count: int = 1, *, others: bool = False) -> None:
+        super().__init__(f"{count} web addresses in place of pictures")
+        self.count = count
+        self.others = others
+
+
 class TooFewPhotos(DatasetError):
     """A training needs more photos than the dataset has."""
 

@@ -118,6 +118,21 @@ def _dataset(error: e.DatasetError) -> Notice:
     )
 
 
+def _only_address(error: e.OnlyAddress) -> Notice:
+    one = error.count == 1
+    title = "Only the address of a picture came, not the picture."
+    if error.others or not one:
+        what = "the address" if one else "the addresses"
+        title = f"Of {plural(error.count, 'picture')} only {what} came."
+    it, file = ("it", "the file") if one else ("them", "the files")
+    return Notice(
+        title,
+        f"The app opens no web pages. Save {it} in the browser and drop {file} here, or copy "
+        "the picture itself there and paste it here.",
+        Tone.WARN,
+    )
+
+
 def _few(error: e.TooFewPhotos) -> Notice:
     missing = plural(error.need - error.have, "more photo")
     return Notice(f"Add {missing}.", f"A training needs {error.need}.", Tone.WARN)
@@ -542,6 +557,7 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.AppError: _plain("That did not work.", "Nothing was charged."),
     e.InputError: _input,
     e.DatasetError: _dataset,
+    e.OnlyAddress: _only_address,
     e.TooFewPhotos: _few,
     e.CredentialError: _token_rejected,
     e.TokenMissing: _token_missing,

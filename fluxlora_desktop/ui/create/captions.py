@@ -57,6 +57,8 @@ class CaptionEdit(QPlainTextEdit):
             self.undoing.emit(True)
         elif event.matches(QKeySequence.StandardKey.Redo):
             self.undoing.emit(False)
+        elif event.matches(QKeySequence.StandardKey.Paste) and not self.canPaste():
+            event.ignore()  # a picture goes to the page, which takes it in
         else:
             super().keyPressEvent(event)
 
@@ -66,8 +68,8 @@ class CaptionEdit(QPlainTextEdit):
         super().focusOutEvent(event)
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        """Take text; files and pictures are photos for the page."""
-        return not source.hasUrls() and not source.hasImage() and source.hasText()
+        """Take text, which office programs offer beside a picture of it; the rest is the page's."""
+        return source.hasText() and not source.hasUrls()
 
 
 class CaptionsStep(StepBody):

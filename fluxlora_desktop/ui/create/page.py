@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
+    QDragMoveEvent,
     QDropEvent,
     QKeyEvent,
     QKeySequence,
@@ -244,7 +245,7 @@ class CreatePage(Page):
         self.go_to(Step.PHOTOS)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Welcome files, folders and pictures on every step."""
+        """Welcome files, folders and pictures on every step; also addresses, to say what to do."""
         if self._desk.loaded and offers_photos(event.mimeData()):
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
@@ -253,15 +254,21 @@ class CreatePage(Page):
         else:
             event.ignore()
 
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Stay with what was said when it came over the page: a copy."""
+        event.setDropAction(Qt.DropAction.CopyAction)
+        event.accept()
+
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         """Take the welcome back."""
         self.photos.show_dropping(False)
         event.accept()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Take in what was dropped and show the photos."""
+        """Take in what was dropped and show the photos, or where it is said why there are none."""
         self.photos.show_dropping(False)
-        if not take_in(event.mimeData(), self._desk):
+        if not take_in(event.mimeData(), self._desk, called="dropped picture"):
+            self._desk.said.emit("There is no picture in what was dropped.")
             event.ignore()
             return
         event.setDropAction(Qt.DropAction.CopyAction)

@@ -257,7 +257,9 @@ class PhotosStep(StepBody):
         """Take in what lies on the clipboard: files, or a picture."""
         mime = QGuiApplication.clipboard().mimeData()
         if mime is None or not offers_photos(mime) or not take_in(mime, self._desk):
-            self._desk.said.emit("There is no picture on the clipboard.")
+            self._desk.said.emit(
+                "There is no picture on the clipboard. Copy one, then paste again."
+            )
 
     def show_dropping(self, dropping: bool) -> None:
         """Mark the card while something to take in hangs over the page."""
