@@ -13,8 +13,13 @@ from decimal import ROUND_UP, Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
-from fluxlora_desktop.domain.captions import class_in, has_trigger, with_trigger
-from fluxlora_desktop.domain.datasets import Dataset
+from fluxlora_desktop.domain.captions import (
+    class_in,
+    has_trigger,
+    replace_trigger,
+    with_trigger,
+)
+from fluxlora_desktop.domain.datasets import Dataset, DatasetPhoto
 from fluxlora_desktop.domain.errors import InputError
 from fluxlora_desktop.domain.money import NOTHING, Estimate
 from fluxlora_desktop.domain.recipes import PRESETS
@@ -272,3 +277,25 @@ def _shortened(text: str, most: int) -> str:
 def with_models(abilities: CaptionerAbilities, *models: CaptionModel) -> CaptionerAbilities:
     """Return abilities with these models, as a service listed them just now."""
     return replace(abilities, models=models, checked=True)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainersCaptions:
+    """Captions that a trainer wrote in a run, for photos that had none.
+
+    `photos` are those of the run's frozen set, in its order, each with what was written for it;
+    `trigger_word` is the set's.
+    """
+
+    trigger_word: str = ""
+    photos: tuple[DatasetPhoto, ...] = ()
+
+    def for_dataset(self, dataset: Dataset) -> dict[str, str]:
+        """Return those of photos that a dataset holds too, with its own trigger word in them."""
+        here, own = set(dataset.hashes()), dataset.trigger_word.strip()
+        old = self.trigger_word.strip() if own else ""
+        return {
+            item.sha256: replace_trigger(item.caption, old, own)
+            for item in self.photos
+            if item.sha256 in here
+        }

@@ -55,6 +55,7 @@ FACTS = (
     "Photos that are alike are compared side by side. Remarks you keep anyway can be shown again.",
     "A set exported as a folder comes back whole when it is dropped on an empty draft.",
     "Runs, Use these photos anew makes a new draft of a training's photos, captions and choices.",
+    "Runs shows the captions that the trainer wrote; Use these captions brings them into a draft.",
     "A caption's tokens are an estimate. CLIP reads the first 77 of them, T5 up to 512.",
     "A LoRA runs only on the base model it was trained for; the app never sends it to another.",
     "When the answer to a launch is lost, the app asks the service and never sends it twice.",

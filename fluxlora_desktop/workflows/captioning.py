@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from fluxlora_desktop.domain.captioning import (
     CaptionModel,
     CaptionOrder,
     CaptionRequest,
+    TrainersCaptions,
     WrittenCaption,
     clean_caption,
 )
@@ -284,17 +285,34 @@ def _trainers_words(text: str) -> str:
 
 
 def trainer_captions(dataset: Dataset, tools: Tools) -> dict[str, str]:
-    """Return captions that trainers wrote in finished runs for photos that have none here.
+    """Return captions that trainers wrote in finished runs for photos of a dataset.
 
     The newest run counts. A file that cannot be read counts as none.
     """
-    bare = {item.photo.sha256 for item in dataset.photos if not item.caption.strip()}
     found: dict[str, str] = {}
-    for run in tools.stores.runs.all() if bare else ():
-        if run.state is RunState.READY or run.state is RunState.PUBLISHING:
-            kept = _read_captions(tools.stores.files.run_folder(run.id) / _TRAINER_FILE)
-            found |= {sha: kept[sha] for sha in bare & set(kept) if sha not in found}
+    for run in tools.stores.runs.all() if dataset.photos else ():
+        found = captions_of_run(run, tools).for_dataset(dataset) | found
     return found
+
+
+def captions_of_run(run: Run, tools: Tools) -> TrainersCaptions:
+    """Return what the trainer wrote in a run that came home.
+
+    Nothing where it wrote none, and where the file cannot be read.
+    """
+    if run.version_id is None or run.state not in {RunState.PUBLISHING, RunState.READY}:
+        return TrainersCaptions()
+    try:
+        kept = _read_captions(tools.stores.files.run_folder(run.id) / _TRAINER_FILE)
+    except StorageError:  # the folder of a run is made where it is not there
+        kept = {}
+    if not kept:
+        return TrainersCaptions()
+    version = tools.stores.datasets.version(run.version_id)
+    written = tuple(
+        replace(item, caption=kept[item.sha256]) for item in version.photos if item.sha256 in kept
+    )
+    return TrainersCaptions(version.trigger_word, written)
 
 
 def _read_captions(place: Path) -> dict[str, str]:

@@ -26,6 +26,7 @@ from fluxlora_desktop.domain.training import Preset
 from fluxlora_desktop.practice.services import PracticeServices
 from fluxlora_desktop.system.settings import Settings
 from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
+from fluxlora_desktop.ui.create.caption_dialogs import WrittenDialog
 from fluxlora_desktop.ui.create.page import CreatePage
 from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.create.writing import WritingPanel
@@ -397,13 +398,19 @@ def test_captions_of_a_trainer_come_back_for_photos_that_have_none(studio: Studi
     studio.page.captions.show_writing()
     studio.rest()
 
-    assert "Use 1 caption that a trainer wrote" in studio.panel.trainers.text()
+    words = "Use 2 captions that a trainer wrote in an earlier run, free…"
+    assert studio.panel.trainers.text() == words
     studio.click(studio.panel.trainers)
+    dialog = studio.page.captions.tools.dialog
+    assert isinstance(dialog, WrittenDialog)
+    studio.click(dialog.apply_button)
     studio.rest()
 
     place = kept[studio.sha(0)]
     assert studio.captions() == [f"a photo of TOK, {place}", "TOK written anew", "TOK mine"]
     assert studio.stored() == studio.captions()
+    studio.draft.set_caption(studio.sha(1), f"a photo of TOK, {kept[studio.sha(1)]}")
+    studio.rest()
     assert studio.panel.trainers.isHidden()
 
 

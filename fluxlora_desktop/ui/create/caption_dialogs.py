@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QFormLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFormLayout,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
 
 from fluxlora_desktop.domain.caption_edits import (
     LONGEST_FIND,
@@ -23,6 +31,7 @@ from fluxlora_desktop.domain.caption_files import ReadCaptions
 from fluxlora_desktop.domain.errors import InputError
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.ui.create.caption_preview import PreviewList
+from fluxlora_desktop.ui.create.segments import Segments
 from fluxlora_desktop.ui.desks.captions import CaptionDesk
 from fluxlora_desktop.ui.notices import notice_for
 from fluxlora_desktop.ui.units import plural
@@ -334,6 +343,46 @@ class ImportDialog(ChangeDialog):
         if self._read.unknown:
             said.append(f"Of no photo here: {_listed(self._read.unknown)}.")
         return " ".join(said)
+
+
+class WrittenDialog(ChangeDialog):
+    """Shows what captions that a trainer wrote would change, for the photos that are chosen."""
+
+    TITLE = "Use the trainer's captions"
+    _MISSING, _ALL = "missing", "all"
+
+    def __init__(
+        self, desk: CaptionDesk, written: Mapping[str, str], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(self.TITLE, desk, parent)
+        self._written = written
+        which = {self._MISSING: "Only those without a caption", self._ALL: "All of them"}
+        self.which = Segments("written_for", "Photos", which)
+        for made in self.which.findChildren(QPushButton):
+            made.setAutoDefault(False)  # Enter applies wherever the keyboard is
+        self.which.chosen.connect(self._on_which)
+        self.form.addRow("Photos", self.which)
+        bare = bool(desk.preview_written(written, missing=True).changes)
+        first = self._MISSING if bare else self._ALL
+        self.which.choice(self._MISSING).setEnabled(bare)
+        self.which.show_choice(first)
+        self._on_which(first)
+        self.which.choice(first).setFocus()
+
+    def words(self, preview: Preview) -> str:
+        """Say what changes, and how many captions go for it."""
+        gone = sum(bool(change.before.strip()) for change in preview.changes)
+        return f"{super().words(preview)} {_goes(gone)}"
+
+    def _on_which(self, which: str) -> None:
+        missing = which == self._MISSING
+        self.show_preview(self.desk.preview_written(self._written, missing=missing))
+
+
+def _goes(gone: int) -> str:
+    if not gone:
+        return "None that is there goes away."
+    return f"{plural(gone, 'caption')} that you have now {'goes' if gone == 1 else 'go'} away."
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from fluxlora_desktop.ui.create.caption_dialogs import (
     ImportDialog,
     OrderTagsDialog,
     RemoveTagDialog,
+    WrittenDialog,
 )
 from fluxlora_desktop.ui.desks.captions import CaptionDesk
 from fluxlora_desktop.ui.units import plural
@@ -144,6 +145,17 @@ class CaptionTools(QObject):
     def export_texts(self) -> None:
         """Ask for a folder and write a text file for each caption into it."""
         self.asks.folder(self._window, self._export_into)
+
+    def use_written(self, written: Mapping[str, str]) -> None:
+        """Use captions that a trainer wrote; asks for which photos where others would go."""
+        self._keep()
+        every = self._desk.preview_written(written)
+        if not every.changes:
+            self._desk.said.emit("The photos have these captions already.")
+        elif any(change.before.strip() for change in every.changes):
+            self._show(WrittenDialog(self._desk, written, self._window))
+        else:
+            self._desk.apply(WrittenDialog.TITLE, every)
 
     def _export_into(self, folder: Path) -> None:
         self._desk.export_texts(folder, partial(self.asks.replace, self._window))

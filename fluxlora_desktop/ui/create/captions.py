@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from PySide6.QtCore import QMimeData, Qt, Signal
@@ -96,6 +97,7 @@ class CaptionsStep(StepBody):
             self.writing = WritingPanel(desk=captioning, choices=choices or CaptionChoices())
             self.writing.closing.connect(self.show_editor)
             self.writing.showing.connect(self._on_showing)
+            self.writing.using.connect(self.use_written)
             captioning.changed.connect(self._on_writing)
         self._draft: Draft | None = None
         self._desk = draft
@@ -202,6 +204,10 @@ class CaptionsStep(StepBody):
         """Go back to writing captions by hand."""
         self._right.setCurrentIndex(0)
         self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def use_written(self, written: Mapping[str, str]) -> None:
+        """Use captions that a trainer wrote, by photo."""
+        self.tools.use_written(written)
 
     def _on_showing(self, sha256: str) -> None:
         if sha256 in self._photos:

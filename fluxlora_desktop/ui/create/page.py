@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
@@ -37,7 +38,7 @@ from fluxlora_desktop.ui.create.steps import Step, StepLine, step_of_field
 from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
 from fluxlora_desktop.ui.desks.captions import CaptionDesk
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
-from fluxlora_desktop.ui.desks.runs import RunDesk
+from fluxlora_desktop.ui.desks.runs import RunCaptions, RunDesk
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import EmptyState, button
@@ -68,6 +69,9 @@ class CreatePage(Page):
         self._desk, self._runs, self._ask = draft, runs, ask
         self._starting = ""
         self._step = Step.PHOTOS
+        self._brought: RunCaptions | None = None
+        self._using = QTimer(self, singleShot=True, interval=0)
+        self._using.timeout.connect(self._use_brought)
         self.undo_stack = draft.undo_stack
         self._thumbs = ThumbLoader(jobs, self)
         self.photos = PhotosStep(
@@ -169,8 +173,11 @@ class CreatePage(Page):
         for body in self._bodies.values():
             body.show_draft(draft)
         self._show_step(draft)
+        if self._brought is not None and self._brought.captions.for_dataset(draft.dataset):
+            self._using.start()  # once everybody has heard of the draft that is shown now
 
     def _on_failed(self, _error: object) -> None:
+        self._brought = None
         if not self._desk.loaded:
             self._stack.setCurrentWidget(self._failed)
 
@@ -229,15 +236,38 @@ class CreatePage(Page):
             self._desk.load()
 
     def arrive(self, what: object) -> None:
-        """Show the step that another page asks for, or make a draft of a run's photos."""
+        """Show the step that another page asks for, or make a draft of a run's photos.
+
+        A run's captions go into the draft where it holds photos of that run, else into a new one.
+        """
         if isinstance(what, Step):
             self.go_to(what)
         elif isinstance(what, Run):
-            draft = self._desk.draft() if self._desk.loaded else None
-            if draft is not None and draft.dataset.photos:
-                self._ask(self, partial(self._branch, what))
+            self._ask_for_room(partial(self._branch, what))
+        elif isinstance(what, RunCaptions):
+            if self._desk.loaded and what.captions.for_dataset(self._desk.draft().dataset):
+                self._brought = what
+                self._use_brought()
             else:
-                self._branch(what)
+                self._ask_for_room(partial(self._branch_for, what))
+
+    def _ask_for_room(self, go_on: Callable[[], None]) -> None:
+        """Go on at once where the draft is empty, else when the person gives it up."""
+        if self._desk.loaded and self._desk.draft().dataset.photos:
+            self._ask(self, go_on)
+        else:
+            go_on()
+
+    def _branch_for(self, brought: RunCaptions) -> None:
+        self._brought = brought
+        self._branch(brought.run)
+
+    def _use_brought(self) -> None:
+        """Use the captions of a run that were asked for, now that its photos are here."""
+        brought, self._brought = self._brought, None
+        if brought is not None:
+            self.go_to(Step.CAPTIONS)
+            self.captions.use_written(brought.captions.for_dataset(self._desk.draft().dataset))
 
     def _branch(self, run: Run) -> None:
         self._desk.branch(run)

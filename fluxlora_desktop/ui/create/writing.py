@@ -23,13 +23,15 @@ class WritingPanel(Card):
     """Lets a model describe the draft's photos.
 
     `closing()` goes back to the captions, `settings_wanted(str)` asks for an account, `page_wanted
-    (str)` for a web page, `showing(str)` for a photo by its hash.
+    (str)` for a web page, `showing(str)` for a photo by its hash, `using(dict)` for captions of a
+    trainer by photo.
     """
 
     closing = Signal()
     settings_wanted = Signal(str)
     page_wanted = Signal(str)
     showing = Signal(str)
+    using = Signal(object)
 
     def __init__(self, *, desk: CaptioningDesk, choices: CaptionChoices) -> None:
         super().__init__(margin=0, spacing=0)
@@ -128,10 +130,10 @@ class WritingPanel(Card):
         self._show_earlier()
 
     def _show_earlier(self) -> None:
-        bare = self._bare()
-        found = [sha for sha, _text in self._earlier.trainer if sha in bare]
+        bare, found = self._bare(), self._trainers_words()
         words = plural(len(found), "caption")
-        self.trainers.setText(f"Use {words} that a trainer wrote in an earlier run, free")
+        asks = "" if bare.issuperset(found) else "…"
+        self.trainers.setText(f"Use {words} that a trainer wrote in an earlier run, free{asks}")
         self.trainers.setVisible(bool(found))
         lost = len(self._earlier.lost & bare)
         noun = "answer was" if lost == 1 else "answers were"
@@ -139,6 +141,12 @@ class WritingPanel(Card):
             f"{lost} earlier {noun} lost and may have been charged; writing again costs again."
         )
         self.lost.setVisible(lost > 0)
+
+    def _trainers_words(self) -> dict[str, str]:
+        """Return captions of a trainer that photos of the draft do not have."""
+        photos = self._draft.dataset.photos if self._draft is not None else ()
+        now = {item.sha256: item.caption for item in photos}
+        return {sha: text for sha, text in self._earlier.trainer if now.get(sha, text) != text}
 
     def _bare(self) -> frozenset[str]:
         photos = self._draft.dataset.photos if self._draft is not None else ()
@@ -176,7 +184,7 @@ class WritingPanel(Card):
         self._start(again)
 
     def _use_trainers(self) -> None:
-        self._desk.use_trainers(dict(self._earlier.trainer))
+        self.using.emit(self._trainers_words())
 
     def _on_writing(self, writing: Writing) -> None:
         offers = {offer.key: offer for offer in self._desk.offers()}

@@ -75,10 +75,10 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What is known of the draft's photos without a caption.
+    """What is known of the draft's photos from before.
 
-    `lost` are those whose answer was lost, so that it may have been charged; `trainer` are captions
-    that a trainer wrote for them in an earlier run.
+    `lost` are those without a caption whose answer was lost, so that it may have been charged;
+    `trainer` are captions that a trainer wrote in an earlier run.
     """
 
     lost: frozenset[str] = frozenset()
@@ -183,7 +183,7 @@ class CaptioningDesk(Desk):
         self.refresh(captioner)
 
     def look_back(self) -> None:
-        """Look what is known of the draft's photos without a caption."""
+        """Look what is known of the draft's photos from before."""
         if self._draft.loaded:
             self._run("Look for captions", self._look_back, lane="details", done=self._on_looked)
 
@@ -195,10 +195,6 @@ class CaptioningDesk(Desk):
     @Slot(object)
     def _on_looked(self, earlier: Earlier) -> None:
         self.earlier_found.emit(earlier)
-
-    def use_trainers(self, captions: Mapping[str, str]) -> None:
-        """Put captions that a trainer wrote where photos of the draft have none."""
-        self._draft.fill_captions("Use the trainer's captions", captions)
 
     @property
     def busy(self) -> bool:

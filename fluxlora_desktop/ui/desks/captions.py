@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,16 @@ class CaptionDesk(Desk):
 
     def preview_read(self, read: ReadCaptions) -> Preview:
         """Return what captions that were read from files would change."""
+        return self.preview_written(read.captions)
+
+    def preview_written(self, written: Mapping[str, str], *, missing: bool = False) -> Preview:
+        """Return what captions from elsewhere would change; `missing`: only where there is none."""
         now = self.captions()
-        changes = (Change(sha256, now[sha256], text) for sha256, text in read.captions.items())
+        changes = (
+            Change(sha256, now[sha256], text)
+            for sha256, text in written.items()
+            if sha256 in now and not (missing and now[sha256].strip())
+        )
         return Preview(tuple(one for one in changes if one.before != one.after), len(now))
 
     def apply(self, title: str, preview: Preview) -> None:

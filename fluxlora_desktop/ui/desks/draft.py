@@ -589,16 +589,6 @@ class DraftDesk(Desk):
             self.undo_stack.push(CaptionsCommand(self, text, change, typing))
         return bool(new)
 
-    def fill_captions(self, text: str, captions: Mapping[str, str]) -> int:
-        """Write captions where photos of the set have none; one step of undo. Return how many."""
-        bare = {
-            item.photo.sha256: captions[item.photo.sha256]
-            for item in self._dataset.photos
-            if item.photo.sha256 in captions and not item.caption.strip()
-        }
-        self._write_captions(text, bare)
-        return len(bare)
-
     def take_written(self, order: CaptionOrder, sha256: str, caption: str) -> bool:
         """Show a caption that a model wrote, and that the library has; an order is one undo step.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from fluxlora_desktop.domain.captioning import TrainersCaptions
 from fluxlora_desktop.domain.datasets import Dataset, DatasetVersion
 from fluxlora_desktop.domain.ports import JobContext, Transferred
 from fluxlora_desktop.domain.runs import (
@@ -20,6 +21,7 @@ from fluxlora_desktop.domain.runs import (
 from fluxlora_desktop.domain.versions import DatasetDiff, compare
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
+from fluxlora_desktop.workflows.captioning import captions_of_run
 from fluxlora_desktop.workflows.carry import carry_run, set_aside
 from fluxlora_desktop.workflows.doubt import say_absent, say_found
 from fluxlora_desktop.workflows.events import RunChanged
@@ -31,12 +33,24 @@ from fluxlora_desktop.workflows.tools import Tools
 
 @dataclass(frozen=True, slots=True)
 class RunDetails:
-    """Everything that the Runs page shows of one run; `log` is the service's whole log."""
+    """Everything that the Runs page shows of one run; `log` is the service's whole log.
+
+    `captions` are those that the trainer wrote.
+    """
 
     run: Run
     events: tuple[RunEvent, ...]
     log: str
     losses: tuple[LossPoint, ...]
+    captions: TrainersCaptions = field(default_factory=TrainersCaptions)
+
+
+@dataclass(frozen=True, slots=True)
+class RunCaptions:
+    """A run with the captions that its trainer wrote, on their way into a draft."""
+
+    run: Run
+    captions: TrainersCaptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,8 +390,13 @@ class RunDesk(Desk):
 
     def _details(self, run_id: str, _ctx: JobContext) -> RunDetails:
         runs = self.tools.stores.runs
+        run = runs.get(run_id)
         return RunDetails(
-            runs.get(run_id), runs.events(run_id), runs.log(run_id), runs.losses(run_id)
+            run=run,
+            events=runs.events(run_id),
+            log=runs.log(run_id),
+            losses=runs.losses(run_id),
+            captions=captions_of_run(run, self.tools),
         )
 
     def compare(self, before: str, after: str) -> None:

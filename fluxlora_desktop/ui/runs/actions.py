@@ -15,7 +15,7 @@ MOST_IN_A_ROW = 3
 
 _QUIET = frozenset(
     {Ask.OPEN_AT_SERVICE, Ask.OPEN_ON_HUB, Ask.OPEN_RUNS_PAGE, Ask.SHOW_IN_LIBRARY, Ask.REMOVE}
-    | {Ask.USE_PHOTOS, Ask.COMPARE}
+    | {Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE}
 )
 _WHILE_OPEN = frozenset(
     {Ask.LOOK_NOW, Ask.SAY_FOUND, Ask.SAY_ABSENT, Ask.CANCEL, Ask.CANCEL_IF_FOUND, Ask.LET_IT_RUN}
@@ -43,6 +43,7 @@ _WORDS = {
     Ask.SHOW_IN_LIBRARY: "Show in library",
     Ask.USE_PHOTOS: "Use these photos anew",
     Ask.COMPARE: "Compare photos",
+    Ask.CAPTIONS: "Captions the trainer wrote",
     Ask.REMOVE: "Remove from list",
 }
 
@@ -73,7 +74,8 @@ class Around:
 
     `runs_page` is the address of the page with all trainings, `cancel_wished` tells whether a
     launch in doubt is to be cancelled if it is found, `work_under_way` whether the Lora is being
-    published right now, `settling` whether a person's word about the run is being checked.
+    published right now, `settling` whether a person's word about the run is being checked,
+    `captions` whether its trainer wrote some.
     """
 
     can_cancel: bool = True
@@ -84,6 +86,7 @@ class Around:
     cancel_wished: bool = False
     work_under_way: bool = False
     settling: bool = False
+    captions: bool = False
 
 
 _NOTHING = Around()
@@ -136,6 +139,7 @@ def _possible(ask: Ask, run: Run, lora: Lora | None, around: Around) -> bool:
         Ask.OPEN_ON_HUB: there,
         Ask.USE_PHOTOS: run.version_id is not None and not run.recovered,
         Ask.COMPARE: run.version_id is not None and not run.recovered,
+        Ask.CAPTIONS: around.captions,
     }
     return known.get(ask, True)
 

@@ -41,6 +41,7 @@ class Ask(StrEnum):
     SHOW_IN_LIBRARY = "show_in_library"
     USE_PHOTOS = "use_photos"
     COMPARE = "compare"
+    CAPTIONS = "captions"
     REMOVE = "remove"
 
 
@@ -377,8 +378,12 @@ EXITS: tuple[Exit, ...] = (
         asks=(Ask.TRY_AGAIN, Ask.LOOK_AGAIN, Ask.OPEN_AT_SERVICE),
     ),
 )
-ALWAYS = (Ask.OPEN_AT_SERVICE, Ask.SHOW_IN_LIBRARY, Ask.USE_PHOTOS, Ask.COMPARE)
-"""What is offered wherever there is such a page, LoRA or dataset; finished runs can be removed."""
+ALWAYS = (
+    *(Ask.OPEN_AT_SERVICE, Ask.SHOW_IN_LIBRARY),
+    *(Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE),
+)
+"""What is offered wherever there is such a page, LoRA, caption or dataset; finished runs can be
+removed."""
 
 
 def exit_of(run: Run, lora: Lora | None = None) -> Exit:

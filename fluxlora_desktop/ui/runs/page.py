@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
@@ -16,10 +17,11 @@ from fluxlora_desktop.domain.services import service_named
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraWork
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
-from fluxlora_desktop.ui.desks.runs import RunDesk, RunDetails, RunTransfer
+from fluxlora_desktop.ui.desks.runs import RunCaptions, RunDesk, RunDetails, RunTransfer
 from fluxlora_desktop.ui.notices import BILLING_PAGES
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.runs.actions import Around, next_step, offers_for
+from fluxlora_desktop.ui.runs.captions import CaptionsDialog
 from fluxlora_desktop.ui.runs.compare import CompareDialog
 from fluxlora_desktop.ui.runs.countdown import Countdown
 from fluxlora_desktop.ui.runs.covers import RunCovers
@@ -87,6 +89,7 @@ class RunsPage(Page):
             Ask.SHOW_IN_LIBRARY: self._show_in_library,
             Ask.USE_PHOTOS: self._use_photos,
             Ask.COMPARE: self._compare,
+            Ask.CAPTIONS: self._show_captions,
             Ask.REMOVE: self._remove,
         }
         self._lay_out()
@@ -299,6 +302,7 @@ class RunsPage(Page):
             cancel_wished=cancel_wished(events),
             work_under_way=lora is not None and self._loras.busy(lora.id),
             settling=self._runs.settling(run.id),
+            captions=bool(self._details and self._details.captions.photos),
         )
 
     def _version_page(self, run: Run) -> str:
@@ -445,6 +449,16 @@ class RunsPage(Page):
         self.comparing = CompareDialog(run, self._runs, self._thumbs, self)
         self.comparing.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.comparing.open()
+
+    def _show_captions(self, run: Run) -> None:
+        if self._details is None:
+            return
+        brought = RunCaptions(run, self._details.captions)
+        files = self._runs.tools.stores.files
+        self.reading = CaptionsDialog(brought, files, self._thumbs, self)
+        self.reading.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.reading.using.connect(partial(self.go.emit, "create", brought))
+        self.reading.open()
 
     def _remove(self, run: Run) -> None:
         self._runs.hide(run.id)
