@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QFrame,
@@ -21,6 +21,9 @@ from PySide6.QtWidgets import (
 )
 
 from fluxlora_desktop.ui.icons import icon, pixmap
+from fluxlora_desktop.ui.theme import color
+
+_RING, _RING_IN, _RING_ROUND = 2, 5.0, 6.0
 
 
 def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:
@@ -189,6 +192,26 @@ def clear(layout: QLayout) -> None:
             clear(inner)
 
 
+def takers(part: QWidget) -> list[QWidget]:
+    """Return what Tab reaches inside of a part, in the order in which it was made."""
+    return [
+        child
+        for child in part.findChildren(QWidget)
+        if child.focusPolicy() & Qt.FocusPolicy.TabFocus and child.focusProxy() is None
+    ]
+
+
+def follow(before: QWidget, part: QWidget) -> QWidget:
+    """Let Tab come from a widget to what is inside a part, and on from there; return its last.
+
+    What is made later than the rest of a page is reached last of all otherwise.
+    """
+    for taker in takers(part):
+        QWidget.setTabOrder(before, taker)
+        before = taker
+    return before
+
+
 class EmptyState(QWidget):
     """What a list shows while it is empty: an icon, one sentence, one or more buttons."""
 
@@ -246,6 +269,17 @@ class ChoiceCard(QFrame):
         set_mark(self, "chosen", "true" if chosen else "false")
         state = "chosen" if chosen else "not chosen"
         self.setAccessibleDescription(state)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint a ring inside the frame of the choice that is taken while it has the keyboard."""
+        super().paintEvent(event)
+        if self.hasFocus() and self.property("chosen") == "true":
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(color("accent"), _RING))
+            inside = QRectF(self.rect()).adjusted(_RING_IN, _RING_IN, -_RING_IN, -_RING_IN)
+            painter.drawRoundedRect(inside, _RING_ROUND, _RING_ROUND)
+            painter.end()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose by mouse."""

@@ -266,6 +266,9 @@ class TagDialog(EditDialog):
         self.tag.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.tag.setObjectName("caption_tag")
         self.tag.setAccessibleName("Tag")
+        written = self.tag.lineEdit()
+        assert written is not None, "the box is editable"
+        written.setAccessibleName("Tag")
         self.tag.setMaxVisibleItems(12)
         self.tag.setMinimumContentsLength(20)
         policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
+from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QInputDialog,
     QLineEdit,
@@ -36,8 +36,23 @@ _MOST_WORDS = 999
 AskNumber = Callable[[QWidget, str, int, Callable[[int], None]], None]
 
 
+class CaptionRows(QListView):
+    """The list itself; `editing()` by Enter."""
+
+    editing = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Ask for the editor by Enter."""
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and not event.modifiers():
+            self.editing.emit()
+        else:
+            super().keyPressEvent(event)
+
+
 class CaptionList(Card):
     """Lists the captions that the filter shows; `chosen(str)` when the person goes to another.
+
+    `editing()` when Enter is pressed on the one that is chosen.
 
     The photo in the editor stays chosen, and stays in the list until the person leaves it, also
     when what is written there no longer fits the filter. `ask_number` asks for a number of words.
@@ -45,6 +60,7 @@ class CaptionList(Card):
 
     chosen = Signal(str)
     selected_changed = Signal()
+    editing = Signal()
 
     def __init__(self, thumbs: ThumbLoader, files: Files, tools: QMenu) -> None:
         super().__init__(margin=8, spacing=8)
@@ -87,7 +103,7 @@ class CaptionList(Card):
         self._say()
 
     def _make_list(self, thumbs: ThumbLoader) -> QListView:
-        made = QListView()
+        made = CaptionRows()
         made.setObjectName("caption_list")
         made.setAccessibleName("Photos and their captions")
         made.setItemDelegate(LineDelegate(thumbs, made))
@@ -99,6 +115,7 @@ class CaptionList(Card):
         made.selectionModel().currentChanged.connect(self._on_current)
         made.selectionModel().selectionChanged.connect(self._on_selected)
         thumbs.ready.connect(self._on_thumb)
+        made.editing.connect(self.editing)
         return made
 
     def _make_field(self) -> QLineEdit:

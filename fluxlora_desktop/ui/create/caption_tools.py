@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QDialog, QFileDialog, QMenu, QMessageBox, QWidget
 
 from fluxlora_desktop.domain.caption_files import ReadCaptions
@@ -95,7 +96,7 @@ class CaptionTools(QObject):
         self.asks = CaptionAsks()
         self.dialog: QDialog | None = None
         self.menu = QMenu(parent)
-        self._add("&Find and replace…", self.find_and_replace)
+        self._add("&Find and replace…", self.find_and_replace, "Ctrl+H")
         self.menu.addSeparator()
         self._add("Add &before…", partial(self.add_text, before=True))
         self._add("Add &after…", partial(self.add_text, before=False))
@@ -107,8 +108,13 @@ class CaptionTools(QObject):
         self._add("&Export as a CSV file…", self.export_table)
         self._add("Export te&xt files…", self.export_texts)
 
-    def _add(self, says: str, do: Callable[[], None]) -> None:
-        self.menu.addAction(says).triggered.connect(partial(self._start, do))
+    def _add(self, says: str, do: Callable[[], None], keys: str = "") -> None:
+        action = self.menu.addAction(says)
+        action.triggered.connect(partial(self._start, do))
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            self._window.addAction(action)
 
     def _start(self, do: Callable[[], None], _checked: bool = False) -> None:
         self._keep()
@@ -132,11 +138,11 @@ class CaptionTools(QObject):
 
     def import_table(self) -> None:
         """Ask for a CSV file and show what it would change."""
-        self.asks.table(self._window, partial(self._desk.read_table, done=self._on_read))
+        self.asks.table(self._window, partial(self._desk.read_table, done=self.show_read))
 
     def import_texts(self) -> None:
         """Ask for a folder of text files and show what they would change."""
-        self.asks.folder(self._window, partial(self._desk.read_texts, done=self._on_read))
+        self.asks.folder(self._window, partial(self._desk.read_texts, done=self.show_read))
 
     def export_table(self) -> None:
         """Ask for a file and write all captions into it."""
@@ -160,7 +166,8 @@ class CaptionTools(QObject):
     def _export_into(self, folder: Path) -> None:
         self._desk.export_texts(folder, partial(self.asks.replace, self._window))
 
-    def _on_read(self, read: ReadCaptions) -> None:
+    def show_read(self, read: ReadCaptions) -> None:
+        """Show what captions that were read from files would change."""
         self._show(ImportDialog(self._desk, read, self._window))
 
     def _show(self, dialog: QDialog) -> None:

@@ -161,6 +161,7 @@ class CaptionsStep(StepBody):
         self.trigger.spreading.connect(self._on_spreading)
         self.side.chosen.connect(self._on_chosen)
         self.side.selected_changed.connect(self._show_panel)
+        self.side.editing.connect(self.show_editor)
         self.editor.textChanged.connect(self._on_typed)
         self.editor.left.connect(self._typing.flush)
         self.editor.walking.connect(self._walk)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from fluxlora_desktop.domain.datasets import Finding
 from fluxlora_desktop.ui.create.findings import FindingCard
 from fluxlora_desktop.ui.create.pair_view import PairThumbs
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.units import plural
-from fluxlora_desktop.ui.widgets import label
+from fluxlora_desktop.ui.widgets import follow, label
 
 Remark = tuple[Finding, tuple[Path, ...]]
 """A finding, and the thumbnails of its photos where they are to be seen side by side."""
@@ -29,17 +28,19 @@ class FindingList(QWidget):
 
     New cards come a few at a time, so that the window answers meanwhile; of very many the gravest
     are shown and the others counted. `mending`, `keeping`, `showing` and `comparing` carry the
-    finding whose button was pressed.
+    finding whose button was pressed; `leaving()` says that the keyboard was at the last remark,
+    and there is none left. Tab comes from the widget `after`.
     """
 
     mending = Signal(object)
     keeping = Signal(object)
     showing = Signal(object)
     comparing = Signal(object)
+    leaving = Signal()
 
-    def __init__(self, thumbs: ThumbLoader) -> None:
+    def __init__(self, thumbs: ThumbLoader, after: QWidget | None = None) -> None:
         super().__init__()
-        self._thumbs = thumbs
+        self._thumbs, self._after = thumbs, after
         self._wanted: tuple[Remark, ...] = ()
         self._cards: dict[Remark, FindingCard] = {}
         self._more = label("", "muted", wrap=True)
@@ -57,6 +58,7 @@ class FindingList(QWidget):
         wanted = tuple(remarks)
         if wanted == self._wanted:
             return
+        held = self._held()
         self._wanted = wanted
         shown, rest = wanted[:_MOST], len(wanted) - _MOST
         for gone in self._cards.keys() - set(shown):
@@ -68,6 +70,8 @@ class FindingList(QWidget):
         self._more.setVisible(rest > 0)
         self.setVisible(bool(wanted))
         self._make_some()
+        if held >= 0 and self._held() < 0:
+            self._give_keyboard_to(held)
 
     def complete(self) -> bool:
         """Tell whether every card is there."""
@@ -86,6 +90,7 @@ class FindingList(QWidget):
             if self._layout.indexOf(card) != place:
                 self._layout.removeWidget(card)
                 self._layout.insertWidget(place, card)
+                card.show()  # at once: it may be given the keyboard
         if made:
             self._order_tabs()
 
@@ -98,9 +103,24 @@ class FindingList(QWidget):
         card.showing.connect(self.showing)
         return card
 
+    def _made(self) -> list[FindingCard]:
+        return [self._cards[remark] for remark in self._wanted if remark in self._cards]
+
     def _order_tabs(self) -> None:
         """Let Tab go from card to card as they stand, whichever was made first."""
-        cards = [self._cards[remark] for remark in self._wanted if remark in self._cards]
-        buttons = [one for card in cards for one in card.findChildren(QPushButton)]
-        for one, following in pairwise(buttons):
-            QWidget.setTabOrder(one, following)
+        cards = self._made()
+        last = self._after or cards[0]
+        for card in cards:
+            last = follow(last, card)
+
+    def _held(self) -> int:
+        """Return the place of the card that has the keyboard, or -1."""
+        return next((n for n, card in enumerate(self._made()) if card.holds_focus()), -1)
+
+    def _give_keyboard_to(self, place: int) -> None:
+        """Bring the keyboard to the card that came in the place of one, or away from here."""
+        cards = self._made()
+        if cards:
+            cards[min(place, len(cards) - 1)].take_focus()
+        else:
+            self.leaving.emit()

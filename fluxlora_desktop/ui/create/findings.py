@@ -127,6 +127,15 @@ class FindingCard(QFrame):
     def _on_compare(self) -> None:
         self.comparing.emit(self.finding)
 
+    def holds_focus(self) -> bool:
+        """Tell whether the keyboard is at one of the buttons."""
+        here = self.focusWidget()
+        return here is not None and here.hasFocus()
+
+    def take_focus(self) -> None:
+        """Bring the keyboard to the first button."""
+        self.findChildren(QPushButton)[0].setFocus(Qt.FocusReason.OtherFocusReason)
+
     def _on_mend(self) -> None:
         self.mending.emit(self.finding)
 

@@ -18,7 +18,16 @@ from fluxlora_desktop.ui.create.photo_paint import PhotoView
 from fluxlora_desktop.ui.create.trainer_view import CropChoice, SizesView
 from fluxlora_desktop.ui.desks.draft import Draft
 from fluxlora_desktop.ui.thumbs import ThumbLoader
-from fluxlora_desktop.ui.widgets import Card, button, column, label, line, row
+from fluxlora_desktop.ui.widgets import (
+    Card,
+    button,
+    column,
+    follow,
+    label,
+    line,
+    row,
+    takers,
+)
 from fluxlora_desktop.ui.wording import file_size
 
 _KEPT = "Nothing speaks against this photo."
@@ -79,6 +88,7 @@ class PhotoFactsView(QWidget):
             "Not trained, but still in the set (X)" if item.kept else "Train it (K)"
         )
         self.crop.show_photo(item, draft)
+        follow(self.keep, self.crop)
         facts = photo.facts
         inside = theme.INSPECTOR_WIDTH - 2 * _MARGIN
         self.picture.setFixedHeight(min(_PHOTO_SIDE, round(inside * facts.height / facts.width)))
@@ -100,6 +110,7 @@ class PhotoInspector(Card):
     `mending`, `keeping`, `showing` and `comparing` carry a finding, `restoring` the keys of
     dismissed ones; `closing` asks to let go of the selection, `exporting` for the whole set as a
     folder; what is asked about the one photo comes from `photo`.
+    `leaving()` when the keyboard was at the last remark, and there is none left.
     """
 
     mending = Signal(object)
@@ -109,6 +120,7 @@ class PhotoInspector(Card):
     restoring = Signal(object)
     closing = Signal()
     exporting = Signal()
+    leaving = Signal()
 
     def __init__(self, thumbs: ThumbLoader, files: Files) -> None:
         super().__init__(margin=0, spacing=0)
@@ -119,7 +131,8 @@ class PhotoInspector(Card):
         self.photo.closing.connect(self.closing)
         self.photo.hide()
         self._nothing = label("", "muted", wrap=True)
-        self.list = FindingList(thumbs)
+        self.list = FindingList(thumbs, after=takers(self.photo)[-1])
+        self.list.leaving.connect(self.leaving)
         for mine, its in (
             (self.mending, self.list.mending),
             (self.keeping, self.list.keeping),

@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QKeyEvent,
     QKeySequence,
+    QShortcut,
 )
 from PySide6.QtWidgets import QLineEdit, QStackedWidget
 
@@ -139,6 +140,17 @@ class CreatePage(Page):
         self.captions.back.connect(self._on_back_to_photos)
         if self.captions.writing is not None:
             self.captions.writing.settings_wanted.connect(self._on_settings_wanted)
+
+        for keys, by in (("Ctrl+PgDown", 1), ("Ctrl+PgUp", -1)):
+            here = Qt.ShortcutContext.WidgetWithChildrenShortcut
+            QShortcut(QKeySequence(keys), self, partial(self._walk, by), context=here)
+
+    def _walk(self, by: int) -> None:
+        """Go to the step before or after, and bring the keyboard along."""
+        to = self._step + by
+        if self._desk.loaded and 0 <= to < len(Step):
+            self.go_to(Step(to))
+            self._bodies[self._step].focus_field("")
 
     def step(self) -> Step:
         """Return the step that is shown."""

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from fluxlora_desktop.domain.training import Choice, Parameter, ParameterKind, ParameterValue
 from fluxlora_desktop.ui.create.parameter_editors import editor_for
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
-from fluxlora_desktop.ui.widgets import Card, column, icon_button, label, set_role
+from fluxlora_desktop.ui.widgets import Card, column, follow, icon_button, label, set_role
 
 
 class ParameterLine(QObject):
@@ -69,12 +69,16 @@ def _number(value: float | None) -> str:
 
 
 class ParameterTable(Card):
-    """All lines, rebuilt only when another trainer is chosen; every change goes to the desk."""
+    """All lines, rebuilt only when another trainer is chosen; every change goes to the desk.
+
+    Tab leads to them from `follows`, the part of the page that stands before them.
+    """
 
     def __init__(self, desk: DraftDesk) -> None:
         super().__init__()
         self.setObjectName("parameter_table")
         self._desk = desk
+        self.follows: QWidget | None = None
         self._trainer = ""
         self._lines: dict[str, ParameterLine] = {}
         self._holder: QWidget | None = None
@@ -112,6 +116,8 @@ class ParameterTable(Card):
             grid.addLayout(words, place, 2)
             grid.addWidget(made.back, place, 3)
         self.body.addWidget(self._holder)
+        if self.follows is not None:
+            follow(self.follows, self._holder)
 
     def keep(self) -> None:
         """Save what was typed."""

@@ -78,6 +78,12 @@ class PhotoGrid(QListView):
         found = (self._photos.row(index) for index in rows)
         return tuple(row.sha256 for row in found if row is not None and row.sha256)
 
+    def _at_hand(self) -> tuple[str, ...]:
+        """Return what is chosen, else the one photo that has the ring of the keyboard."""
+        row = self._photos.row(self.currentIndex())
+        here = (row.sha256,) if row is not None and row.sha256 else ()
+        return self.selected() or here
+
     def select(self, hashes: tuple[str, ...]) -> None:
         """Choose these photos and show the first of them."""
         self.clearSelection()
@@ -111,16 +117,16 @@ class PhotoGrid(QListView):
             self._move_by_key(Qt.Key(key))
         elif key == Qt.Key.Key_Escape and self.selected():
             self.clearSelection()
-        elif key in _TRIAGE and not event.modifiers() and self.selected():
+        elif key in _TRIAGE and not event.modifiers() and self._at_hand():
             self._judge(_TRIAGE[Qt.Key(key)])
-        elif key in _EDITS and not event.modifiers() and len(self.selected()) == 1:
-            self.editing.emit(self.selected()[0])
+        elif key in _EDITS and not event.modifiers() and len(self._at_hand()) == 1:
+            self.editing.emit(self._at_hand()[0])
         else:
             super().keyPressEvent(event)
 
     def _judge(self, kept: bool) -> None:
-        """Keep or leave out what is chosen, and go on to the photo after it."""
-        hashes = self.selected()
+        """Keep or leave out what is at hand, and go on to the photo after it."""
+        hashes = self._at_hand()
         last = self._photos.place_of(hashes[-1])
         self.keeping.emit(hashes, kept)
         after = self._photos.row(self._photos.index(last + 1))

@@ -140,6 +140,7 @@ class PhotosStep(StepBody):
         self.inspector.comparing.connect(self.compare_pair)
         self.inspector.restoring.connect(self._desk.show_again)
         self.inspector.closing.connect(self.grid.clearSelection)
+        self.inspector.leaving.connect(partial(self.focus_field, ""))
 
     def show_draft(self, draft: Draft) -> None:
         """Show the photos of the draft, those on their way, and the verdict."""

@@ -61,6 +61,7 @@ class RecipeStep(StepBody):
         self.table = ParameterTable(draft)
         self.table.hide()
         self.saved = SavedRecipes(draft.recipes, lambda: draft.draft().plan)
+        self.table.follows = self.saved
         self.advanced = self._make_toggle()
         self._goals: tuple[tuple[str, str], ...] = ()
         self._lay_out()
