@@ -100,11 +100,14 @@ class Room:
         return self.page.reading
 
     def use(self) -> None:
-        """Use the captions of the run, as far as nothing is asked."""
+        """Press the button that uses the captions of the run."""
         self.click(self.open().use_button)
+
+    def until(self, captions: list[str]) -> None:
+        """Wait until the draft has these captions, on the screen and in the library."""
+        self.qtbot.waitUntil(lambda: self.captions() == captions, timeout=30_000)
         self.rest()
-        QApplication.processEvents()
-        self.rest()
+        assert self.stored() == captions
 
 
 @pytest.fixture
@@ -173,9 +176,8 @@ def test_captions_go_into_the_draft_that_holds_the_photos(room: Room) -> None:
     room.rest()
     room.take_in(3, 2)
     room.use()
+    room.until(["", "a photo of TOK, 3", "a photo of TOK, 2"])
     assert room.create.step() is Step.CAPTIONS
-    assert room.captions() == ["", "a photo of TOK, 3", "a photo of TOK, 2"]
-    assert room.stored() == room.captions()
     assert room.said.last == "2 captions changed. Undo takes it back."
     room.qtbot.keyClick(room.create.captions.list, Qt.Key.Key_Z, CTRL)
     assert room.captions() == ["", "", ""]
@@ -186,19 +188,18 @@ def test_trigger_word_of_the_draft_takes_the_place_of_the_runs(room: Room) -> No
     room.take_in(3)
     room.draft.set_trigger("GLZ")
     room.use()
-    assert room.captions() == ["a photo of GLZ, 3"]
+    room.until(["a photo of GLZ, 3"])
 
 
 def test_photos_of_the_run_are_used_anew_where_the_draft_has_none_of_them(room: Room) -> None:
     run = room.train()
     room.use()
+    room.until([LONG, *(f"a photo of TOK, {n}" for n in range(1, 6))])
     assert room.asked == []
     assert room.create.step() is Step.CAPTIONS
-    assert room.captions() == [LONG, *(f"a photo of TOK, {n}" for n in range(1, 6))]
-    assert room.stored() == room.captions()
     assert room.draft.draft().run.id != run.id
     room.draft.undo_stack.undo()
-    assert room.captions() == [""] * 6
+    room.until([""] * 6)
 
 
 def test_draft_of_other_photos_is_given_up_only_when_the_person_says_so(room: Room) -> None:
@@ -210,10 +211,7 @@ def test_draft_of_other_photos_is_given_up_only_when_the_person_says_so(room: Ro
     assert len(room.asked) == 1
     assert room.captions() == [""]
     room.asked[0]()  # type: ignore[operator]  # the question's yes
-    room.rest()
-    QApplication.processEvents()
-    room.rest()
-    assert room.captions()[0] == LONG
+    room.until([LONG, *(f"a photo of TOK, {n}" for n in range(1, 6))])
 
 
 def dialog_of(room: Room) -> WrittenDialog:
@@ -267,6 +265,7 @@ def test_captions_that_are_there_already_are_said_to_be(room: Room) -> None:
     room.train()
     room.take_in(1)
     room.use()
+    room.until(["a photo of TOK, 1"])
     count = room.draft.undo_stack.count()
     room.use()
     assert room.said.last == "The photos have these captions already."
