@@ -277,7 +277,7 @@ def test_tab_goes_from_the_photos_over_the_remarks_to_the_foot(
         assert len(walked) < FAR
     resolutions = [name for name in walked if name.startswith("resolution_shown")]
     wanted = ["show_all_remarks", "edit_photo", "keep_photo", *resolutions]
-    assert walked == [*wanted, "mend", "keep", "show", "create_next"]
+    assert walked == [*wanted, "compare", "show", "mend", "keep", "create_next"]
 
 
 def test_tab_comes_to_the_parameters_before_the_foot(ground: Ground, hands: Hands) -> None:
