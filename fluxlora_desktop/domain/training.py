@@ -142,7 +142,8 @@ class Trainer:
     launch's mark. `archive_stem` is how photos are called inside the archive. `trigger_input` is
     empty when captions must carry the trigger word. `writes_captions` tells whether it describes
     photos that come without a caption. `crops_known` tells whether it crops by the published rules
-    in `domain/buckets.py`.
+    in `domain/buckets.py`. `formats` are those that it trains (Pillow's names), empty where that is
+    not known: it passes over files of all others without a word.
     """
 
     key: str
@@ -157,6 +158,7 @@ class Trainer:
     fewest_photos: int = 5
     writes_captions: bool = True
     crops_known: bool = False
+    formats: tuple[str, ...] = ()
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter with this name; raise `InputError` when the trainer has none."""

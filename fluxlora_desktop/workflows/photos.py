@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import mimetypes
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,17 +20,23 @@ from fluxlora_desktop.domain.datasets import (
 )
 from fluxlora_desktop.domain.dismissals import sort_out
 from fluxlora_desktop.domain.edits import Edits
-from fluxlora_desktop.domain.errors import StorageError, UnreadablePhoto
+from fluxlora_desktop.domain.errors import DatasetError, StorageError, UnreadablePhoto
+from fluxlora_desktop.domain.formats import format_findings
 from fluxlora_desktop.domain.names import kept_name
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.recipes import PRESETS
-from fluxlora_desktop.domain.training import Preset
+from fluxlora_desktop.domain.training import Preset, Trainer
 from fluxlora_desktop.workflows.tools import Tools
 
 PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".heic", ".heif", ".avif"}
     | {".tif", ".tiff", ".bmp", ".gif"}
 )
+FOREIGN_SUFFIXES = frozenset(
+    {".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw"}
+    | {".jxl", ".psd", ".xcf", ".heics", ".mov", ".mp4"}
+)
+"""Photos and films that not every system's list of types knows."""
 _CAPTION_LIMIT = 20_000
 _DEVELOPING = tuple(threading.Lock() for _ in range(256))
 """One lock for each first byte of a hash: the same photo twice is developed once."""
@@ -55,6 +63,30 @@ def list_photos(paths: Iterable[Path]) -> tuple[Path, ...]:
         elif path.suffix.lower() != ".txt":
             found.append(path)
     return tuple(dict.fromkeys(found))
+
+
+def passed_over(paths: Iterable[Path]) -> tuple[DatasetError, ...]:
+    """Name, for each folder, the photos and films in it of kinds that the app does not read."""
+    found = []
+    for folder in paths:
+        if not folder.is_dir():
+            continue
+        inside = (p for p in folder.rglob("*") if _of_another_kind(p) and not _hidden(p, folder))
+        suffixes = Counter(path.suffix.lower() for path in inside if path.is_file())
+        if suffixes:
+            count, kinds = suffixes.total(), ", ".join(sorted(suffixes))
+            files = "1 file in it is" if count == 1 else f"{count} files in it are"
+            reason = f"{files} of a kind that the app does not read: {kinds}"
+            found.append(DatasetError(folder, reason))
+    return tuple(found)
+
+
+def _of_another_kind(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in PHOTO_SUFFIXES:
+        return False
+    kind, _encoding = mimetypes.guess_type(path.name)
+    return suffix in FOREIGN_SUFFIXES or (kind or "").startswith(("image/", "video/"))
 
 
 def _hidden(path: Path, below: Path) -> bool:
@@ -164,17 +196,26 @@ def _caption_beside(source: Path) -> str:
 
 
 def check_dataset(
-    dataset: Dataset, tools: Tools, preset: Preset = Preset.OBJECT
+    dataset: Dataset,
+    tools: Tools,
+    preset: Preset = Preset.OBJECT,
+    trainer: Trainer | None = None,
 ) -> tuple[Finding, ...]:
     """Return the findings about a dataset that stand, the gravest first: none is dismissed."""
-    standing, _dismissed = sort_out(find_remarks(dataset, tools, preset), dataset.dismissed)
+    found = find_remarks(dataset, tools, preset, trainer)
+    standing, _dismissed = sort_out(found, dataset.dismissed)
     return standing
 
 
 def find_remarks(
-    dataset: Dataset, tools: Tools, preset: Preset = Preset.OBJECT
+    dataset: Dataset,
+    tools: Tools,
+    preset: Preset = Preset.OBJECT,
+    trainer: Trainer | None = None,
 ) -> tuple[Finding, ...]:
     """Return every finding about a dataset, the gravest first, dismissed ones too.
+
+    `trainer` says which files would be passed over.
 
     `preset` says what it shall teach: how many photos help, and what captions leave out.
     """
@@ -183,6 +224,7 @@ def find_remarks(
         *count_findings(len(photos), PRESETS[preset].count),
         *tools.photos.find_problems(photos),
         *caption_findings(dataset, preset),
+        *(format_findings(photos, trainer) if trainer is not None else ()),
     )
     order = {"block": 0, "warn": 1, "note": 2}
     return tuple(sorted(found, key=lambda finding: order[finding.severity]))

@@ -87,6 +87,7 @@ OTHER_TRAINER = Trainer(
     ),
     trigger_input="",
     writes_captions=False,
+    formats=("PNG",),
 )
 PATIENT = Patience(poll=60.0, shortest_retry=60.0, longest_retry=60.0)
 

@@ -567,3 +567,23 @@ def test_rights_question_is_kept_when_answered(ground: Ground) -> None:
     assert ground.now().plan.rights_confirmed
     ground.settle()
     assert ground.stores.runs.drafts()[0].plan.rights_confirmed
+
+
+def test_findings_follow_the_trainer_that_is_chosen(ground: Ground) -> None:
+    """The practice photos are JPEGs; the second trainer of the bench reads PNG alone."""
+    ground.fill(5)
+    found = []
+    for way in (ground.now().ways[1], ground.now().ways[0]):
+        ground.draft.choose_way(way)
+        ground.settle()
+        found.append(
+            [finding.says for finding in ground.now().findings if finding.what == "format"]
+        )
+
+    assert found == [
+        [
+            "FLUX.2 trainer would pass over 5 photos as they are (JPEG). "
+            "They are sent as JPEG, so nothing is lost."
+        ],
+        [],
+    ]

@@ -99,6 +99,16 @@ def test_folder_is_taken_in_by_name_without_what_is_no_photo(table: Table) -> No
     assert len(table.refused) == 0
 
 
+def test_raw_files_in_a_folder_are_told_of_and_the_photos_come_in(table: Table) -> None:
+    table.bench.photo("a.png")
+    (table.bench.inbox / "b.cr2").write_bytes(b"raw")
+    table.add(table.bench.inbox)
+    assert table.names() == ["a.png"]
+    assert [refused.error.reason for refused in table.refused.last] == [
+        "1 file in it is of a kind that the app does not read: .cr2"
+    ]
+
+
 def test_arrivals_are_counted(table: Table) -> None:
     arriving = Heard(table.desk.arriving)
     table.add(*[table.bench.photo(f"{number}.png") for number in range(3)])

@@ -23,6 +23,7 @@ from fluxlora_desktop.workflows.photos import (
     glimpse_photo,
     list_photos,
     measure_again,
+    passed_over,
     take_in_bytes,
     take_in_photo,
 )
@@ -348,3 +349,15 @@ def test_first_thumbnails_that_a_killed_app_left_are_removed_at_the_next_start(b
     remove_leftovers(bench.tools.stores.files.root)
 
     assert not left.exists()
+
+
+def test_photos_and_films_of_other_kinds_in_a_folder_are_named(tmp_path):
+    touch(tmp_path, "a.jpg", "raw.CR2", "clip.mov", "b.nef", "notes.md", "a.txt", ".hidden.cr2")
+
+    (error,) = passed_over([tmp_path, tmp_path / "a.jpg"])
+
+    assert error.path == tmp_path
+    assert error.reason == (
+        "3 files in it are of a kind that the app does not read: .cr2, .mov, .nef"
+    )
+    assert passed_over([tmp_path / "raw.CR2"]) == (), "a file given by itself is judged by itself"

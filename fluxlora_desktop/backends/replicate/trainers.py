@@ -96,6 +96,7 @@ OSTRIS = Trainer(
     spare_input="wandb_run",
     archive_stem="img_{:03d}",
     crops_known=True,
+    formats=("JPEG", "PNG", "WEBP"),
 )
 FAST = Trainer(
     key="replicate/fast-flux-trainer",

@@ -37,7 +37,7 @@ from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.runs import Run, RunPlan
 from fluxlora_desktop.domain.saved_recipes import SavedRecipe
 from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
-from fluxlora_desktop.domain.training import Choice, Parameters, Preset, Trainer
+from fluxlora_desktop.domain.training import Choice, Parameters, Trainer
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.draft_undo import (
@@ -55,6 +55,7 @@ from fluxlora_desktop.workflows.photos import (
     find_remarks,
     list_photos,
     measure_again,
+    passed_over,
 )
 from fluxlora_desktop.workflows.plans import (
     TrainerName,
@@ -77,6 +78,9 @@ from fluxlora_desktop.workflows.versions import (
 
 HELD = "Changes are not being saved, so nothing is launched. Make room on the disk."
 HELD_FIELD = "disk"
+_JUDGED = frozenset({"preset", "backend", "trainer"})
+_Listed = tuple[tuple[Path, ...], tuple[DatasetError, ...]]
+"""The photos among files and folders, and what is in the folders besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +283,8 @@ class DraftDesk(Desk):
             self._announce(check=False)
 
     @property
-    def _preset(self) -> Preset | None:
-        return self._run_row.plan.preset if self._run_row is not None else None
+    def _plan(self) -> RunPlan | None:
+        return self._run_row.plan if self._run_row is not None else None
 
     @property
     def loaded(self) -> bool:
@@ -339,7 +343,7 @@ class DraftDesk(Desk):
         self._checking = True
         job = self._run(
             "Check photos",
-            partial(self._find, self._dataset, self._run_row.plan.preset),
+            partial(self._find, self._dataset, self._run_row.plan),
             lane="details",
             done=self._on_checked,
         )
@@ -350,14 +354,15 @@ class DraftDesk(Desk):
         return self.intake.busy() or self._checking or self._check_soon.isActive()
 
     def _find(
-        self, dataset: Dataset, preset: Preset, _ctx: JobContext
-    ) -> tuple[Dataset, Preset, tuple[Finding, ...]]:
-        return dataset, preset, find_remarks(dataset, self.tools, preset)
+        self, dataset: Dataset, plan: RunPlan, _ctx: JobContext
+    ) -> tuple[Dataset, RunPlan, tuple[Finding, ...]]:
+        trainer = trainer_of(plan, self.tools.services.trainer(plan.backend))
+        return dataset, plan, find_remarks(dataset, self.tools, plan.preset, trainer)
 
     @Slot(object)
-    def _on_checked(self, checked: tuple[Dataset, Preset, tuple[Finding, ...]]) -> None:
-        dataset, preset, findings = checked
-        if dataset is not self._dataset or preset is not self._preset:
+    def _on_checked(self, checked: tuple[Dataset, RunPlan, tuple[Finding, ...]]) -> None:
+        dataset, plan, findings = checked
+        if dataset is not self._dataset or _judged(plan) != _judged(self._plan):
             self._check_soon.start()
         if findings != self._findings:
             self._findings = findings
@@ -420,13 +425,16 @@ class DraftDesk(Desk):
         self.intake.withdraw(ticket)
         self._tell_only(error)
 
-    def _on_listed(self, chosen: tuple[Path, ...], ticket: int, photos: tuple[Path, ...]) -> None:
+    def _on_listed(self, chosen: tuple[Path, ...], ticket: int, listed: _Listed) -> None:
+        photos, others = listed
+        if not photos and not others:
+            others = tuple(DatasetError(path, "there are no photos in it") for path in chosen)
         if photos:
             self.intake.add(photos, ticket)
-            return
-        self.intake.withdraw(ticket)
-        reason = "there are no photos in it"
-        self.refused.emit(tuple(Refused(p, DatasetError(p, reason)) for p in chosen))
+        else:
+            self.intake.withdraw(ticket)
+        if others:
+            self.refused.emit(tuple(Refused(error.path, error) for error in others))
 
     def _on_arrived(self, lot: tuple[Arrived, ...]) -> None:
         """Put photos that came at their places; those of one batch are one step of undo."""
@@ -732,7 +740,7 @@ class DraftDesk(Desk):
                 return
         self._run_row = replace(self._run_row, plan=plan)
         self._save("Save draft", partial(self.tools.stores.runs.save_plan, self._run_row.id, plan))
-        self._announce(check="preset" in changes)
+        self._announce(check=not _JUDGED.isdisjoint(changes))
 
 
 def _with_caption(item: DatasetPhoto, captions: Mapping[str, str]) -> DatasetPhoto:
@@ -741,8 +749,13 @@ def _with_caption(item: DatasetPhoto, captions: Mapping[str, str]) -> DatasetPho
     return item if caption == item.caption else replace(item, caption=caption)
 
 
-def _list_photos(paths: tuple[Path, ...], _ctx: JobContext) -> tuple[Path, ...]:
-    return list_photos(paths)
+def _judged(plan: RunPlan | None) -> tuple[object, ...]:
+    """Return what of a plan the findings depend on."""
+    return tuple(getattr(plan, name) for name in sorted(_JUDGED)) if plan is not None else ()
+
+
+def _list_photos(paths: tuple[Path, ...], _ctx: JobContext) -> _Listed:
+    return list_photos(paths), passed_over(paths)
 
 
 def _is_exported(folder: Path, _ctx: JobContext) -> bool:
