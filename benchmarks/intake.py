@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QApplication
 from fluxlora_desktop.backends.registry import build_services
 from fluxlora_desktop.imaging.guarded import GuardedPhotoWorkshop, PhotoWorkers
 from fluxlora_desktop.imaging.workshop import PillowPictureWorkshop
+from fluxlora_desktop.jobs.gc_guard import GcGuard
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.ui.create.page import CreatePage
@@ -221,12 +222,14 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=0, help="take in so many small photos, too")
     many = parser.parse_args().many
     QApplication([])
+    guard = GcGuard()  # as in the app: no collection interrupts, or all of them do
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         for part in ("photos", "vips", "many", "one", "two"):
             (root / part).mkdir()
         photos = make_photos(root / "photos", COUNT, SIZE)
         page = Page(root / "one")
+        guard.settle()
         first, shown, checked, stall = take_in(page, photos)
         page.close()
         vips, plain = with_vips(photos, root / "vips"), with_plain_loop(photos)

@@ -488,6 +488,7 @@ class App(QObject):
         if old.close(_SWITCH_MS):
             old.window.deleteLater()
             old.deleteLater()
+            QTimer.singleShot(0, self, self.guard.collect_now)
         else:
             self._lingering.append(old)  # some work would not stop; its threads need their owners
 

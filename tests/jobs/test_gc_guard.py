@@ -49,3 +49,36 @@ def test_guard_gives_collection_back_when_released(qtbot):
 
     guard.release()
     assert gc.isenabled()
+
+
+def test_what_the_start_made_is_set_aside_and_later_garbage_is_still_freed(guard):
+    gone: list[str] = []
+    guard._on_timeout()
+    assert gc.get_freeze_count() > 1000
+
+    weakref.finalize(Knot(), lambda: gone.append("young"))
+    guard._on_timeout()
+    assert gone == ["young"]
+
+    old = Knot()
+    weakref.finalize(old, lambda: gone.append("old"))
+    for _ in range(3):
+        guard._on_timeout()
+    del old
+    for _ in range(31):
+        guard._on_timeout()
+    assert gone == ["young", "old"]
+
+
+def test_collecting_now_also_frees_what_was_set_aside(guard):
+    gone: list[str] = []
+    set_aside = Knot()
+    weakref.finalize(set_aside, lambda: gone.append("freed"))
+    guard._on_timeout()
+    del set_aside
+    guard._on_timeout()
+    assert gone == []
+
+    guard.collect_now()
+
+    assert gone == ["freed"]
