@@ -33,6 +33,7 @@ GOLDEN = {
     "0001": (),
     "0002": ("ALTER TABLE effects ADD COLUMN handle TEXT DEFAULT '' NOT NULL",),
 }
+OLDER = [name for name in GOLDEN if name != upgrade.HEAD]
 ROWS: dict[str, dict[str, object]] = {
     "library": {"id": "abcdef01", "created_at": AT},
     "photos": {
@@ -182,7 +183,7 @@ def count(statement):
 def connected(connection, record):
     connection.set_trace_callback(count)
 
-for number in range(1, 2000):
+for number in range(1, 2000, int(sys.argv[3])):
     path = folder / f"{number}.db"
     path.write_bytes(golden.read_bytes())
     child = os.fork()
@@ -198,10 +199,12 @@ for number in range(1, 2000):
 """
 
 
-@pytest.mark.parametrize("revision", [name for name in GOLDEN if name != upgrade.HEAD])
+@pytest.mark.parametrize("revision", OLDER)
 def test_kill_at_each_statement_of_a_migration_leaves_the_old_or_the_new_library(
-    tmp_path: Path, revision: str
+    tmp_path: Path, revision: str, full_sweep: bool
 ) -> None:
+    """Each statement from the revision before the newest; each fourth from those before it."""
+    step = 1 if full_sweep or revision == OLDER[-1] else 4
     golden = make_golden(tmp_path / "golden.db", revision)
     old, rows = schema_of(golden), rows_of(golden)
     migrated = tmp_path / "new.db"
@@ -213,7 +216,7 @@ def test_kill_at_each_statement_of_a_migration_leaves_the_old_or_the_new_library
     folder.mkdir()
 
     done = subprocess.run(
-        [sys.executable, "-c", KILLER, str(golden), str(folder)],
+        [sys.executable, "-c", KILLER, str(golden), str(folder), str(step)],
         cwd=ROOT,
         capture_output=True,
         text=True,
