@@ -13,6 +13,8 @@ FEWEST_PHOTOS = 5
 MOST_PHOTOS = 20
 MEASURED = 2
 """The version of the measuring; photos that an older one measured are measured again."""
+FaceBox = tuple[float, float, float, float]
+"""Where a face is: left, top, right and bottom as shares of the photo, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class PhotoFacts:
     standard deviation and `noise` the RMS of the noise, both in grey levels of 255; `brightest`
     the grey level that 99.5 % of the pixels stay below; `blown` the share of pixels that are burnt
     out, a white backdrop left out; `bars` the black bars as shares to cut at left, top, right and
-    bottom; `layout` the mean Y, Cb and Cr of 4 x 4 fields as 96 hex digits.
+    bottom; `layout` the mean Y, Cb and Cr of 4 x 4 fields as 96 hex digits; `faces` where faces
+    are, the largest first, None where nothing looked for them.
     """
 
     format: str
@@ -48,6 +51,7 @@ class PhotoFacts:
     blown: float = 0.0
     bars: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
     layout: str = ""
+    faces: tuple[FaceBox, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

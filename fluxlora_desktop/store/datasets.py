@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from fluxlora_desktop.domain.datasets import (
     Dataset,
     DatasetPhoto,
     DatasetVersion,
+    FaceBox,
     Photo,
     PhotoFacts,
 )
@@ -34,7 +35,7 @@ from fluxlora_desktop.store.schema import (
     VersionPhotoRow,
 )
 
-_APART = ("dhash", "notes", "bars")
+_APART = ("dhash", "notes", "bars", "faces")
 """The facts that lie in their columns in another shape."""
 
 
@@ -54,6 +55,7 @@ class SqlDatasetStore:
             "dhash": f"{photo.facts.dhash:016x}",
             "notes": list(photo.facts.notes),
             "bars": list(photo.facts.bars),
+            "faces": _listed(photo.facts.faces),
         }
         with self._database.write() as session:
             session.merge(PhotoRow(**columns))
@@ -238,13 +240,25 @@ def _item(
 
 
 def _edited_facts(found: dict[str, Any]) -> PhotoFacts:
-    left, top, right, bottom = map(float, found.get("bars", (0, 0, 0, 0)))
     facts = PhotoFacts(**{**found, "notes": tuple(found["notes"])})
-    return replace(facts, bars=(left, top, right, bottom))
+    bars, faces = _four(found.get("bars", (0, 0, 0, 0))), _faces(found.get("faces"))
+    return replace(facts, bars=bars, faces=faces)
+
+
+def _listed(faces: tuple[FaceBox, ...] | None) -> list[list[float]] | None:
+    return None if faces is None else [list(face) for face in faces]
+
+
+def _faces(found: list[list[float]] | None) -> tuple[FaceBox, ...] | None:
+    return None if found is None else tuple(map(_four, found))
+
+
+def _four(values: Iterable[float]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = map(float, values)
+    return left, top, right, bottom
 
 
 def _photo(row: PhotoRow) -> Photo:
-    left, top, right, bottom = map(float, row.bars)
     return Photo(
         sha256=row.sha256,
         name=row.name,
@@ -253,6 +267,7 @@ def _photo(row: PhotoRow) -> Photo:
             **fields_from(row, PhotoFacts, without=_APART),
             dhash=int(row.dhash, 16),
             notes=tuple(row.notes),
-            bars=(left, top, right, bottom),
+            bars=_four(row.bars),
+            faces=_faces(row.faces),
         ),
     )

@@ -90,6 +90,7 @@ class PhotoRow(Table):
     blown: Mapped[float] = mapped_column(default=0.0, server_default="0")
     bars: Mapped[list[float]] = mapped_column(JSON, server_default="[0.0, 0.0, 0.0, 0.0]")
     layout: Mapped[str] = mapped_column(default="", server_default="")
+    faces: Mapped[list[list[float]] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class DatasetRow(Table):

@@ -23,11 +23,27 @@ def test_photo_keeps_everything_that_was_measured(shelf: Shelf) -> None:
     measures = dict(measured=1, focus=0.4, detail=0.6, contrast=31.5, noise=2.5, brightest=250.0)
     bars = (0.0, 0.1, 0.0, 0.12)
     facts = replace(told.facts, **measures, blown=0.02, bars=bars, layout="0a" * 48)
+    facts = replace(facts, faces=((0.1, 0.2, 0.3, 0.4), (0.0, 0.5, 0.25, 1.0)))
     shelf.stores.datasets.put_photo(replace(told, facts=facts))
 
     kept = shelf.reopen().datasets.photo("a" * 64)
 
     assert kept == replace(told, facts=facts)
+
+
+@pytest.mark.parametrize("faces", [None, (), ((0.1, 0.2, 0.3, 0.4),)])
+def test_faces_not_looked_for_none_found_and_some_found_are_told_apart(
+    shelf: Shelf, faces: tuple[tuple[float, float, float, float], ...] | None
+) -> None:
+    crop, plain = Edits(crop=Box(0.0, 0.0, 0.5, 0.5)), photo("a")
+    facts = replace(plain.facts, faces=faces)
+    shelf.stores.datasets.put_photo(replace(plain, facts=facts))
+    shelf.stores.datasets.put_edited("a" * 64, crop, facts)
+
+    datasets = shelf.reopen().datasets
+
+    assert datasets.photo("a" * 64) == replace(plain, facts=facts)
+    assert datasets.edited("a" * 64, crop) == facts
 
 
 def test_dataset_keeps_order_captions_trigger_and_dismissals(shelf: Shelf) -> None:
