@@ -83,6 +83,7 @@ class Mend(StrEnum):
     CHANGE_TRIGGER = "change_trigger"
     ADD_TRIGGER = "add_trigger"
     TRIM = "trim"
+    CROP = "crop"
 
 
 @dataclass(frozen=True, slots=True)

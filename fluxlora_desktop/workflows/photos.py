@@ -21,6 +21,7 @@ from fluxlora_desktop.domain.datasets import (
 from fluxlora_desktop.domain.dismissals import sort_out
 from fluxlora_desktop.domain.edits import Edits
 from fluxlora_desktop.domain.errors import DatasetError, StorageError, UnreadablePhoto
+from fluxlora_desktop.domain.faces import face_findings
 from fluxlora_desktop.domain.formats import format_findings
 from fluxlora_desktop.domain.names import kept_name
 from fluxlora_desktop.domain.ports import JobContext
@@ -215,14 +216,14 @@ def find_remarks(
 ) -> tuple[Finding, ...]:
     """Return every finding about a dataset, the gravest first, dismissed ones too.
 
-    `trainer` says which files would be passed over.
-
-    `preset` says what it shall teach: how many photos help, and what captions leave out.
+    `preset` says what it shall teach: how many photos help, what captions leave out, and whether
+    it needs faces. `trainer` says which files would be passed over.
     """
     photos = tuple(item.seen for item in dataset.kept)
     found = (
         *count_findings(len(photos), PRESETS[preset].count),
         *tools.photos.find_problems(photos),
+        *(face_findings(dataset) if preset is Preset.FACE else ()),
         *caption_findings(dataset, preset),
         *(format_findings(photos, trainer) if trainer is not None else ()),
     )

@@ -17,6 +17,7 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.datasets import Finding, Mend, Photo, PhotoFacts, Severity
+from fluxlora_desktop.domain.edits import Box, Edits
 from fluxlora_desktop.ui import theme as theme_of
 from fluxlora_desktop.ui.create.findings import FindingCard
 from fluxlora_desktop.ui.create.pair_view import PairThumbs
@@ -229,6 +230,25 @@ def test_finding_is_mended_by_one_click(ground: Ground) -> None:
     assert ground.page.photos.model.rows()[0].mark == ""
     ground.qtbot.mouseClick(mend, Qt.MouseButton.LeftButton)
     assert ground.names() == ["photo 1.jpg", "photo 3.jpg"]
+
+
+def test_photo_to_be_cropped_opens_in_the_crop_editor_and_the_crop_is_kept(ground: Ground) -> None:
+    def crowded(photos: Sequence[Photo]) -> tuple[Finding, ...]:
+        about = (photos[1].sha256,) if len(photos) > 1 else ()
+        return (Finding("face_many", Severity.WARN, "It shows 2 faces.", about, Mend.CROP),)
+
+    ground.photos.judge = crowded
+    ground.fill(3)
+    mend = finding_button(ground, "face_many", "mend")
+    assert mend.text() == "Crop it"
+    ground.qtbot.mouseClick(mend, Qt.MouseButton.LeftButton)
+
+    editor = ground.page.photos.editor
+    assert editor.isVisible()
+    editor.edited.emit(Edits(crop=Box(0.0, 0.0, 0.5, 1.0)))
+    editor.close()
+    cropped = [not item.edits.plain for item in ground.now().dataset.photos]
+    assert cropped == [False, True, False]
 
 
 def test_finding_goes_for_good_when_it_is_kept_anyway(ground: Ground) -> None:

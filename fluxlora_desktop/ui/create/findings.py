@@ -26,6 +26,7 @@ _MENDS = {
     Mend.CHANGE_TRIGGER: "Change the trigger word",
     Mend.ADD_TRIGGER: "Add it to the captions",
     Mend.TRIM: "Trim the bars",
+    Mend.CROP: "Crop it",
 }
 _LONG = frozenset({Mend.CHANGE_TRIGGER, Mend.ADD_TRIGGER, Mend.TRIM})
 """What is said in so many words that the card has no room for more buttons beside it."""

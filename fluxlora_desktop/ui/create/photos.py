@@ -201,6 +201,8 @@ class PhotosStep(StepBody):
             self.ask_files()
         elif finding.mend is Mend.CHANGE_TRIGGER:
             self.change_trigger.emit()
+        elif finding.mend is Mend.CROP:
+            self.edit_photo(finding.photos[0])
         else:
             self._desk.mend(finding)
 
