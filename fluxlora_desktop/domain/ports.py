@@ -22,6 +22,7 @@ from fluxlora_desktop.domain.datasets import (
     Archive,
     Dataset,
     DatasetVersion,
+    FaceBox,
     Finding,
     PackItem,
     Photo,
@@ -266,6 +267,15 @@ class PhotoWorkshop(Protocol):
 
     def measure(self, original: Path) -> PhotoFacts:
         """Measure an original and write nothing; raises `UnreadablePhoto`."""
+
+    def sees_faces(self) -> bool:
+        """Tell whether the optional detector of faces is there; cheap, and imports nothing."""
+
+    def find_faces(self, working: Path) -> tuple[FaceBox, ...] | None:
+        """Return where faces are in a working copy, the largest first.
+
+        None where no detector is there, or it could not look; a photo is never refused for that.
+        """
 
     def glimpse(self, original: Path, thumb: Path) -> bool:
         """Write a first thumbnail of a JPEG before it is developed; False for other formats.

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from fluxlora_desktop.domain.datasets import PhotoFacts
+from fluxlora_desktop.domain.datasets import FaceBox, PhotoFacts
 from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import (
     AccessDenied,
@@ -185,10 +185,15 @@ class PhotoWorkers:
 
 
 class GuardedPhotoWorkshop(PillowPhotoWorkshop):
-    """Photos are developed by a worker (`PhotoWorkshop`); our own copies are packaged here."""
+    """Photos are developed by a worker (`PhotoWorkshop`); our own copies are packaged here.
+
+    Faces are asked for apart: where the detector, a native library, ends its worker or does not
+    load, photos come in all the same, and it is not asked again before the next start.
+    """
 
     def __init__(self, workers: PhotoWorkers) -> None:
         self._workers = workers
+        self._blind = False
 
     def develop(
         self, original: Path, *, working: Path, thumb: Path, edits: Edits = PLAIN
@@ -223,6 +228,25 @@ class GuardedPhotoWorkshop(PillowPhotoWorkshop):
         except WorkerEnded as error:
             _sweep(*targets)
             raise UnreadablePhoto(original, error.why) from error
+
+    def sees_faces(self) -> bool:
+        """Tell whether the optional detector of faces is there, and has not failed so far."""
+        return not self._blind and super().sees_faces()
+
+    def find_faces(self, working: Path) -> tuple[FaceBox, ...] | None:
+        """Return where faces are in a working copy; None where nothing could look."""
+        if not self.sees_faces():
+            return None
+        try:
+            answer = self._workers.ask({"do": "find_faces", "working": str(working.absolute())})
+            if "unreadable" in answer or "storage" in answer:
+                return None
+            found = _faces(answer)
+        except WorkerEnded as error:
+            _log.warning("the detector of faces failed: %s", error)
+            found = None
+        self._blind = self._blind or found is None
+        return found
 
     def make_ready(self) -> None:
         """Start a worker for photos to come; says nothing when none starts, the photos will."""
@@ -401,6 +425,14 @@ def _facts(answer: Mapping[str, Any]) -> PhotoFacts:
             bars=_four(found["bars"]),
             layout=bytes.fromhex(found["layout"]).hex(),
         )
+    except (LookupError, TypeError, ValueError) as error:
+        raise WorkerEnded(UNSAFE) from error
+
+
+def _faces(answer: Mapping[str, Any]) -> tuple[FaceBox, ...] | None:
+    try:
+        found = answer["faces"]
+        return None if found is None else tuple(map(_four, found))
     except (LookupError, TypeError, ValueError) as error:
         raise WorkerEnded(UNSAFE) from error
 

@@ -27,7 +27,7 @@ from fluxlora_desktop.domain.errors import (
     UnexpectedReply,
     UnreadablePhoto,
 )
-from fluxlora_desktop.imaging import limits
+from fluxlora_desktop.imaging import faces, limits
 from fluxlora_desktop.imaging.metadata import parse_own
 from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop, PillowPictureWorkshop
 
@@ -101,6 +101,10 @@ def _measure(question: Message) -> Message:
     return {"facts": dataclasses.asdict(facts)}
 
 
+def _find_faces(question: Message) -> Message:
+    return {"faces": faces.look_at(Path(question["working"]))}
+
+
 def _glimpse(question: Message) -> Message:
     original, thumb = Path(question["original"]), Path(question["thumb"])
     return {"glimpsed": PillowPhotoWorkshop().glimpse(original, thumb)}
@@ -123,6 +127,7 @@ _WORK: Final[Mapping[str, Callable[[Message], Message]]] = {
     "develop": _develop,
     "glimpse": _glimpse,
     "measure": _measure,
+    "find_faces": _find_faces,
     "finish": _finish,
 }
 

@@ -13,6 +13,7 @@ from PIL import Image
 from fluxlora_desktop.domain.datasets import (
     MEASURED,
     Archive,
+    FaceBox,
     Finding,
     PackItem,
     Photo,
@@ -22,7 +23,7 @@ from fluxlora_desktop.domain.edits import PLAIN, Edits, edited_size
 from fluxlora_desktop.domain.errors import UnexpectedReply, UnreadablePhoto
 from fluxlora_desktop.domain.pictures import PictureText
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.imaging import checks
+from fluxlora_desktop.imaging import checks, faces
 from fluxlora_desktop.imaging.decode import (
     Decoded,
     Wanted,
@@ -88,6 +89,17 @@ class PillowPhotoWorkshop:
         """Measure an original and write nothing; raises `UnreadablePhoto`."""
         decoded = _open_large_enough(original)
         return _measure(decoded, _shrink(decoded.image, WORKING_SIDE))
+
+    def sees_faces(self) -> bool:
+        """Tell whether the optional detector of faces is there; it is not imported for that."""
+        return faces.is_there()
+
+    def find_faces(self, working: Path) -> tuple[FaceBox, ...] | None:
+        """Return where faces are in a working copy; None where nothing could look."""
+        try:
+            return faces.look_at(working)
+        except UnreadablePhoto:
+            return None
 
     def make_ready(self) -> None:
         """Do nothing: photos are read right here."""

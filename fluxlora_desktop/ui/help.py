@@ -60,6 +60,8 @@ FACTS = (
     "The photo's frame in the inspector is what the trainer keeps of it at that resolution.",
     "A crop or turn never touches your file, and a photo that is left out is only not trained.",
     "Photos that are alike are compared side by side. Remarks you keep anyway can be shown again.",
+    "The preset Face also checks faces where the optional detector is installed: in a copy of the "
+    'source, pip install ".[faces]" does it. The packaged app comes without.',
     "A set exported as a folder comes back whole when it is dropped on an empty draft.",
     "Runs, Use these photos anew makes a new draft of a training's photos, captions and choices.",
     "Runs shows the captions that the trainer wrote; Use these captions brings them into a draft.",

@@ -144,7 +144,7 @@ def _develop(sha256: str, size: int, source: Path, tools: Tools) -> Photo:
         if known is None:
             files.original(sha256).unlink(missing_ok=True)
         raise UnreadablePhoto(source, error.reason) from error
-    photo = Photo(sha256, kept_name(source.name), size, facts)
+    photo = Photo(sha256, kept_name(source.name), size, _with_faces(facts, working, tools))
     tools.stores.datasets.put_photo(photo)
     return photo
 
@@ -158,30 +158,51 @@ def edit_photo(sha256: str, edits: Edits, tools: Tools) -> PhotoFacts:
     working, thumb = files.working(sha256, edits), files.photo_thumb(sha256, edits)
     with _DEVELOPING[int(sha256[:2], 16)]:
         known = stores.datasets.edited(sha256, edits)
-        new = known is not None and known.measured >= MEASURED
-        if known and new and working.is_file() and thumb.is_file():
-            return known
-        facts = tools.photos.develop(
-            files.original(sha256), working=working, thumb=thumb, edits=edits
-        )
-        stores.datasets.put_edited(sha256, edits, facts)
+        if known and known.measured >= MEASURED and working.is_file() and thumb.is_file():
+            facts = known
+        else:
+            facts = tools.photos.develop(
+                files.original(sha256), working=working, thumb=thumb, edits=edits
+            )
+        facts = _with_faces(facts, working, tools)
+        if facts != known:
+            stores.datasets.put_edited(sha256, edits, facts)
     return facts
 
 
 def measure_again(photo: Photo, tools: Tools) -> Photo:
-    """Return a photo with today's measures where an older version of the measuring made them.
+    """Return a photo with today's measures where it `is_dated`.
 
     What cannot be read or kept now has the facts it had; the next time tries again.
     """
-    if photo.facts.measured >= MEASURED:
-        return photo
-    original = tools.stores.files.original(photo.sha256)
+    files, facts = tools.stores.files, photo.facts
     try:
-        fresh = replace(photo, facts=tools.photos.measure(original))
+        if facts.measured < MEASURED:
+            facts = replace(tools.photos.measure(files.original(photo.sha256)), faces=facts.faces)
+        facts = _with_faces(facts, files.working(photo.sha256), tools)
+        if facts == photo.facts:
+            return photo
+        fresh = replace(photo, facts=facts)
         tools.stores.datasets.put_photo(fresh)
     except (UnreadablePhoto, StorageError):
         return photo
     return fresh
+
+
+def is_dated(facts: PhotoFacts, tools: Tools) -> bool:
+    """Tell whether an older version measured a photo, or no detector of faces was there then."""
+    return facts.measured < MEASURED or _lacks_faces(facts, tools)
+
+
+def _lacks_faces(facts: PhotoFacts, tools: Tools) -> bool:
+    return facts.faces is None and tools.photos.sees_faces()
+
+
+def _with_faces(facts: PhotoFacts, working: Path, tools: Tools) -> PhotoFacts:
+    """Return facts with the faces of a working copy, where a detector is there to look."""
+    if not _lacks_faces(facts, tools):
+        return facts
+    return replace(facts, faces=tools.photos.find_faces(working))
 
 
 def _caption_beside(source: Path) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from fluxlora_desktop.domain.datasets import MEASURED, Archive, PhotoFacts
+from fluxlora_desktop.domain.datasets import MEASURED, Archive, FaceBox, PhotoFacts
 from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import ServiceUnreachable
 from fluxlora_desktop.domain.loras import HubAccount, HubStatus, PublicationBundle, PublishedCommit
@@ -284,6 +284,9 @@ class FakeGenerator:
 class FakePhotos:
     """Develops by copying and packages by writing names."""
 
+    faces: tuple[FaceBox, ...] | None = None  # what its detector finds; None: it has none
+    looked = 0
+
     def develop(
         self, original: Path, *, working: Path, thumb: Path, edits: Edits = PLAIN
     ) -> PhotoFacts:
@@ -294,6 +297,13 @@ class FakePhotos:
 
     def measure(self, original: Path) -> PhotoFacts:
         return PhotoFacts("JPEG", 1024, 768, original.name, 0, 100.0, 0.0, 0.5, measured=MEASURED)
+
+    def sees_faces(self) -> bool:
+        return self.faces is not None
+
+    def find_faces(self, working: Path) -> tuple[FaceBox, ...] | None:
+        self.looked += 1
+        return self.faces
 
     def glimpse(self, original: Path, thumb: Path) -> bool:
         return False

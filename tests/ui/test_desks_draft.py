@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from fluxlora_desktop.domain.datasets import MEASURED, Finding, Mend, Readiness, Severity
+from fluxlora_desktop.domain.datasets import (
+    MEASURED,
+    FaceBox,
+    Finding,
+    Mend,
+    Readiness,
+    Severity,
+)
 from fluxlora_desktop.domain.dismissals import keys_about
 from fluxlora_desktop.domain.edits import PLAIN, Box, Edits
 from fluxlora_desktop.domain.errors import DatasetError, InputError, UnreadablePhoto
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
+from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from tests.ui.desk_bench import DeskBench, Heard
 
@@ -163,6 +171,47 @@ def test_photo_that_cannot_be_measured_again_stays_and_nothing_is_said(table: Ta
     assert measured(table) == [0, MEASURED]
     assert table.names() == ["0.png", "1.png"]
     assert len(table.troubles) == 0
+
+
+class Sighted(PillowPhotoWorkshop):
+    """A workshop whose detector finds a face in each photo, as soon as it is there."""
+
+    def __init__(self) -> None:
+        self.there, self.looked = False, 0
+
+    def sees_faces(self) -> bool:
+        return self.there
+
+    def find_faces(self, working: Path) -> tuple[FaceBox, ...] | None:
+        self.looked += 1
+        return ((0.1, 0.2, 0.3, 0.6),) if self.there else None
+
+
+def test_photos_from_before_the_detector_are_looked_at_once_as_their_draft_opens(
+    table: Table,
+) -> None:
+    sight = table.bench.photos = Sighted()
+    table.reopen()
+    table.add(*[table.bench.photo(f"{number}.png", size=(400, 300)) for number in range(2)])
+    table.desk.set_edits(table.hashes()[1], Edits(crop=Box(0.0, 0.0, 0.5, 1.0)))
+    table.rest()
+
+    def faces() -> list[int | None]:
+        shown = [item.seen.facts.faces for item in table.desk.draft().dataset.photos]
+        return [found if found is None else len(found) for found in shown]
+
+    table.reopen()
+    table.rest()
+    assert (faces(), sight.looked) == ([None, None], 0)
+
+    sight.there = True
+    table.reopen()
+    table.rest()
+    assert (faces(), sight.looked) == ([1, 1], 3)  # two photos, one of them also with its edits
+
+    table.reopen()
+    table.rest()
+    assert (faces(), sight.looked) == ([1, 1], 3)
 
 
 def test_other_preset_brings_other_findings(table: Table) -> None:

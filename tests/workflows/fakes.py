@@ -15,7 +15,7 @@ from fluxlora_desktop.domain.captioning import (
     TokenPrice,
     WrittenCaption,
 )
-from fluxlora_desktop.domain.datasets import MEASURED, Archive, PhotoFacts
+from fluxlora_desktop.domain.datasets import MEASURED, Archive, FaceBox, PhotoFacts
 from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.errors import JobCancelled
 from fluxlora_desktop.domain.loras import (
@@ -315,6 +315,9 @@ class FakeCaptioner:
 class FakePhotos:
     """Measures nothing: every file whose first byte is not X is a photo."""
 
+    faces: tuple[FaceBox, ...] | None = None  # what its detector finds; None: it has none
+    looked = 0
+
     def develop(
         self, original: Path, *, working: Path, thumb: Path, edits: Edits = PLAIN
     ) -> PhotoFacts:
@@ -325,6 +328,13 @@ class FakePhotos:
 
     def measure(self, original: Path) -> PhotoFacts:
         return PhotoFacts("JPEG", 1024, 768, original.name, 0, 100.0, 0.0, 0.5, measured=MEASURED)
+
+    def sees_faces(self) -> bool:
+        return self.faces is not None
+
+    def find_faces(self, working: Path) -> tuple[FaceBox, ...] | None:
+        self.looked += 1
+        return self.faces
 
     def glimpse(self, original: Path, thumb: Path) -> bool:
         return False

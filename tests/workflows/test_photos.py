@@ -20,7 +20,9 @@ from fluxlora_desktop.workflows.launch import start_run
 from fluxlora_desktop.workflows.photos import (
     PHOTO_SUFFIXES,
     check_dataset,
+    edit_photo,
     glimpse_photo,
+    is_dated,
     list_photos,
     measure_again,
     passed_over,
@@ -361,3 +363,69 @@ def test_photos_and_films_of_other_kinds_in_a_folder_are_named(tmp_path):
         "3 files in it are of a kind that the app does not read: .cr2, .mov, .nef"
     )
     assert passed_over([tmp_path / "raw.CR2"]) == (), "a file given by itself is judged by itself"
+
+
+FACE = ((0.1, 0.2, 0.3, 0.6),)
+
+
+def blind(bench, photo):
+    """Make a photo one that was measured while no detector of faces was there."""
+    old = replace(photo, facts=replace(photo.facts, faces=None))
+    bench.tools.stores.datasets.put_photo(old)
+    return old
+
+
+def test_photo_is_looked_at_for_faces_as_it_comes_in_where_a_detector_is_there(bench):
+    bench.tools.photos.faces = FACE
+    photo = take(bench).photo
+    assert photo.facts.faces == FACE
+    assert bench.tools.stores.datasets.photo(photo.sha256) == photo
+    assert measure_again(photo, bench.tools) is photo
+    assert bench.tools.photos.looked == 1
+
+
+def test_photo_from_before_the_detector_is_looked_at_once_there_is_one(bench):
+    old = blind(bench, take(bench).photo)
+    assert not is_dated(old.facts, bench.tools)
+    assert measure_again(old, bench.tools) is old
+    assert bench.tools.photos.looked == 0
+
+    bench.tools.photos.faces = ()
+    bench.tools.photos.measure = None  # the rest is known: calling it would fail
+    assert is_dated(old.facts, bench.tools)
+    now = measure_again(old, bench.tools)
+    assert now == replace(old, facts=replace(old.facts, faces=()))
+    assert bench.tools.stores.datasets.photo(old.sha256) == now
+    assert not is_dated(now.facts, bench.tools)
+
+
+def test_faces_that_are_known_outlast_a_new_measuring_and_a_detector_that_is_gone(bench):
+    bench.tools.photos.faces = FACE
+    old = age(bench, take(bench).photo)
+    bench.tools.photos.faces = None
+    now = measure_again(old, bench.tools)
+    assert (now.facts.measured, now.facts.faces) == (MEASURED, FACE)
+
+
+def test_edited_photo_is_looked_at_as_it_is_after_its_edits_and_later_if_need_be(bench):
+    sha256, crop = take(bench).photo.sha256, Edits(crop=Box(0, 0, 0.5, 0.5))
+    assert edit_photo(sha256, crop, bench.tools).faces is None
+
+    bench.tools.photos.faces = FACE
+    bench.tools.photos.develop = None  # its copies are good: calling it would fail
+    seen = edit_photo(sha256, crop, bench.tools)
+    assert seen.faces == FACE
+    assert bench.tools.stores.datasets.edited(sha256, crop) == seen
+    assert edit_photo(sha256, crop, bench.tools) == seen
+    assert bench.tools.photos.looked == 1
+
+
+def test_faces_matter_to_the_preset_of_a_person_alone(bench):
+    bench.tools.photos.faces = ()
+    run = bench.draft(photos=11)
+    dataset = bench.tools.stores.datasets.get(run.dataset_id)
+    told = {
+        preset: "face_none" in {found.what for found in check_dataset(dataset, bench.tools, preset)}
+        for preset in Preset
+    }
+    assert told == {preset: preset is Preset.FACE for preset in Preset}

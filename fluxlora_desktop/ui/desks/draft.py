@@ -17,7 +17,6 @@ from fluxlora_desktop.domain.buckets import resolutions_of
 from fluxlora_desktop.domain.captioning import CaptionOrder
 from fluxlora_desktop.domain.captions import replace_trigger, with_trigger
 from fluxlora_desktop.domain.datasets import (
-    MEASURED,
     Dataset,
     DatasetPhoto,
     Finding,
@@ -53,6 +52,7 @@ from fluxlora_desktop.ui.units import plural
 from fluxlora_desktop.workflows.photos import (
     edit_photo,
     find_remarks,
+    is_dated,
     list_photos,
     measure_again,
     passed_over,
@@ -247,9 +247,17 @@ class DraftDesk(Desk):
         self._measure_again()
 
     def _measure_again(self) -> None:
-        """Measure photos again that an older version measured; what fails stays as it was."""
+        """Measure photos again whose facts are dated; what fails stays as it was."""
         for item in self._dataset.photos:
-            if item.photo.facts.measured < MEASURED:
+            if item.edited is not None and is_dated(item.edited, self.tools):
+                self._run(
+                    f"Measure {shown_name(item.photo.name)}",
+                    partial(_edit, item.sha256, item.edits, self.tools),
+                    lane="photos",
+                    done=partial(self._on_edited, item.sha256, item.edits),
+                    failed=self._on_not_measured,
+                )
+            if is_dated(item.photo.facts, self.tools):
                 self._run(
                     f"Measure {shown_name(item.photo.name)}",
                     partial(_measure_photo, item.photo, self.tools),
