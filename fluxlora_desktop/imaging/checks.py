@@ -201,7 +201,7 @@ def _judge_crop(photo: Photo) -> Iterator[Finding]:
             f"{shown_name(photo.name)} is so long and narrow that the trainer cuts away "
             f"{loss:.0%} of it. Crop it to what matters."
         )
-        yield Finding("crop_loss", Severity.WARN, says, (photo.sha256,), Mend.REMOVE)
+        yield Finding("crop_loss", Severity.WARN, says, (photo.sha256,), Mend.CROP)
 
 
 def _judge_bars(photo: Photo) -> Iterator[Finding]:

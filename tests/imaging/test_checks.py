@@ -213,7 +213,8 @@ def test_common_shapes_lose_little_to_the_crop(size: tuple[int, int]) -> None:
 
 def test_panorama_loses_most_of_itself_and_is_remarked() -> None:
     assert crop_loss(8000, 1000) == pytest.approx(0.5, abs=0.03)
-    assert only([photo("a", width=8000, height=1000)]).what == "crop_loss"
+    finding = only([photo("a", width=8000, height=1000)])
+    assert (finding.what, finding.mend) == ("crop_loss", Mend.CROP)
 
 
 def test_sharpness_counts_the_sharpest_tiles(scene: Scene) -> None:
