@@ -100,11 +100,9 @@ def measure_detail(image: Image.Image, side: int) -> float:
 def _strongest_fields(values: Values, field: int) -> list[tuple[int, int]]:
     """Return where the square fields with the strongest edges begin; they overlap by halves."""
     half = field // 2
-    rows, columns = (size // half for size in values.shape)
-    edges = np.zeros((rows * half, columns * half), dtype=np.int32)
-    found = np.square(_find_edges(values), dtype=np.int32)[: edges.shape[0], : edges.shape[1]]
-    edges[: found.shape[0], : found.shape[1]] = found
-    blocks = edges.reshape(rows, half, columns, half).sum(axis=(1, 3), dtype=np.int64)
+    tops, lefts = (np.arange(size // half) * half for size in values.shape)
+    energy = np.square(_find_edges(values), dtype=np.int32)
+    blocks = np.add.reduceat(np.add.reduceat(energy, tops, axis=0), lefts, axis=1, dtype=np.int64)
     fields = blocks[:-1, :-1] + blocks[1:, :-1] + blocks[:-1, 1:] + blocks[1:, 1:]
     order = np.argsort(-fields, axis=None, kind="stable")[:_SHARPEST_FIELDS]
     return [(int(at // fields.shape[1]) * half, int(at % fields.shape[1]) * half) for at in order]
@@ -218,13 +216,11 @@ def _tile_means(values: NDArray[Any], count: int) -> NDArray[np.float64]:
 
 def _finest_in(field: Values) -> float:
     """Return the share of the highest frequency below which the gradients' energy lies."""
-    side = field.shape[0]
-    window, weight, reach = _window(side)
+    window, rounding, places, gains = _window(field.shape[0])
     levels = field.astype(np.float32)
-    power = np.square(np.abs(np.fft.rfft2((levels - levels.mean()) * window))) / weight
-    left = np.maximum(power - _ROUNDING / (side * side), 0.0)
-    energy = np.where(reach < _COARSEST, 0.0, left * np.square(reach))
-    bins = np.bincount((reach * 50).astype(int).ravel(), energy.ravel(), 51)
+    waves = np.fft.rfft2((levels - levels.mean()) * window)
+    power = np.square(waves.real) + np.square(waves.imag)
+    bins = np.bincount(places, (np.maximum(power - rounding, 0.0) * gains).ravel(), 51)
     beyond = np.cumsum(bins[::-1])[::-1]
     if beyond[0] <= 0:  # nothing but one colour
         return 1.0
@@ -232,17 +228,32 @@ def _finest_in(field: Values) -> float:
 
 
 @cache
-def _window(side: int) -> tuple[NDArray[np.float32], float, NDArray[np.float32]]:
-    """Return Hann's window, its weight, and the frequencies as shares of the highest one."""
+def _window(
+    side: int,
+) -> tuple[NDArray[np.float32], np.float32, NDArray[np.int64], NDArray[np.float32]]:
+    """Return what the spectra of all fields of a size share.
+
+    Hann's window; the power that rounding leaves at each frequency; for each frequency in which of
+    50 bins it falls, by its share of the highest one, and what makes its power one of gradients.
+    """
     window = np.outer(np.hanning(side), np.hanning(side))
     down, across = np.abs(np.fft.fftfreq(side)) * 2, np.fft.rfftfreq(side) * 2
     reach = np.maximum(down[:, None], across[None, :])
-    weight = float(np.square(window).sum() * side * side)
-    return window.astype(np.float32), weight, reach.astype(np.float32)
+    weight = np.square(window).sum()
+    gains = np.where(reach < _COARSEST, 0.0, np.square(reach)) / weight
+    places = (reach * 50).astype(np.int64).ravel()
+    return (
+        window.astype(np.float32),
+        np.float32(_ROUNDING * weight),
+        places,
+        gains.astype(np.float32),
+    )
 
 
 def _bar_in(lines: Values) -> int:
     """Return how many lines from the first on are a black bar; one more where it blends over."""
+    if lines[0].max() > _BAR_MOST:
+        return 0
     dark = (lines.mean(axis=1) <= _BAR_MEAN) & (lines.max(axis=1) <= _BAR_MOST)
     even = lines.std(axis=1) <= _BAR_SPREAD
     ends = np.flatnonzero(~(dark & even))

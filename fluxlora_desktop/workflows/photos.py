@@ -144,15 +144,15 @@ def _develop(sha256: str, size: int, source: Path, tools: Tools) -> Photo:
         if known is None:
             files.original(sha256).unlink(missing_ok=True)
         raise UnreadablePhoto(source, error.reason) from error
-    photo = Photo(sha256, kept_name(source.name), size, _with_faces(facts, working, tools))
+    photo = Photo(sha256, kept_name(source.name), size, facts)
     tools.stores.datasets.put_photo(photo)
     return photo
 
 
-def edit_photo(sha256: str, edits: Edits, tools: Tools) -> PhotoFacts:
+def edit_photo(sha256: str, edits: Edits, tools: Tools, *, faces: bool = False) -> PhotoFacts:
     """Make the copies of a photo with its edits, where they are not there, and measure them.
 
-    The original is not touched. Raises `UnreadablePhoto`.
+    The original is not touched. `faces` are looked for where asked. Raises `UnreadablePhoto`.
     """
     stores, files = tools.stores, tools.stores.files
     working, thumb = files.working(sha256, edits), files.photo_thumb(sha256, edits)
@@ -164,13 +164,14 @@ def edit_photo(sha256: str, edits: Edits, tools: Tools) -> PhotoFacts:
             facts = tools.photos.develop(
                 files.original(sha256), working=working, thumb=thumb, edits=edits
             )
-        facts = _with_faces(facts, working, tools)
+        if faces:
+            facts = _with_faces(facts, working, tools)
         if facts != known:
             stores.datasets.put_edited(sha256, edits, facts)
     return facts
 
 
-def measure_again(photo: Photo, tools: Tools) -> Photo:
+def measure_again(photo: Photo, tools: Tools, *, faces: bool = False) -> Photo:
     """Return a photo with today's measures where it `is_dated`.
 
     What cannot be read or kept now has the facts it had; the next time tries again.
@@ -179,7 +180,8 @@ def measure_again(photo: Photo, tools: Tools) -> Photo:
     try:
         if facts.measured < MEASURED:
             facts = replace(tools.photos.measure(files.original(photo.sha256)), faces=facts.faces)
-        facts = _with_faces(facts, files.working(photo.sha256), tools)
+        if faces:
+            facts = _with_faces(facts, files.working(photo.sha256), tools)
         if facts == photo.facts:
             return photo
         fresh = replace(photo, facts=facts)
@@ -189,9 +191,12 @@ def measure_again(photo: Photo, tools: Tools) -> Photo:
     return fresh
 
 
-def is_dated(facts: PhotoFacts, tools: Tools) -> bool:
-    """Tell whether an older version measured a photo, or no detector of faces was there then."""
-    return facts.measured < MEASURED or _lacks_faces(facts, tools)
+def is_dated(facts: PhotoFacts, tools: Tools, *, faces: bool = False) -> bool:
+    """Tell whether an older version measured a photo, or nobody looked for the faces asked for.
+
+    Looking takes a third of the time of all else, and only a person's set is judged by faces.
+    """
+    return facts.measured < MEASURED or (faces and _lacks_faces(facts, tools))
 
 
 def _lacks_faces(facts: PhotoFacts, tools: Tools) -> bool:

@@ -187,9 +187,7 @@ class Sighted(PillowPhotoWorkshop):
         return ((0.1, 0.2, 0.3, 0.6),) if self.there else None
 
 
-def test_photos_from_before_the_detector_are_looked_at_once_as_their_draft_opens(
-    table: Table,
-) -> None:
+def test_faces_are_looked_for_once_when_the_set_is_of_a_person(table: Table) -> None:
     sight = table.bench.photos = Sighted()
     table.reopen()
     table.add(*[table.bench.photo(f"{number}.png", size=(400, 300)) for number in range(2)])
@@ -200,18 +198,31 @@ def test_photos_from_before_the_detector_are_looked_at_once_as_their_draft_opens
         shown = [item.seen.facts.faces for item in table.desk.draft().dataset.photos]
         return [found if found is None else len(found) for found in shown]
 
+    sight.there = True
+    assert (faces(), sight.looked) == ([None, None], 0), "nothing is a face of an object"
+
+    table.desk.set_plan(preset=Preset.FACE)
+    table.rest()
+    assert (faces(), sight.looked) == ([1, 1], 3)  # two photos, one of them also with its edits
+
+    table.add(table.bench.photo("2.png", size=(400, 300)))
     table.reopen()
     table.rest()
-    assert (faces(), sight.looked) == ([None, None], 0)
+    assert (faces(), sight.looked) == ([1, 1, 1], 4)
+
+
+def test_photos_from_before_the_detector_are_looked_at_as_their_draft_opens(table: Table) -> None:
+    sight = table.bench.photos = Sighted()
+    table.reopen()
+    table.desk.set_plan(preset=Preset.FACE)
+    table.add(table.bench.photo("0.png", size=(400, 300)))
+    assert sight.looked == 0
 
     sight.there = True
     table.reopen()
     table.rest()
-    assert (faces(), sight.looked) == ([1, 1], 3)  # two photos, one of them also with its edits
 
-    table.reopen()
-    table.rest()
-    assert (faces(), sight.looked) == ([1, 1], 3)
+    assert sight.looked == 1
 
 
 def test_other_preset_brings_other_findings(table: Table) -> None:

@@ -375,54 +375,62 @@ def blind(bench, photo):
     return old
 
 
-def test_photo_is_looked_at_for_faces_as_it_comes_in_where_a_detector_is_there(bench):
+def test_faces_are_looked_for_once_and_only_when_they_are_asked_for(bench):
     bench.tools.photos.faces = FACE
     photo = take(bench).photo
-    assert photo.facts.faces == FACE
-    assert bench.tools.stores.datasets.photo(photo.sha256) == photo
+    assert (photo.facts.faces, bench.tools.photos.looked) == (None, 0)
     assert measure_again(photo, bench.tools) is photo
+
+    seen = measure_again(photo, bench.tools, faces=True)
+
+    assert seen.facts.faces == FACE
+    assert bench.tools.stores.datasets.photo(photo.sha256) == seen
+    assert measure_again(seen, bench.tools, faces=True) is seen
     assert bench.tools.photos.looked == 1
 
 
 def test_photo_from_before_the_detector_is_looked_at_once_there_is_one(bench):
     old = blind(bench, take(bench).photo)
-    assert not is_dated(old.facts, bench.tools)
-    assert measure_again(old, bench.tools) is old
+    assert not is_dated(old.facts, bench.tools, faces=True)
+    assert measure_again(old, bench.tools, faces=True) is old
     assert bench.tools.photos.looked == 0
 
     bench.tools.photos.faces = ()
     bench.tools.photos.measure = None  # the rest is known: calling it would fail
-    assert is_dated(old.facts, bench.tools)
-    now = measure_again(old, bench.tools)
+    assert is_dated(old.facts, bench.tools, faces=True)
+    now = measure_again(old, bench.tools, faces=True)
     assert now == replace(old, facts=replace(old.facts, faces=()))
     assert bench.tools.stores.datasets.photo(old.sha256) == now
-    assert not is_dated(now.facts, bench.tools)
+    assert not is_dated(now.facts, bench.tools, faces=True)
 
 
 def test_faces_that_are_known_outlast_a_new_measuring_and_a_detector_that_is_gone(bench):
     bench.tools.photos.faces = FACE
-    old = age(bench, take(bench).photo)
+    old = age(bench, measure_again(take(bench).photo, bench.tools, faces=True))
     bench.tools.photos.faces = None
-    now = measure_again(old, bench.tools)
+    now = measure_again(old, bench.tools, faces=True)
     assert (now.facts.measured, now.facts.faces) == (MEASURED, FACE)
 
 
 def test_edited_photo_is_looked_at_as_it_is_after_its_edits_and_later_if_need_be(bench):
     sha256, crop = take(bench).photo.sha256, Edits(crop=Box(0, 0, 0.5, 0.5))
-    assert edit_photo(sha256, crop, bench.tools).faces is None
+    assert edit_photo(sha256, crop, bench.tools, faces=True).faces is None
 
     bench.tools.photos.faces = FACE
     bench.tools.photos.develop = None  # its copies are good: calling it would fail
-    seen = edit_photo(sha256, crop, bench.tools)
+    seen = edit_photo(sha256, crop, bench.tools, faces=True)
     assert seen.faces == FACE
     assert bench.tools.stores.datasets.edited(sha256, crop) == seen
-    assert edit_photo(sha256, crop, bench.tools) == seen
+    assert edit_photo(sha256, crop, bench.tools, faces=True) == seen
     assert bench.tools.photos.looked == 1
 
 
 def test_faces_matter_to_the_preset_of_a_person_alone(bench):
     bench.tools.photos.faces = ()
     run = bench.draft(photos=11)
+    dataset = bench.tools.stores.datasets.get(run.dataset_id)
+    for item in dataset.photos:
+        measure_again(item.photo, bench.tools, faces=True)
     dataset = bench.tools.stores.datasets.get(run.dataset_id)
     told = {
         preset: "face_none" in {found.what for found in check_dataset(dataset, bench.tools, preset)}

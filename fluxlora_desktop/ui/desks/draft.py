@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -30,13 +30,12 @@ from fluxlora_desktop.domain.dismissals import dismissal_keys, sort_out, to_forg
 from fluxlora_desktop.domain.edits import Box, Edits
 from fluxlora_desktop.domain.errors import DatasetError, InputError, TooFewPhotos
 from fluxlora_desktop.domain.money import Estimate
-from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.runs import Run, RunPlan
 from fluxlora_desktop.domain.saved_recipes import SavedRecipe
 from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
-from fluxlora_desktop.domain.training import Choice, Parameters, Trainer
+from fluxlora_desktop.domain.training import Choice, Parameters, Preset, Trainer
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.draft_undo import (
@@ -164,6 +163,7 @@ class DraftDesk(Desk):
         self._dataset = Dataset("")
         self._findings: tuple[Finding, ...] = ()
         self._places: dict[str, int] = {}
+        self._measuring: set[tuple[str, str]] = set()
         self._fresh: dict[str, Photo] = {}  # measured again since the draft was opened
         self._by_hand: dict[TrainerName, Parameters] = {}  # of trainers that were left
         self._written = "", CaptionChange({}, {})  # by a model: the order, and its step of undo
@@ -248,23 +248,32 @@ class DraftDesk(Desk):
 
     def _measure_again(self) -> None:
         """Measure photos again whose facts are dated; what fails stays as it was."""
+        faces = self._wants_faces()
         for item in self._dataset.photos:
-            if item.edited is not None and is_dated(item.edited, self.tools):
-                self._run(
-                    f"Measure {shown_name(item.photo.name)}",
-                    partial(_edit, item.sha256, item.edits, self.tools),
-                    lane="photos",
-                    done=partial(self._on_edited, item.sha256, item.edits),
-                    failed=self._on_not_measured,
+            sha256, edits = item.sha256, item.edits
+            if item.edited is not None and is_dated(item.edited, self.tools, faces=faces):
+                again = partial(_edit, sha256, edits, faces, self.tools)
+                self._measure_once(
+                    (sha256, edits.key), again, partial(self._on_edited, sha256, edits)
                 )
-            if is_dated(item.photo.facts, self.tools):
-                self._run(
-                    f"Measure {shown_name(item.photo.name)}",
-                    partial(_measure_photo, item.photo, self.tools),
-                    lane="photos",
-                    done=self._on_measured,
-                    failed=self._on_not_measured,
-                )
+            if is_dated(item.photo.facts, self.tools, faces=faces):
+                work = partial(_measure_photo, item.photo, faces, self.tools)
+                self._measure_once((sha256, ""), work, self._on_measured)
+
+    def _measure_once(
+        self, what: tuple[str, str], work: Callable[[JobContext], Any], done: Callable[[Any], None]
+    ) -> None:
+        """Measure a photo, or one with its edits, unless that goes on already."""
+        if what in self._measuring:
+            return
+        self._measuring.add(what)
+        job = self._run(
+            "Measure photo", work, lane="photos", done=done, failed=self._on_not_measured
+        )
+        job.finished.connect(partial(self._measuring.discard, what))
+
+    def _wants_faces(self) -> bool:
+        return self._plan is not None and self._plan.preset is Preset.FACE
 
     @Slot(object)
     def _on_measured(self, photo: Photo) -> None:
@@ -456,6 +465,8 @@ class DraftDesk(Desk):
                 self.undo_stack.push(step)
             for sha256, caption in captions.items():
                 self._save_caption(sha256, caption)
+        if self._wants_faces():
+            self._measure_again()
 
     def _put_at_its_place(
         self, arrived: Arrived, photos: list[DatasetPhoto], captions: dict[str, str]
@@ -555,7 +566,7 @@ class DraftDesk(Desk):
                 continue
             self._run(
                 "Change photo",
-                partial(_edit, item.sha256, item.edits, self.tools),
+                partial(_edit, item.sha256, item.edits, self._wants_faces(), self.tools),
                 lane="photos",
                 done=partial(self._on_edited, item.sha256, item.edits),
                 failed=self._tell_only,
@@ -749,6 +760,8 @@ class DraftDesk(Desk):
         self._run_row = replace(self._run_row, plan=plan)
         self._save("Save draft", partial(self.tools.stores.runs.save_plan, self._run_row.id, plan))
         self._announce(check=not _JUDGED.isdisjoint(changes))
+        if "preset" in changes:
+            self._measure_again()
 
 
 def _with_caption(item: DatasetPhoto, captions: Mapping[str, str]) -> DatasetPhoto:
@@ -778,9 +791,9 @@ def _export(dataset: Dataset, folder: Path, tools: Tools, ctx: JobContext) -> Pa
     return export_dataset(dataset, folder, tools, ctx)
 
 
-def _measure_photo(photo: Photo, tools: Tools, _ctx: JobContext) -> Photo:
-    return measure_again(photo, tools)
+def _measure_photo(photo: Photo, faces: bool, tools: Tools, _ctx: JobContext) -> Photo:
+    return measure_again(photo, tools, faces=faces)
 
 
-def _edit(sha256: str, edits: Edits, tools: Tools, _ctx: JobContext) -> PhotoFacts:
-    return edit_photo(sha256, edits, tools)
+def _edit(sha256: str, edits: Edits, faces: bool, tools: Tools, _ctx: JobContext) -> PhotoFacts:
+    return edit_photo(sha256, edits, tools, faces=faces)
