@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from fluxlora_desktop.domain.captioning import (
@@ -23,22 +23,13 @@ from fluxlora_desktop.domain.captions import one_line
 from fluxlora_desktop.domain.datasets import Dataset
 from fluxlora_desktop.domain.errors import (
     AppError,
-    CredentialError,
     InputError,
-    JobCancelled,
-    ModelWithdrawn,
     NotFoundAtService,
-    OutcomeUnknown,
-    PaymentRequired,
-    SecretStoreError,
-    ServiceBusy,
-    ServiceUnreachable,
     StorageError,
 )
-from fluxlora_desktop.domain.journal import Answered, NoAnswer, Sending, outcome_of
-from fluxlora_desktop.domain.money import NOTHING, Certainty, Charge
+from fluxlora_desktop.domain.money import NOTHING
 from fluxlora_desktop.domain.ports import Captioner, JobContext
-from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, RunState
+from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.services import holds_token
 from fluxlora_desktop.workflows.events import (
     CaptionBegun,
@@ -46,14 +37,9 @@ from fluxlora_desktop.workflows.events import (
     CaptionWaits,
     CaptionWritten,
 )
+from fluxlora_desktop.workflows.paid import ENDS_ORDER, InDoubt, Paid, confirm, send_paid
 from fluxlora_desktop.workflows.plans import trainer_of
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
-
-_BUSY_TRIES = 20
-_ENDS_ORDER = (
-    *(CredentialError, PaymentRequired, ServiceUnreachable, ModelWithdrawn, NotFoundAtService),
-    *(SecretStoreError, StorageError),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +92,7 @@ def write_captions(order: CaptionOrder, tools: Tools, ctx: JobContext) -> Captio
             written += 1
             continue
         failed.append(outcome)
-        if isinstance(outcome.error, _ENDS_ORDER):
+        if isinstance(outcome.error, (*ENDS_ORDER, NotFoundAtService)):
             not_sent = len(order.captions) - place
             return CaptionReport(written, tuple(failed), not_sent, outcome.error)
     return CaptionReport(written, tuple(failed))
@@ -120,18 +106,33 @@ def _write_one(
     tools: Tools,
     ctx: JobContext,
 ) -> CaptionWritten | CaptionFailed:
+    """Ask for one caption; its row stays in flight until what came is kept."""
+    paid = Paid(
+        EffectKind.CAPTION,
+        f"{order.id}-{sha256[:16]}",
+        captioner.key,
+        model.estimate().high_usd,
+        _wanted(sha256, order),
+        done="written",
+        note=order.model,
+    )
+
+    def say(wait: float) -> None:
+        ctx.report(CaptionWaits(wait))
+
     try:
         image = tools.photos.shrink(tools.stores.files.working(sha256), IMAGE_SIDE)
         request = CaptionRequest(order.model, order.prompt, image)
-        effect, answer = _send(sha256, order, request, captioner, model, tools, ctx)
+        sent = send_paid(paid, partial(captioner.write, request), say, tools, ctx)
     except AppError as error:
         return CaptionFailed(sha256, error)
+    if isinstance(sent, InDoubt):
+        return CaptionFailed(sha256, sent.lost_answer())
+    effect, answer = sent
     cost = model.cost(answer)
     outcome = _take(sha256, answer, order, tools, paid=cost > NOTHING)
-    with suppress(StorageError):  # what is paid for is worth more than the journal's line
-        tools.stores.runs.record_effect(effect.id, Answered(answer.remote_id))
     with suppress(StorageError):  # the next start adds what the journal knows
-        _charge(effect, cost, Certainty.CHARGED, order, tools)
+        confirm(paid, effect, answer.remote_id, cost, tools)
     return outcome
 
 
@@ -155,82 +156,9 @@ def _take(
     return CaptionWritten(sha256, caption)
 
 
-def _send(
-    sha256: str,
-    order: CaptionOrder,
-    request: CaptionRequest,
-    captioner: Captioner,
-    model: CaptionModel,
-    tools: Tools,
-    ctx: JobContext,
-) -> tuple[Effect, WrittenCaption]:
-    """Send the one request of a photo; only "please wait" and "never left" are sent again.
-
-    The row stays in flight until what came is kept.
-    """
-    runs, tries = tools.stores.runs, 0
-    price = model.estimate().high_usd
-    while True:
-        effect = runs.plan_effect(
-            EffectKind.CAPTION,
-            f"{order.id}-{sha256[:16]}",
-            captioner.key,
-            price,
-            request=_wanted(sha256, order),
-        )
-        runs.record_effect(effect.id, Sending(tools.clock.now(), tools.patience.deadline))
-        try:
-            return effect, captioner.write(request)
-        except ServiceBusy as error:
-            runs.record_effect(effect.id, outcome_of(error, effect.kind))
-            tries += 1
-            if tries >= _BUSY_TRIES:
-                raise
-            ctx.report(CaptionWaits(error.retry_after))
-            ctx.pause(error.retry_after)
-            ctx.report(CaptionWaits(0))
-        except OutcomeUnknown as error:
-            _in_doubt(effect, str(error), price, order, tools)
-            raise
-        except AppError as error:
-            runs.record_effect(effect.id, outcome_of(error, effect.kind))
-            raise
-        except JobCancelled:
-            _in_doubt(effect, "stopped while it was written", price, order, tools)
-            raise
-        except Exception:  # a bug, or a reply that nobody foresaw: it may be paid for
-            _in_doubt(effect, "a fault of the app", price, order, tools)
-            raise
-
-
 def _wanted(sha256: str, order: CaptionOrder) -> Mapping[str, object]:
     """Return what a request asks for, for the journal; the words of the prompt are not needed."""
     return {"model": order.model, "photo": sha256, "dataset": order.dataset_id}
-
-
-def _in_doubt(effect: Effect, why: str, price: Decimal, order: CaptionOrder, tools: Tools) -> None:
-    """Count a request without an answer as possibly charged; a full disk counts at the start."""
-    with suppress(StorageError):
-        tools.stores.runs.record_effect(effect.id, NoAnswer(why))
-        _charge(effect, price, Certainty.MAYBE, order, tools)
-
-
-def _charge(
-    effect: Effect, amount: Decimal, certainty: Certainty, order: CaptionOrder, tools: Tools
-) -> None:
-    if amount == NOTHING:
-        return
-    tools.stores.ledger.add(
-        Charge(
-            id=f"caption-{effect.subject}",
-            service=effect.service,
-            kind="caption",
-            amount_usd=amount,
-            at=tools.clock.now(),
-            certainty=certainty,
-            note=order.model[:80],
-        )
-    )
 
 
 def doubtful_photos(dataset: Dataset, tools: Tools) -> frozenset[str]:

@@ -18,22 +18,14 @@ from fluxlora_desktop import __version__
 from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.errors import (
     AppError,
-    CredentialError,
     InputError,
     JobCancelled,
     LoraNotUsable,
-    ModelWithdrawn,
     OutcomeUnknown,
-    PaymentRequired,
-    SecretStoreError,
-    ServiceBusy,
-    ServiceUnreachable,
     StorageError,
     UnexpectedReply,
 )
-from fluxlora_desktop.domain.journal import Answered, NoAnswer, Sending, outcome_of
 from fluxlora_desktop.domain.loras import Lora
-from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.domain.pictures import (
     GeneratedImage,
     GeneratorModel,
@@ -45,16 +37,12 @@ from fluxlora_desktop.domain.pictures import (
 )
 from fluxlora_desktop.domain.ports import ImageGenerator, JobContext
 from fluxlora_desktop.domain.routes import Route, check_request, routes_for, use_of
-from fluxlora_desktop.domain.runs import EffectKind
+from fluxlora_desktop.domain.runs import Effect, EffectKind
 from fluxlora_desktop.workflows.events import PictureChanged
+from fluxlora_desktop.workflows.paid import ENDS_ORDER, InDoubt, Paid, confirm, send_paid
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
 SEED_LIMIT = 2**31 - 1
-_BUSY_TRIES = 20
-_ENDS_ORDER = (
-    *(CredentialError, PaymentRequired, ServiceUnreachable, ModelWithdrawn, LoraNotUsable),
-    *(SecretStoreError, StorageError),
-)
 _LONGEST_ORDER = timedelta(days=1)
 STOPPED = "You stopped it before it was sent. Nothing was charged."
 FAULT = "A fault of the app broke the order off before this was sent. Nothing was charged."
@@ -225,64 +213,35 @@ def _make_one(
     tools: Tools,
     ctx: JobContext,
 ) -> tuple[Picture, AppError | None]:
-    price = model.estimate(picture.width, picture.height, picture.steps).low_usd
     single = replace(request, seed=picture.seed, count=1)
+    paid = Paid(
+        EffectKind.PICTURE,
+        picture.id,
+        generator.key,
+        model.estimate(picture.width, picture.height, picture.steps).low_usd,
+        _wanted(single),
+        done="made",
+        note=picture.prompt,
+        picture_id=picture.id,
+    )
+
+    def say(wait: float) -> None:
+        if wait:
+            words = f"{generator.title} asks to wait {wait:.0f} s."
+            ctx.report(PictureChanged(tools.stores.pictures.update(picture.id, error=words)))
+
     try:
         picture = tools.stores.pictures.update(picture.id, state=PictureState.MAKING)
         ctx.report(PictureChanged(picture))
-        image = _send(picture, single, generator, price, tools, ctx)
-    except OutcomeUnknown as error:
-        return _in_doubt(picture, error, price, tools)
+        sent = send_paid(paid, partial(generator.generate, single, ctx), say, tools, ctx)
     except AppError as error:
-        return _failed(picture, error, tools), error if isinstance(error, _ENDS_ORDER) else None
-    return _keep(picture, image, model, price, tools)
-
-
-def _send(
-    picture: Picture,
-    request: PictureRequest,
-    generator: ImageGenerator,
-    price: Decimal,
-    tools: Tools,
-    ctx: JobContext,
-) -> GeneratedImage:
-    """Send the one request of a picture; only "please wait" and "never left" are sent again."""
-    runs = tools.stores.runs
-    tries = 0
-    while True:
-        effect = runs.plan_effect(
-            EffectKind.PICTURE, picture.id, generator.key, price, request=_wanted(request)
-        )
-        runs.record_effect(effect.id, Sending(tools.clock.now(), tools.patience.deadline))
-        try:
-            image = generator.generate(request, ctx)
-        except ServiceBusy as error:
-            runs.record_effect(effect.id, outcome_of(error, effect.kind))
-            tries += 1
-            if tries >= _BUSY_TRIES:
-                raise
-            words = f"{generator.title} asks to wait {error.retry_after:.0f} s."
-            ctx.report(PictureChanged(tools.stores.pictures.update(picture.id, error=words)))
-            ctx.pause(error.retry_after)
-        except OutcomeUnknown as error:
-            with suppress(StorageError):  # at the next start what is in flight is in doubt as well
-                runs.record_effect(effect.id, outcome_of(error, effect.kind))
-            raise
-        except AppError as error:
-            runs.record_effect(effect.id, outcome_of(error, effect.kind))
-            raise
-        except JobCancelled:
-            runs.record_effect(effect.id, NoAnswer("stopped while it was made"))
-            _in_doubt(picture, OutcomeUnknown(generator.key, _BROKEN_OFF), price, tools)
-            raise
-        except Exception:  # a bug, or a reply that nobody foresaw: it may be paid for
-            runs.record_effect(effect.id, NoAnswer("a fault of the app"))
-            _in_doubt(picture, OutcomeUnknown(generator.key, _FAULT_MEANWHILE), price, tools)
-            raise
-        else:
-            with suppress(StorageError):  # what is paid for is worth more than the journal's line
-                runs.record_effect(effect.id, Answered(image.remote_id))
-            return image
+        ends = isinstance(error, (*ENDS_ORDER, LoraNotUsable))
+        return _failed(picture, error, tools), error if ends else None
+    if isinstance(sent, InDoubt):
+        ended = _in_doubt(picture, sent, tools)
+        sent.lost_answer()
+        return ended
+    return _keep(picture, paid, *sent, model, tools)
 
 
 def _wanted(request: PictureRequest) -> Mapping[str, object]:
@@ -298,12 +257,17 @@ def _wanted(request: PictureRequest) -> Mapping[str, object]:
 
 
 def _keep(
-    picture: Picture, image: GeneratedImage, model: GeneratorModel, price: Decimal, tools: Tools
+    picture: Picture,
+    paid: Paid,
+    effect: Effect,
+    image: GeneratedImage,
+    model: GeneratorModel,
+    tools: Tools,
 ) -> tuple[Picture, AppError | None]:
     """Keep a picture that is paid for; its bytes go elsewhere when the library cannot take it."""
     try:
-        _charge(picture, price, Certainty.CHARGED, tools)
-        return _store(picture, image, model, price, tools), None
+        confirm(paid, effect, image.remote_id, paid.price_usd, tools)
+        return _store(picture, image, model, paid.price_usd, tools), None
     except StorageError as error:
         spilled = _spill(picture, image, tools)
         where = f"It lies at {spilled}." if spilled else "Its bytes could not be kept anywhere."
@@ -413,21 +377,6 @@ def text_of(picture: Picture, model_title: str) -> PictureText:
     )
 
 
-def _charge(picture: Picture, price: Decimal, certainty: Certainty, tools: Tools) -> None:
-    tools.stores.ledger.add(
-        Charge(
-            id=f"picture-{picture.id}",
-            service=picture.generator,
-            kind="picture",
-            amount_usd=price,
-            at=tools.clock.now(),
-            certainty=certainty,
-            picture_id=picture.id,
-            note=picture.prompt[:80],
-        )
-    )
-
-
 def _failed(picture: Picture, error: AppError, tools: Tools) -> Picture:
     """Keep why a picture failed; with a full disk the screen is told all the same."""
     words = error.detail or str(error)
@@ -437,15 +386,23 @@ def _failed(picture: Picture, error: AppError, tools: Tools) -> Picture:
 
 
 def _in_doubt(
-    picture: Picture, error: OutcomeUnknown, price: Decimal, tools: Tools
-) -> tuple[Picture, AppError | None]:
-    """Count a picture without an answer as possibly charged; a full disk counts at the next start.
+    picture: Picture, doubt: InDoubt, tools: Tools
+) -> tuple[Picture, StorageError | None]:
+    """Show a picture as possibly charged, once it is counted so; return what kept it from that.
 
-    Its journal says so already: the start settles what is still being made by that.
+    One that could not be counted is still being made: the next start settles it by its journal.
     """
-    state, words = PictureState.MAYBE_CHARGED, error.detail or str(error)
-    try:
-        _charge(picture, price, Certainty.MAYBE, tools)
-        return tools.stores.pictures.update(picture.id, state=state, error=words), None
-    except StorageError as trouble:
-        return replace(picture, state=state, error=words), trouble
+    match doubt.why:
+        case OutcomeUnknown():
+            words = doubt.why.detail
+        case JobCancelled():
+            words = _BROKEN_OFF
+        case _:
+            words = _FAULT_MEANWHILE
+    trouble, state = doubt.uncounted, PictureState.MAYBE_CHARGED
+    if trouble is None:
+        try:
+            return tools.stores.pictures.update(picture.id, state=state, error=words), None
+        except StorageError as error:
+            trouble = error
+    return replace(picture, state=state, error=words), trouble
