@@ -24,8 +24,9 @@ from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
-from fluxlora_desktop.ui.library.model import LoraCard, LoraListModel
+from fluxlora_desktop.ui.library.model import LoraCard
 from fluxlora_desktop.ui.library.page import LibraryPage
+from fluxlora_desktop.ui.picklist import RowModel
 from tests.ui.seen import seen
 
 _HANDS = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
@@ -139,7 +140,7 @@ def test_card_says_name_word_base_and_place_when_published(bench: Bench) -> None
 
     page = bench.show()
 
-    index = page.grid.cards.index(0)
+    index = page.grid.rows.index(0)
     said = index.data(Qt.ItemDataRole.AccessibleTextRole)
     assert said == "Fox, trigger word GLZFOX, FLUX.1-dev, Public"
 
@@ -303,7 +304,7 @@ def test_check_says_that_the_repo_is_gone(bench: Bench, qtbot: QtBot) -> None:
     qtbot.waitUntil(
         lambda: page.inspector.publication.status.text() == "The hub no longer has this repo."
     )
-    assert page.grid.cards.card(0).place == "Look at the hub"
+    assert page.grid.rows.row(0).place == "Look at the hub"
 
 
 def test_repo_is_deleted_only_after_its_name_was_typed(bench: Bench, qtbot: QtBot) -> None:
@@ -429,7 +430,7 @@ def test_different_weights_on_the_hub_are_said_on_the_card(bench: Bench) -> None
     page = bench.show()
 
     assert "other weights" in page.inspector.publication.status.text()
-    assert page.grid.cards.card(0).symbol == "warning"
+    assert page.grid.rows.row(0).symbol == "warning"
 
 
 @pytest.mark.parametrize("published", [True, False])
@@ -446,11 +447,11 @@ def test_everything_that_takes_keys_has_a_name(bench: Bench, published: bool) ->
 
 
 def test_lora_model_keeps_the_contract_of_qt(qtmodeltester: ModelTester, qtbot: QtBot) -> None:
-    model = LoraListModel()
+    model = RowModel[LoraCard]()
     card = LoraCard("fox", "Fox", "GLZFOX", "FLUX.1-dev", "Private", "lock", None)
-    model.show_cards([card, replace(card, id="other")])
+    model.show_rows([card, replace(card, id="other")])
     qtmodeltester.check(model)
     with qtbot.waitSignal(model.dataChanged):
-        model.show_card(replace(card, place="Public"))
-    model.show_cards([])
+        model.show_row(replace(card, place="Public"))
+    model.show_rows([])
     qtmodeltester.check(model)

@@ -17,13 +17,14 @@ from pytestqt.qtbot import QtBot
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.runs import LossPoint, Run, RunEvent, RunPlan, RunState
+from fluxlora_desktop.ui.picklist import RowModel
 from fluxlora_desktop.ui.runs.actions import Around, next_step, offers_for, try_again_words
 from fluxlora_desktop.ui.runs.curve import LossCurve, LossPlot
 from fluxlora_desktop.ui.runs.exits import Ask
 from fluxlora_desktop.ui.runs.facts import cost_fact, transfer_words, trouble_words
 from fluxlora_desktop.ui.runs.log import LogPart, LogViewer, find_all, last_line
 from fluxlora_desktop.ui.runs.losses import loss_summary, smoothed, ticks
-from fluxlora_desktop.ui.runs.model import RunListModel, row_of
+from fluxlora_desktop.ui.runs.model import RunRow, row_of
 from fluxlora_desktop.ui.runs.stages import StageMark, stages_of
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -199,7 +200,7 @@ def test_transfer_words_name_what_is_moved() -> None:
 
 
 def test_run_model_keeps_the_contract_of_qt(qtmodeltester: ModelTester, qtbot: QtBot) -> None:
-    model = RunListModel()
+    model = RowModel[RunRow]()
     model.show_rows([row_of(make_run(RunState.TRAINING), None)])
     qtmodeltester.check(model)
     model.show_rows([])
@@ -207,7 +208,7 @@ def test_run_model_keeps_the_contract_of_qt(qtmodeltester: ModelTester, qtbot: Q
 
 
 def test_run_model_changes_one_row_in_place(qtbot: QtBot) -> None:
-    model = RunListModel()
+    model = RowModel[RunRow]()
     model.show_rows([row_of(make_run(RunState.QUEUED), None)])
 
     with qtbot.waitSignal(model.dataChanged):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from PySide6.QtCore import (
-    QEvent,
-    QItemSelectionModel,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -18,9 +14,8 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QListView,
     QStyle,
     QStyledItemDelegate,
@@ -28,7 +23,8 @@ from PySide6.QtWidgets import (
 )
 
 from fluxlora_desktop.ui.icons import pixmap
-from fluxlora_desktop.ui.library.model import CARD_ROLE, LoraCard, LoraListModel
+from fluxlora_desktop.ui.library.model import LoraCard
+from fluxlora_desktop.ui.picklist import ROW_ROLE, PickList
 from fluxlora_desktop.ui.theme import BODY, CAPTION, RADIUS, THUMB, THUMB_RADIUS, color, font
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 
@@ -56,7 +52,7 @@ class LoraDelegate(QStyledItemDelegate):
         index: QModelIndex | QPersistentModelIndex,
     ) -> None:
         """Paint one card."""
-        card = index.data(CARD_ROLE)
+        card = index.data(ROW_ROLE)
         if not isinstance(card, LoraCard):
             return
         painter.save()
@@ -117,84 +113,22 @@ def _paint_words(painter: QPainter, box: QRect, card: LoraCard) -> None:
     painter.drawText(text.adjusted(20, 0, 0, 0), middle, card.place)
 
 
-class LoraGrid(QListView):
-    """Shows Loras; `chosen(str)` with the id of the selected one, `delete_requested(str)`."""
+class LoraGrid(PickList[LoraCard]):
+    """Shows Loras; `opened(str)` by a double click or Enter. Delete asks for the trash."""
 
-    chosen = Signal(str)
     opened = Signal(str)
-    delete_requested = Signal(str)
 
     def __init__(self, thumbs: ThumbLoader) -> None:
-        super().__init__()
+        super().__init__(LoraDelegate(thumbs), thumbs)
         self.setObjectName("lora_grid")
         self.setAccessibleName("LoRAs in the library, newest first")
-        self.cards = LoraListModel(self)
-        self.setModel(self.cards)
-        self.setItemDelegate(LoraDelegate(thumbs, self))
         self.setViewMode(QListView.ViewMode.IconMode)
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setMovement(QListView.Movement.Static)
         self.setLayoutMode(QListView.LayoutMode.Batched)
-        self.setUniformItemSizes(True)
         self.setGridSize(_CELL)
-        self.setMouseTracking(True)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.selectionModel().currentChanged.connect(self._on_current)
         self.activated.connect(self._on_activated)
-        thumbs.ready.connect(self._on_thumb)
-
-    def show_cards(self, cards: Iterable[LoraCard]) -> None:
-        """Show the cards; the Lora that was selected stays so, else its neighbour is."""
-        kept, place = self.selected(), self.currentIndex().row()
-        self.cards.show_cards(cards)
-        if self.selected():
-            return
-        if not self.select(kept) and self.cards.rowCount():
-            near = min(max(place, 0), self.cards.rowCount() - 1)
-            self.select(self.cards.card(near).id)
-        elif not self.cards.rowCount():
-            self.chosen.emit("")
-
-    def selected(self) -> str:
-        """Return the id of the selected Lora, or nothing."""
-        index = self.currentIndex()
-        return self.cards.card(index.row()).id if index.isValid() else ""
-
-    def select(self, lora_id: str) -> bool:
-        """Select a Lora; False when it is not there."""
-        place = self.cards.place_of(lora_id)
-        if place is None:
-            return False
-        index = self.cards.index(place)
-        flag = QItemSelectionModel.SelectionFlag.ClearAndSelect
-        self.selectionModel().setCurrentIndex(index, flag)
-        self.scrollTo(index)
-        return True
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Ask for the trash by Delete."""
-        if event.key() == Qt.Key.Key_Delete and self.selected():
-            self.delete_requested.emit(self.selected())
-        else:
-            super().keyPressEvent(event)
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Paint anew when the look changes."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange:
-            self.viewport().update()
-
-    @Slot(QModelIndex, QModelIndex)
-    def _on_current(self, now: QModelIndex, _before: QModelIndex) -> None:
-        if now.isValid():
-            self.chosen.emit(self.cards.card(now.row()).id)
 
     @Slot(QModelIndex)
     def _on_activated(self, index: QModelIndex) -> None:
-        self.opened.emit(self.cards.card(index.row()).id)
-
-    @Slot(str)
-    def _on_thumb(self, _path: str) -> None:
-        self.viewport().update()
+        self.opened.emit(self.rows.row(index.row()).id)

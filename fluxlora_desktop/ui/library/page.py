@@ -113,7 +113,7 @@ class LibraryPage(Page):
         self._runs.listed.connect(self._show_selected)
         self.grid.chosen.connect(self._on_chosen)
         self.grid.opened.connect(self._on_opened)
-        self.grid.delete_requested.connect(self._on_delete)
+        self.grid.remove_requested.connect(self._on_delete)
         self.inspector.asked.connect(self._on_asked)
         self.inspector.publication.asked.connect(self._on_hub_asked)
         self.inspector.publication.ordered.connect(self._on_publish)
@@ -171,7 +171,7 @@ class LibraryPage(Page):
         ids = frozenset(lora.id for lora in loras)
         fresh = ids - self._known if self._known is not None else frozenset()
         self._known = ids if self._loras.loaded else None
-        self.grid.show_cards(self._card(lora) for lora in loras)
+        self.grid.show_rows(self._card(lora) for lora in loras)
         if self._importing and len(fresh) == 1:
             self.grid.select(next(iter(fresh)))
         self.hint.setText(f"{plural(len(loras), 'LoRA')}, yours to keep." if loras else "")
@@ -186,7 +186,7 @@ class LibraryPage(Page):
 
     @Slot(object)
     def _on_changed(self, lora: Lora) -> None:
-        self.grid.cards.show_card(self._card(lora))
+        self.grid.rows.show_row(self._card(lora))
         if lora.id == self.grid.selected():
             self._show_selected()
 

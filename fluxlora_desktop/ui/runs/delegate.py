@@ -16,7 +16,8 @@ from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from fluxlora_desktop.ui.icons import pixmap
-from fluxlora_desktop.ui.runs.model import ROW_ROLE, RunRow
+from fluxlora_desktop.ui.picklist import ROW_ROLE
+from fluxlora_desktop.ui.runs.model import RunRow
 from fluxlora_desktop.ui.theme import BODY, CAPTION, RADIUS, THUMB_RADIUS, color, font
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 
