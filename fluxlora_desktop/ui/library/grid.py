@@ -6,7 +6,6 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
-    QPointF,
     QRect,
     QRectF,
     QSize,
@@ -14,10 +13,9 @@ from PySide6.QtCore import (
     Signal,
     Slot,
 )
-from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import QFontMetrics, QPainter
 from PySide6.QtWidgets import (
     QListView,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
 )
@@ -25,10 +23,11 @@ from PySide6.QtWidgets import (
 from fluxlora_desktop.ui.icons import pixmap
 from fluxlora_desktop.ui.library.model import LoraCard
 from fluxlora_desktop.ui.picklist import ROW_ROLE, PickList
-from fluxlora_desktop.ui.theme import BODY, CAPTION, RADIUS, THUMB, THUMB_RADIUS, color, font
+from fluxlora_desktop.ui.row_paint import paint_cover, paint_ground
+from fluxlora_desktop.ui.theme import BODY, CAPTION, THUMB, color, font
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 
-_PAD, _WORDS = 6, 64
+_PAD, _WORDS, _MARK = 6, 64, 40
 _CELL = QSize(THUMB + 2 * _PAD + 4, THUMB + 2 * _PAD + _WORDS + 4)
 
 
@@ -59,37 +58,13 @@ class LoraDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         box = option.rect.adjusted(2, 2, -2, -2)
-        _paint_ground(painter, QRectF(box), option.state)
+        paint_ground(painter, QRectF(box), option.state)
         cover = QRect(box.left() + _PAD, box.top() + _PAD, THUMB, THUMB)
         picture = self._thumbs.get(card.cover, THUMB, fill=True) if card.cover else None
-        _paint_cover(painter, cover, picture)
+        paint_cover(painter, cover, picture, _MARK)
         words = QRect(cover.left(), cover.bottom() + 5, THUMB, _WORDS)
         _paint_words(painter, words, card)
         painter.restore()
-
-
-def _paint_ground(painter: QPainter, box: QRectF, state: QStyle.StateFlag) -> None:
-    selected = bool(state & QStyle.StateFlag.State_Selected)
-    painter.setPen(Qt.PenStyle.NoPen)
-    if selected or state & QStyle.StateFlag.State_MouseOver:
-        painter.setBrush(color("accent_soft" if selected else "raised"))
-        painter.drawRoundedRect(box, RADIUS, RADIUS)
-    if state & QStyle.StateFlag.State_HasFocus:
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(color("accent"), 2))
-        painter.drawRoundedRect(box, RADIUS, RADIUS)
-
-
-def _paint_cover(painter: QPainter, box: QRect, picture: QPixmap | None) -> None:
-    frame = QPainterPath()
-    frame.addRoundedRect(QRectF(box), THUMB_RADIUS, THUMB_RADIUS)
-    painter.save()
-    painter.setClipPath(frame)
-    painter.fillRect(box, color("raised"))
-    shown = picture or pixmap("image", "muted", 40)
-    size = shown.deviceIndependentSize()
-    painter.drawPixmap(QRectF(box).center() - QPointF(size.width() / 2, size.height() / 2), shown)
-    painter.restore()
 
 
 def _paint_words(painter: QPainter, box: QRect, card: LoraCard) -> None:

@@ -6,19 +6,18 @@ from PySide6.QtCore import (
     QModelIndex,
     QObject,
     QPersistentModelIndex,
-    QPointF,
     QRect,
     QRectF,
     QSize,
     Qt,
 )
-from PySide6.QtGui import QFontMetrics, QPainter, QPainterPath, QPen, QPixmap
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtGui import QFontMetrics, QPainter
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from fluxlora_desktop.ui.icons import pixmap
 from fluxlora_desktop.ui.picklist import ROW_ROLE
+from fluxlora_desktop.ui.row_paint import paint_cover, paint_ground
 from fluxlora_desktop.ui.runs.model import RunRow
-from fluxlora_desktop.ui.theme import BODY, CAPTION, RADIUS, THUMB_RADIUS, color, font
+from fluxlora_desktop.ui.theme import BODY, CAPTION, color, font
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 
 _HEIGHT, _COVER, _PAD, _LINE = 68, 48, 10, 4
@@ -51,42 +50,12 @@ class RunDelegate(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         rect: QRect = option.rect
-        state: QStyle.StateFlag = option.state
-        _paint_ground(painter, rect, state)
+        paint_ground(painter, QRectF(rect).adjusted(2, 2, -2, -2), option.state)
         cover = QRect(rect.left() + _PAD, rect.top() + _PAD, _COVER, _COVER)
         picture = self._thumbs.get(row.cover, _COVER, fill=True) if row.cover else None
-        paint_cover(painter, cover, picture, THUMB_RADIUS)
+        paint_cover(painter, cover, picture)
         _paint_words(painter, rect.adjusted(_COVER + 2 * _PAD, _PAD, -_PAD, -_PAD), row)
         painter.restore()
-
-
-def _paint_ground(painter: QPainter, rect: QRect, state: QStyle.StateFlag) -> None:
-    selected = bool(state & QStyle.StateFlag.State_Selected)
-    hovered = bool(state & QStyle.StateFlag.State_MouseOver)
-    focused = bool(state & QStyle.StateFlag.State_HasFocus)
-    box = QRectF(rect).adjusted(2, 2, -2, -2)
-    painter.setPen(Qt.PenStyle.NoPen)
-    if selected or hovered:
-        painter.setBrush(color("accent_soft" if selected else "raised"))
-        painter.drawRoundedRect(box, RADIUS, RADIUS)
-    if focused:
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(color("accent"), 2))
-        painter.drawRoundedRect(box, RADIUS, RADIUS)
-
-
-def paint_cover(painter: QPainter, box: QRect, picture: QPixmap | None, radius: int) -> None:
-    """Paint a picture that covers the box, or a quiet placeholder."""
-    path = QPainterPath()
-    path.addRoundedRect(QRectF(box), radius, radius)
-    painter.save()
-    painter.setClipPath(path)
-    painter.fillRect(box, color("raised"))
-    shown = picture or pixmap("image", "muted")
-    size = shown.deviceIndependentSize()
-    middle = QRectF(box).center()
-    painter.drawPixmap(middle - QPointF(size.width() / 2, size.height() / 2), shown)
-    painter.restore()
 
 
 def _paint_words(painter: QPainter, box: QRect, row: RunRow) -> None:
