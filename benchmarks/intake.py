@@ -88,7 +88,7 @@ class Page:
         self.draft = DraftDesk(tools, self.jobs)
         self.runs = RunDesk(tools, self.jobs)
         self.page = CreatePage(draft=self.draft, runs=self.runs, jobs=self.jobs)
-        self.page.resize(1180, 760)
+        self.page.resize(1500, 1100)  # all twenty tiles are in sight
         self.page.show()
         self.draft.load()
         wait_for(lambda: self.draft.loaded)
@@ -111,11 +111,12 @@ class Page:
         if len(rows) < count:
             return False
         view = grid.viewport().rect()
-        seen = (
+        seen = [
             row
             for place, row in enumerate(rows)
             if grid.visualRect(model.index(place)).intersects(view)
-        )
+        ]
+        assert len(seen) >= min(count, COUNT), "the window is too small"
         thumbs = self.page.photos.grid.itemDelegate()._thumbs
         return all(row.thumb and thumbs.get(row.thumb, 168, fill=True) for row in seen)
 

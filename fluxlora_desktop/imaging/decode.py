@@ -128,7 +128,8 @@ def _glimpse(stream: BinaryIO, path: Path, side: int) -> Image.Image:
     try:
         with Image.open(stream, formats=("JPEG",)) as opened:
             _refuse_size(path, opened.size)
-            opened.draft("RGB", (side, side))
+            share = min(1.0, side / max(opened.size))
+            opened.draft("RGB", _at_least(opened.size, share))
             opened.load()
             _turn_upright(opened)
             return rebuild(opened.convert("RGB"))
@@ -183,12 +184,17 @@ def _load(stream: BinaryIO, path: Path, wanted: Wanted) -> Decoded:
         name = "JPEG" if opened.format == "MPO" else opened.format or ""
         notes, (width, height) = _note_frames(opened), opened.size
         share = max(wanted.scale(width, height), wanted.scale(height, width))
-        opened.draft(None, (math.ceil(width * share), math.ceil(height * share)))
+        opened.draft(None, _at_least(opened.size, share))
         opened.load()
         turned, damaged = _turn_upright(opened)
         rgb, changed = to_rgb(_turn_bright(opened), wanted.backdrop)
         size = (height, width) if turned else (width, height)
         return Decoded(rgb, name, size, notes + damaged + changed)
+
+
+def _at_least(size: tuple[int, int], share: float) -> tuple[int, int]:
+    """Return the size below which a decoder shall not go."""
+    return math.ceil(size[0] * share), math.ceil(size[1] * share)
 
 
 def _turn_upright(image: Image.Image) -> tuple[bool, tuple[str, ...]]:

@@ -13,10 +13,11 @@ from fluxlora_desktop.domain.errors import AccessDenied, DiskFull, StorageError
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 
 
-def write_file(target: Path, fill: Callable[[BinaryIO], None]) -> None:
+def write_file(target: Path, fill: Callable[[BinaryIO], None], *, lasting: bool = True) -> None:
     """Let `fill` write a neighbour `.part`, sync it, and rename it over the target.
 
-    Nothing is left behind when `fill` raises. Raises `StorageError` and its kin for the disk.
+    What is not `lasting` is not synced. Nothing is left behind when `fill` raises. Raises
+    `StorageError` and its kin for the disk.
     """
     part = target.with_name(target.name + ".part")
     try:
@@ -25,9 +26,11 @@ def write_file(target: Path, fill: Callable[[BinaryIO], None]) -> None:
             with part.open("wb") as stream:
                 fill(stream)
                 stream.flush()
-                os.fsync(stream.fileno())
+                if lasting:
+                    os.fsync(stream.fileno())
             part.replace(target)
-            _sync_folder(target.parent)
+            if lasting:
+                _sync_folder(target.parent)
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:

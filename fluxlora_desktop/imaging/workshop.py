@@ -86,7 +86,7 @@ class PillowPhotoWorkshop:
         image = glimpse(original, THUMB_SIDE)
         if image is None:
             return False
-        _write_thumb(image, thumb)
+        _write_thumb(image, thumb, lasting=False)
         return True
 
     def measure(self, original: Path) -> PhotoFacts:
@@ -213,6 +213,8 @@ def _save_copy(image: Image.Image, stream: BinaryIO, suffix: str) -> None:
         image.save(stream, "JPEG", quality=_WORKING_QUALITY, subsampling=0)
 
 
-def _write_thumb(image: Image.Image, thumb: Path) -> None:
+def _write_thumb(image: Image.Image, thumb: Path, *, lasting: bool = True) -> None:
     small = _shrink(image, THUMB_SIDE, gap=2.0)
-    write_file(thumb, lambda stream: small.save(stream, "JPEG", quality=_THUMB_QUALITY))
+    write_file(
+        thumb, lambda stream: small.save(stream, "JPEG", quality=_THUMB_QUALITY), lasting=lasting
+    )

@@ -236,6 +236,7 @@ def test_preset_is_chosen_by_keyboard_and_gives_its_advice(ground: Ground) -> No
     ground.page.go_to(Step.RECIPE)
     ground.qtbot.keyClick(ground.page.recipe.presets[Preset.FACE], Qt.Key.Key_Space)
     assert ground.now().plan.preset is Preset.FACE
+    ground.page.go_to(Step.CAPTIONS)
     advice = ground.page.captions.findChild(QLabel, "caption_advice")
     assert "Leave the face out" in advice.text()
 

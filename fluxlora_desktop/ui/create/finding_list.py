@@ -18,7 +18,7 @@ from fluxlora_desktop.ui.widgets import follow, label
 Remark = tuple[Finding, tuple[Path, ...]]
 """A finding, and the thumbnails of its photos where they are to be seen side by side."""
 
-_AT_ONCE = 6
+_AT_ONCE = 4
 """Cards made in one turn of the event loop; one takes about 2 ms."""
 _MOST = 40
 

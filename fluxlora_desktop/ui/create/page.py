@@ -73,6 +73,9 @@ class CreatePage(Page):
         self._brought: RunCaptions | None = None
         self._using = QTimer(self, singleShot=True, interval=0)
         self._using.timeout.connect(self._use_brought)
+        self._stale: dict[StepBody, Draft] = {}
+        self._freshening = QTimer(self, singleShot=True, interval=0)
+        self._freshening.timeout.connect(self._freshen_next)
         self.undo_stack = draft.undo_stack
         self._thumbs = ThumbLoader(jobs, self)
         self.photos = PhotosStep(
@@ -168,6 +171,7 @@ class CreatePage(Page):
 
     def _show_step(self, draft: Draft | None = None) -> None:
         body = self._bodies[self._step]
+        self._freshen(body)
         self.step_line.show_step(self._step)
         self.hint.setText(body.hint)
         if self._desk.loaded:
@@ -182,11 +186,24 @@ class CreatePage(Page):
         self.footer.show_draft(draft, self._step, starting=bool(self._starting))
 
     def _on_changed(self, draft: Draft) -> None:
-        for body in self._bodies.values():
-            body.show_draft(draft)
+        self._stale = dict.fromkeys(self._bodies.values(), draft)
+        self._freshen(self._bodies[self._step])
+        self._freshening.start()
         self._show_step(draft)
         if self._brought is not None and self._brought.captions.for_dataset(draft.dataset):
             self._using.start()  # once everybody has heard of the draft that is shown now
+
+    def _freshen(self, body: StepBody) -> None:
+        """Let a step show the draft as it stands now, unless it does."""
+        draft = self._stale.pop(body, None)
+        if draft is not None:
+            body.show_draft(draft)
+
+    def _freshen_next(self) -> None:
+        """Let the steps out of sight follow, one in each turn of the event loop."""
+        if self._stale:
+            self._freshen(next(iter(self._stale)))
+            self._freshening.start()
 
     def _on_failed(self, _error: object) -> None:
         self._brought = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -88,8 +90,9 @@ class PhotoIntake(Desk):
     def __init__(self, tools: Tools, jobs: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(tools, jobs, parent)
         self._to_glimpse: deque[_Coming] = deque()
-        self._to_take: deque[_Coming] = deque()
-        self._running: dict[Job, _Coming] = {}
+        self._to_take: list[_Coming] = []
+        self._looked_at: dict[Job, _Coming] = {}
+        self._taken: set[Job] = set()
         self._glimpses: dict[int, Path] = {}
         self._lot: list[Arrived] = []
         self._left_out: list[Refused] = []
@@ -138,24 +141,21 @@ class PhotoIntake(Desk):
         self._expect(1)
         self._batch += 1
         coming = self._coming(Path(name), partial(_take_bytes, data, name, self.tools))
-        self._to_take.append(coming)
+        self._line_up(coming)
         self._go_on()
 
     def stop(self) -> None:
         """Take in no more of what waits; what is in stays."""
-        before = self._total
-        self._total -= len(self._to_glimpse) + len(self._to_take) + sum(self._announced.values())
-        for waiting in (self._to_glimpse, self._to_take, self._announced):
-            waiting.clear()
-        self._glimpses = {
-            one.place: self._glimpses[one.place]
-            for one in self._running.values()
-            if one.place in self._glimpses
-        }
-        for job in list(self._running):
+        waiting = (*self._to_glimpse, *self._to_take, *self._looked_at.values())
+        gone = len(waiting) + sum(self._announced.values())
+        for job in (*self._looked_at, *self._taken):
             job.cancel()
+        for line in (self._to_glimpse, self._to_take, self._looked_at, self._announced):
+            line.clear()
+        for one in waiting:
+            self._glimpses.pop(one.place, None)
+        self._total -= gone
         self._hand_over()
-        gone = before - self._total
         self.said.emit(f"Stopped: {plural(gone, 'photo was', 'photos were')} not taken in.")
 
     def leave_out(self, path: Path, error: AppError) -> None:
@@ -178,17 +178,16 @@ class PhotoIntake(Desk):
 
     def _go_on(self) -> None:
         """Give the lane what is next: first thumbnails go ahead of the photos, but not far."""
-        while len(self._running) < _AT_ONCE:
+        while len(self._looked_at) + len(self._taken) < _AT_ONCE:
             glimpses, photos = self._to_glimpse, self._to_take
             if glimpses and (not photos or glimpses[0].place - photos[0].place < _AHEAD):
                 self._glimpse(glimpses.popleft())
             elif photos:
-                self._take(photos.popleft())
+                self._take(photos.pop(0))
             else:
                 return
 
     def _glimpse(self, coming: _Coming) -> None:
-        self._to_take.append(coming)
         name = f"Glimpse {shown_name(coming.path.name)}"
         work = partial(_glimpse_file, coming.path, self.tools)
         job = self._run(
@@ -198,10 +197,21 @@ class PhotoIntake(Desk):
             done=partial(self._on_glimpsed, coming),
             failed=_leave_to_taking,
         )
-        self._watch(job, coming)
+        self._looked_at[job] = coming
+        job.finished.connect(partial(self._on_look_over, job))
+
+    def _on_look_over(self, job: Job) -> None:
+        coming = self._looked_at.pop(job, None)
+        if coming is not None:  # else it was stopped
+            self._line_up(coming)
+        self._go_on()
+
+    def _line_up(self, coming: _Coming) -> None:
+        """Let a photo be taken in when those before it are."""
+        insort(self._to_take, coming, key=attrgetter("place"))
 
     def _on_glimpsed(self, coming: _Coming, thumb: Path | None) -> None:
-        if thumb is not None:
+        if thumb is not None and coming in self._looked_at.values():
             self._glimpses[coming.place] = thumb
             self._hand_over_soon()
 
@@ -215,14 +225,11 @@ class PhotoIntake(Desk):
             failed=partial(self._on_refused, coming.path),
         )
         job.finished.connect(partial(self._on_one_over, coming.place))
-        self._watch(job, coming)
+        self._taken.add(job)
+        job.finished.connect(partial(self._on_take_over, job))
 
-    def _watch(self, job: Job, coming: _Coming) -> None:
-        self._running[job] = coming
-        job.finished.connect(partial(self._on_job_over, job))
-
-    def _on_job_over(self, job: Job) -> None:
-        del self._running[job]
+    def _on_take_over(self, job: Job) -> None:
+        self._taken.discard(job)
         self._go_on()
 
     def _on_taken(self, coming: _Coming, taken: TakenPhoto) -> None:
