@@ -193,11 +193,17 @@ def clear(layout: QLayout) -> None:
 
 
 def takers(part: QWidget) -> list[QWidget]:
-    """Return what Tab reaches inside of a part, in the order in which it was made."""
+    """Return what Tab reaches inside of a part, in the order in which it was made.
+
+    The list that a choice opens is a window of its own.
+    """
+    window = part.window()
     return [
         child
         for child in part.findChildren(QWidget)
-        if child.focusPolicy() & Qt.FocusPolicy.TabFocus and child.focusProxy() is None
+        if child.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and child.focusProxy() is None
+        and child.window() is window
     ]
 
 

@@ -79,7 +79,7 @@ class Ground:
 
     def settle(self) -> None:
         """Wait until no work is under way and none is about to begin."""
-        self.wait(lambda: self.jobs.live() == 0 and not self.draft.checking())
+        self.wait(lambda: self.jobs.live() == 0 and not self.draft.checking() and self.page.calm())
 
     def make_photo(self, name: str, caption: str = "") -> Path:
         """Write a photo that differs from all others, with a caption beside it."""

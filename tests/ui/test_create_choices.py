@@ -558,7 +558,9 @@ def test_review_says_what_happens_in_words(ground: Ground) -> None:
     assert review.text("captions") == "1 of yours, the other 5 written by the trainer"
     assert review.text("result").endswith("published to Hugging Face as rusty, private")
     assert "non-commercial" in review.findChild(QLabel, "licence").text()
+    ground.page.go_to(Step.DESTINATION)
     ground.page.destination.publish.click()
+    ground.page.go_to(Step.REVIEW)
     assert review.text("result").endswith("not published")
 
 

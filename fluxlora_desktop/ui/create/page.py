@@ -44,6 +44,9 @@ from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import EmptyState, button
 
+_CALM_MS = 150
+"""How long nothing changes before steps out of sight show the draft as it stands."""
+
 
 class CreatePage(Page):
     """Walks from photos to Start; people may walk ahead, only Start waits for what is missing.
@@ -74,7 +77,7 @@ class CreatePage(Page):
         self._using = QTimer(self, singleShot=True, interval=0)
         self._using.timeout.connect(self._use_brought)
         self._stale: dict[StepBody, Draft] = {}
-        self._freshening = QTimer(self, singleShot=True, interval=0)
+        self._freshening = QTimer(self, singleShot=True)
         self._freshening.timeout.connect(self._freshen_next)
         self.undo_stack = draft.undo_stack
         self._thumbs = ThumbLoader(jobs, self)
@@ -188,10 +191,14 @@ class CreatePage(Page):
     def _on_changed(self, draft: Draft) -> None:
         self._stale = dict.fromkeys(self._bodies.values(), draft)
         self._freshen(self._bodies[self._step])
-        self._freshening.start()
+        self._freshening.start(_CALM_MS)
         self._show_step(draft)
         if self._brought is not None and self._brought.captions.for_dataset(draft.dataset):
             self._using.start()  # once everybody has heard of the draft that is shown now
+
+    def calm(self) -> bool:
+        """Tell whether every step shows the draft as it stands, also those out of sight."""
+        return not self._stale
 
     def _freshen(self, body: StepBody) -> None:
         """Let a step show the draft as it stands now, unless it does."""
@@ -200,10 +207,10 @@ class CreatePage(Page):
             body.show_draft(draft)
 
     def _freshen_next(self) -> None:
-        """Let the steps out of sight follow, one in each turn of the event loop."""
+        """Let the steps out of sight follow once it is calm, one in each turn."""
         if self._stale:
             self._freshen(next(iter(self._stale)))
-            self._freshening.start()
+            self._freshening.start(0)
 
     def _on_failed(self, _error: object) -> None:
         self._brought = None

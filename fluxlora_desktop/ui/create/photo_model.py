@@ -72,11 +72,11 @@ class PhotoRows:
         self._known: dict[str, tuple[DatasetPhoto, PhotoRow]] = {}
 
     def of(
-        self, draft: Draft, arriving: int = 0, glimpses: Sequence[Path] = ()
+        self, draft: Draft, arriving: int = 0, glimpses: Sequence[Path | None] = ()
     ) -> tuple[PhotoRow, ...]:
         """Return a row for each photo of the draft and for each that is on its way.
 
-        `glimpses` are thumbnails of the first of those.
+        `glimpses` are thumbnails of the first of those, None where there is none yet.
         """
         marks = _marks(draft.findings)
         self._known = {

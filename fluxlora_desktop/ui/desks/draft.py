@@ -77,6 +77,8 @@ from fluxlora_desktop.workflows.versions import (
 
 HELD = "Changes are not being saved, so nothing is launched. Make room on the disk."
 HELD_FIELD = "disk"
+_CHECK_MS, _CHECK_BUSY_MS = 120, 400
+"""How long nothing changes before the findings are looked for; while photos come in, longer."""
 _JUDGED = frozenset({"preset", "backend", "trainer"})
 _Listed = tuple[tuple[Path, ...], tuple[DatasetError, ...]]
 """The photos among files and folders, and what is in the folders besides."""
@@ -167,7 +169,7 @@ class DraftDesk(Desk):
         self._fresh: dict[str, Photo] = {}  # measured again since the draft was opened
         self._by_hand: dict[TrainerName, Parameters] = {}  # of trainers that were left
         self._written = "", CaptionChange({}, {})  # by a model: the order, and its step of undo
-        self._check_soon = QTimer(self, singleShot=True, interval=120)
+        self._check_soon = QTimer(self, singleShot=True, interval=_CHECK_MS)
         self._check_soon.timeout.connect(self._check)
         self._checking = False
         self.held_changed.connect(self.tell_anew)
@@ -350,7 +352,7 @@ class DraftDesk(Desk):
 
     def _announce(self, *, check: bool = True) -> None:
         if check:
-            self._check_soon.start()
+            self._check_soon.start(_CHECK_BUSY_MS if self.intake.busy() else _CHECK_MS)
         self.changed.emit(self.draft())
 
     @Slot()

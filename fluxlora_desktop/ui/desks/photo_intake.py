@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import insort
+import time
+from bisect import bisect, insort
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,18 +33,21 @@ _AHEAD = 48
 """How many first thumbnails may be made before the photos are: about what a large window shows."""
 _LOT_MS = 60
 """Photos that come within this time are shown together: each time costs a look at the whole set."""
+_SHARE = 8
+"""Showing a lot may take at most about one part in so many of the window's time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
     """Photos that are being taken in: how many are done, of how many.
 
-    `thumbs` are the first thumbnails of those that are still to come, in their order.
+    `thumbs` are the first thumbnails of those that are still to come, in their order, with None
+    where there is none yet; behind the last none is known.
     """
 
     done: int
     total: int
-    thumbs: tuple[Path, ...] = ()
+    thumbs: tuple[Path | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class PhotoIntake(Desk):
         self._to_take: list[_Coming] = []
         self._looked_at: dict[Job, _Coming] = {}
         self._taken: set[Job] = set()
+        self._waiting: list[int] = []
         self._glimpses: dict[int, Path] = {}
         self._lot: list[Arrived] = []
         self._left_out: list[Refused] = []
@@ -153,7 +158,7 @@ class PhotoIntake(Desk):
         for line in (self._to_glimpse, self._to_take, self._looked_at, self._announced):
             line.clear()
         for one in waiting:
-            self._glimpses.pop(one.place, None)
+            self._leave(one.place)
         self._total -= gone
         self._hand_over()
         self.said.emit(f"Stopped: {plural(gone, 'photo was', 'photos were')} not taken in.")
@@ -170,10 +175,12 @@ class PhotoIntake(Desk):
 
     def _coming(self, path: Path, work: Callable[[JobContext], TakenPhoto]) -> _Coming:
         self._place += 1
+        self._waiting.append(self._place)
         return _Coming(self._place, self._batch, path, work)
 
     def _tell(self) -> None:
-        thumbs = tuple(thumb for _, thumb in sorted(self._glimpses.items()))
+        known = bisect(self._waiting, max(self._glimpses, default=0))
+        thumbs = tuple(self._glimpses.get(place) for place in self._waiting[:known])
         self.arriving.emit(Arrivals(self._done, self._total, thumbs))
 
     def _go_on(self) -> None:
@@ -244,11 +251,16 @@ class PhotoIntake(Desk):
 
     def _on_one_over(self, place: int) -> None:
         self._done += 1
-        self._glimpses.pop(place, None)
+        self._leave(place)
         if self._done == self._total:
             self._hand_over()
         else:
             self._hand_over_soon()
+
+    def _leave(self, place: int) -> None:
+        """Wait for a photo no more."""
+        self._waiting.remove(place)
+        self._glimpses.pop(place, None)
 
     def _hand_over_soon(self) -> None:
         if not self._soon.isActive():
@@ -257,9 +269,12 @@ class PhotoIntake(Desk):
     def _hand_over(self) -> None:
         self._soon.stop()
         lot, self._lot = tuple(self._lot), []
+        began = time.perf_counter()
         if lot:
             self.arrived.emit(lot)
         self._tell()
+        took_ms = round((time.perf_counter() - began) * 1000)
+        self._soon.setInterval(max(_LOT_MS, took_ms * _SHARE))
         if self._done == self._total and self._left_out:
             left_out, self._left_out = tuple(self._left_out), []
             self.refused.emit(left_out)
