@@ -53,7 +53,8 @@ BLOWN: Final = Threshold(0.23, "share of the pixels", "tuned")
 CONTRAST: Final = Threshold(12, "standard deviation of the grey levels", "LDS")
 NOISE: Final = Threshold(10, "grey levels RMS at 1024 px", "LDS has 15; tuned")
 BARS: Final = Threshold(0.04, "share of the frame", "LDS")
-SAME_DISTANCE: Final = Threshold(26, "bits of 64, mean over all pairs", "tuned")
+SAME_DISTANCE: Final = Threshold(28, "bits of 64, mean over all pairs", "tuned")
+SAME_SHAPE: Final = Threshold(1.15, "times as long, the longest shape to the shortest", "tuned")
 SAME_LAYOUT: Final = Threshold(16, "levels of 255, mean over all pairs", "tuned")
 FEWEST_TO_VARY: Final = Threshold(5, "photos", "as many as a training needs")
 
@@ -261,9 +262,9 @@ def _judge_variety(photos: Sequence[Photo]) -> Iterator[Finding]:
     """Remark a set whose photos are all alike; `photos` are without exact copies."""
     if len(photos) < FEWEST_TO_VARY.value or not all(photo.facts.layout for photo in photos):
         return
-    shapes = {round(photo.facts.width / photo.facts.height, 1) for photo in photos}
+    shapes = [photo.facts.width / photo.facts.height for photo in photos]
     if (
-        len(shapes) == 1
+        max(shapes) <= min(shapes) * SAME_SHAPE.value
         and _mean_distance(photos) < SAME_DISTANCE.value
         and _mean_layout_distance(photos) < SAME_LAYOUT.value
     ):

@@ -405,6 +405,7 @@ def test_stop_takes_in_no_more_and_keeps_what_is_in(
     ground.draft.add_files([ground.make_photo(f"late {number}.jpg") for number in range(12)])
     stop = ground.page.findChild(QPushButton, "stop_taking_in")
     ground.wait(lambda: ground.page.photos.model.rowCount() == 15 and stop.isVisible())
+    assert ground.now().problem == "Photos are still coming in."
 
     ground.qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
     go_on.set()
@@ -414,5 +415,6 @@ def test_stop_takes_in_no_more_and_keeps_what_is_in(
     assert ground.names()[:3] == ["0.jpg", "1.jpg", "2.jpg"]
     assert ground.page.photos.model.rowCount() == len(ground.names())
     assert stop.isHidden()
+    assert ground.now().problem != "Photos are still coming in."
     assert said[0].startswith("Stopped: ")
     assert said[0].endswith(" photos were not taken in.")

@@ -45,7 +45,7 @@ from fluxlora_desktop.ui.desks.draft_undo import (
     PhotoChange,
     PhotosCommand,
 )
-from fluxlora_desktop.ui.desks.photo_intake import Arrived, PhotoIntake, Refused
+from fluxlora_desktop.ui.desks.photo_intake import Arrivals, Arrived, PhotoIntake, Refused
 from fluxlora_desktop.ui.desks.recipes import RecipeDesk
 from fluxlora_desktop.ui.units import plural
 from fluxlora_desktop.workflows.photos import (
@@ -77,6 +77,7 @@ from fluxlora_desktop.workflows.versions import (
 
 HELD = "Changes are not being saved, so nothing is launched. Make room on the disk."
 HELD_FIELD = "disk"
+COMING = "Photos are still coming in."
 _CHECK_MS, _CHECK_BUSY_MS = 120, 400
 """How long nothing changes before the findings are looked for; while photos come in, longer."""
 _JUDGED = frozenset({"preset", "backend", "trainer"})
@@ -175,7 +176,8 @@ class DraftDesk(Desk):
         self.held_changed.connect(self.tell_anew)
         self.intake = PhotoIntake(tools, jobs, self)
         self.intake.arrived.connect(self._on_arrived)
-        self.intake.arriving.connect(self.arriving)
+        self.intake.arriving.connect(self._on_arriving)
+        self._told_busy = False
         self.intake.refused.connect(self.refused)
         self.intake.failed.connect(self._tell_only)
         self.intake.said.connect(self.said)
@@ -337,6 +339,8 @@ class DraftDesk(Desk):
     def _problem(self, run: Run, dataset: Dataset, troubles: Mapping[str, str]) -> tuple[str, str]:
         if self.held is not None:
             return HELD, HELD_FIELD
+        if self.intake.busy():
+            return COMING, "photos"
         try:
             check_plan(run, dataset)
         except InputError as error:
@@ -353,6 +357,7 @@ class DraftDesk(Desk):
     def _announce(self, *, check: bool = True) -> None:
         if check:
             self._check_soon.start(_CHECK_BUSY_MS if self.intake.busy() else _CHECK_MS)
+        self._told_busy = self.intake.busy()
         self.changed.emit(self.draft())
 
     @Slot()
@@ -454,6 +459,11 @@ class DraftDesk(Desk):
             self.intake.withdraw(ticket)
         if others:
             self.refused.emit(tuple(Refused(error.path, error) for error in others))
+
+    def _on_arriving(self, arrivals: Arrivals) -> None:
+        self.arriving.emit(arrivals)
+        if self.loaded and self.intake.busy() != self._told_busy:
+            self._announce(check=False)  # while photos come in, nothing is started
 
     def _on_arrived(self, lot: tuple[Arrived, ...]) -> None:
         """Put photos that came at their places; those of one batch are one step of undo."""
