@@ -58,6 +58,7 @@ TROUBLE = (
 FACTS = (
     "Captions are saved as you type. Tools changes all of them, after a preview, in one step.",
     "The photo's frame in the inspector is what the trainer keeps of it at that resolution.",
+    "Hundreds of photos and folders may be dropped at once; Stop takes in no more of them.",
     "A crop or turn never touches your file, and a photo that is left out is only not trained.",
     "Photos that are alike are compared side by side. Remarks you keep anyway can be shown again.",
     "The preset Face also checks faces where the optional detector is installed: in a copy of the "
