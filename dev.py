@@ -253,8 +253,10 @@ def test(arguments: list[str]) -> int:
         say(f"FAILED before the tests: {', '.join(failed)}")
     say("$ pytest")
     everything = all(argument.startswith("-") for argument in arguments)
-    # A few tests begin sooner in one process; of many, whoever is done takes over from the others.
-    spread = ("-n", "auto", "--dist", "worksteal") if everything else ()
+    # A few tests begin sooner in one process. Of many, a third wait for other processes most of the
+    # time, so there is one worker more than cores, and whoever is done takes over from the others.
+    workers = str((os.cpu_count() or 1) + 1)
+    spread = ("-n", workers, "--dist", "worksteal") if everything else ()
     code = call(python, "-m", "pytest", *spread, *arguments, env=offscreen_environment())
     return code or int(bool(failed))
 
