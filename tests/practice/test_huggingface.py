@@ -22,6 +22,7 @@ from huggingface_hub.errors import (
     HfHubHTTPError,
     RepositoryNotFoundError,
 )
+from huggingface_hub.utils import _http
 from jsonschema import Draft202012Validator
 from starlette.applications import Starlette
 
@@ -94,7 +95,10 @@ def running_hub(folder: Path, *, token: str, multipart_over: int = 20_000_000) -
 
 
 @pytest.fixture(autouse=True)
-def _lfs_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _official_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Let the client be as it comes: importing the app's hub puts in a session of its own."""
+    huggingface_hub.close_session()
+    monkeypatch.setattr(_http, "_GLOBAL_CLIENT_FACTORY", _http.default_client_factory)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
