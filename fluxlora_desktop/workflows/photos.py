@@ -239,15 +239,18 @@ def find_remarks(
     tools: Tools,
     preset: Preset = Preset.OBJECT,
     trainer: Trainer | None = None,
+    *,
+    coming: int = 0,
 ) -> tuple[Finding, ...]:
     """Return every finding about a dataset, the gravest first, dismissed ones too.
 
     `preset` says what it shall teach: how many photos help, what captions leave out, and whether
     it needs faces. `trainer` says which files would be passed over.
+    Photos that are still `coming` count as if they were there.
     """
     photos = tuple(item.seen for item in dataset.kept)
     found = (
-        *count_findings(len(photos), PRESETS[preset].count),
+        *count_findings(len(photos) + coming, PRESETS[preset].count),
         *tools.photos.find_problems(photos),
         *(face_findings(dataset) if preset is Preset.FACE else ()),
         *caption_findings(dataset, preset),

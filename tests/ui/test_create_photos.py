@@ -406,6 +406,7 @@ def test_stop_takes_in_no_more_and_keeps_what_is_in(
     stop = ground.page.findChild(QPushButton, "stop_taking_in")
     ground.wait(lambda: ground.page.photos.model.rowCount() == 15 and stop.isVisible())
     assert ground.now().problem == "Photos are still coming in."
+    ground.wait(lambda: "too_few" not in {finding.what for finding in ground.now().findings})
 
     ground.qtbot.mouseClick(stop, Qt.MouseButton.LeftButton)
     go_on.set()

@@ -367,7 +367,7 @@ class DraftDesk(Desk):
         self._checking = True
         job = self._run(
             "Check photos",
-            partial(self._find, self._dataset, self._run_row.plan),
+            partial(self._find, self._dataset, self._run_row.plan, self.intake.coming()),
             lane="details",
             done=self._on_checked,
         )
@@ -378,10 +378,11 @@ class DraftDesk(Desk):
         return self.intake.busy() or self._checking or self._check_soon.isActive()
 
     def _find(
-        self, dataset: Dataset, plan: RunPlan, _ctx: JobContext
+        self, dataset: Dataset, plan: RunPlan, coming: int, _ctx: JobContext
     ) -> tuple[Dataset, RunPlan, tuple[Finding, ...]]:
         trainer = trainer_of(plan, self.tools.services.trainer(plan.backend))
-        return dataset, plan, find_remarks(dataset, self.tools, plan.preset, trainer)
+        found = find_remarks(dataset, self.tools, plan.preset, trainer, coming=coming)
+        return dataset, plan, found
 
     @Slot(object)
     def _on_checked(self, checked: tuple[Dataset, RunPlan, tuple[Finding, ...]]) -> None:
@@ -463,7 +464,7 @@ class DraftDesk(Desk):
     def _on_arriving(self, arrivals: Arrivals) -> None:
         self.arriving.emit(arrivals)
         if self.loaded and self.intake.busy() != self._told_busy:
-            self._announce(check=False)  # while photos come in, nothing is started
+            self._announce()  # while photos come in, nothing is started, and they are counted
 
     def _on_arrived(self, lot: tuple[Arrived, ...]) -> None:
         """Put photos that came at their places; those of one batch are one step of undo."""

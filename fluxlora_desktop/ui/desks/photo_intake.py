@@ -118,6 +118,10 @@ class PhotoIntake(Desk):
         """Tell whether photos are on their way, or came and are not handed over yet."""
         return self._done < self._total or bool(self._lot) or self._soon.isActive()
 
+    def coming(self) -> int:
+        """Return how many photos are on their way, as far as is known."""
+        return self._total - self._done + len(self._lot)
+
     def announce(self, count: int) -> int:
         """Say that about so many photos will come; `add` or `withdraw` follows with the ticket."""
         self._ticket += 1
