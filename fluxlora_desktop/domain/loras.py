@@ -22,7 +22,10 @@ class PublicationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A repo on the hub that holds a Lora: `repo` is owner/name, `commit` the full id."""
+    """A repo on the hub that holds a Lora: `repo` is owner/name, `commit` the full id.
+
+    `pictures` are the ids of those on its card, in order.
+    """
 
     lora_id: str
     hub: str
@@ -34,6 +37,7 @@ class Publication:
     page: str
     address: str
     updated_at: datetime
+    pictures: tuple[str, ...] = ()
 
     @property
     def public(self) -> bool:

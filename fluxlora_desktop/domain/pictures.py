@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -149,7 +150,12 @@ class PictureLora:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A generated image with everything that made it; `file` is relative to the data folder."""
+    """A generated image with everything that made it; `file` is relative to the data folder.
+
+    `rating` is 1 to 5, 0 without one. `source` names the program that an imported picture came
+    from, "" for one made here; `facts` is what else its file said. A picture of a grid names it and
+    its `cell`, counted from 0 along the rows. `seconds` is how long the service took.
+    """
 
     id: str
     order_id: str
@@ -173,6 +179,15 @@ class Picture:
     cost_usd: Decimal | None = None
     error: str = ""
     trashed_at: datetime | None = None
+    negative_prompt: str = ""
+    rating: int = 0
+    favourite: bool = False
+    tags: tuple[str, ...] = ()
+    source: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    grid_id: str = ""
+    cell: int = 0
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from fluxlora_desktop.domain.datasets import Dataset, DatasetVersion, Photo, PhotoFacts
 from fluxlora_desktop.domain.edits import PLAIN, Edits
+from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery
 from fluxlora_desktop.domain.journal import Event, Settling
 from fluxlora_desktop.domain.loras import Lora, Publication
 from fluxlora_desktop.domain.money import Charge
@@ -285,8 +286,17 @@ class PictureStore(Protocol):
     def update(self, picture_id: str, **changes: Any) -> Picture:
         """Change columns; the names are those of `Picture`."""
 
-    def ids(self, *, words: str = "", lora_id: str = "", generator: str = "") -> tuple[str, ...]:
-        """Return the ids of what the gallery shows, newest first."""
+    def ids(self, query: PictureQuery = EVERYTHING) -> tuple[str, ...]:
+        """Return the ids of the pictures that a query asks for, in its order."""
+
+    def tags(self) -> tuple[tuple[str, int], ...]:
+        """Return every tag, by name, with how many pictures bear it."""
+
+    def mark(self, picture_ids: Sequence[str], **changes: Any) -> None:
+        """Change `rating`, `favourite` or `grid_id` of many pictures alike."""
+
+    def set_tags(self, tags: Mapping[str, Sequence[str]]) -> None:
+        """Give pictures exactly these tags, by their ids."""
 
     def page(self, ids: Sequence[str]) -> tuple[Picture, ...]:
         """Return these pictures in this order."""

@@ -29,7 +29,7 @@ class SqlLoraStore:
             session.add(LoraRow(**columns_of(lora, without=("publication",))))
             session.flush()
             if lora.publication is not None:
-                session.add(PublicationRow(**columns_of(lora.publication)))
+                session.add(_publication_row(lora.publication))
         return lora
 
     def get(self, lora_id: str) -> Lora:
@@ -63,7 +63,7 @@ class SqlLoraStore:
         """Keep where a Lora is published, in place of what was there."""
         with self._database.write() as session:
             row = _row(session, publication.lora_id)
-            session.merge(PublicationRow(**columns_of(publication)))
+            session.merge(_publication_row(publication))
             session.flush()
             return _lora(session, row)
 
@@ -88,5 +88,15 @@ def _row(session: Session, lora_id: str) -> LoraRow:
 
 def _lora(session: Session, row: LoraRow) -> Lora:
     published = session.get(PublicationRow, row.id)
-    publication = Publication(**fields_from(published, Publication)) if published else None
+    publication = _publication(published) if published else None
     return Lora(**fields_from(row, Lora, without=("publication",)), publication=publication)
+
+
+def _publication(row: PublicationRow) -> Publication:
+    columns = fields_from(row, Publication, without=("pictures",))
+    return Publication(**columns, pictures=tuple(row.pictures))
+
+
+def _publication_row(publication: Publication) -> PublicationRow:
+    columns = columns_of(publication, without=("pictures",))
+    return PublicationRow(**columns, pictures=list(publication.pictures))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Text,
     column,
     delete,
+    func,
     insert,
     literal_column,
     select,
@@ -21,15 +22,25 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery, PictureSort
 from fluxlora_desktop.domain.pictures import Picture, PictureLora, PictureState
 from fluxlora_desktop.domain.ports import Clock
 from fluxlora_desktop.store.database import Database
 from fluxlora_desktop.store.rows import change, columns_of, fields_from
-from fluxlora_desktop.store.schema import PictureLoraRow, PictureRow
+from fluxlora_desktop.store.schema import PictureLoraRow, PictureRow, PictureTagRow
 
 _FIXED = frozenset({"seq", "id", "created_at"})
+_APART = ("loras", "tags")
+_MARKS = frozenset({"rating", "favourite", "grid_id"})
 _AT_ONCE = 500  # SQLite before 3.32 takes at most 999 values in one statement
 _COLUMNS = tuple(PictureRow.__table__.columns)
+_NEWEST = (PictureRow.created_at.desc(), PictureRow.seq.desc())
+_ORDERS: Mapping[PictureSort, tuple[ColumnElement[Any], ...]] = {
+    PictureSort.NEWEST: _NEWEST,
+    PictureSort.OLDEST: (PictureRow.created_at.asc(), PictureRow.seq.asc()),
+    PictureSort.BEST: (PictureRow.rating.desc(), PictureRow.favourite.desc(), *_NEWEST),
+    PictureSort.NAME: (PictureRow.prompt.asc(), *_NEWEST),
+}
 _WORDS = table("pictures_fts", column("rowid", Integer), column("prompt", Text))
 # How FTS5 forgets a row whose text lies in another table: https://sqlite.org/fts5.html, "delete"
 _UNINDEX = text(
@@ -47,12 +58,13 @@ class SqlPictureStore:
     def add(self, pictures: Sequence[Picture]) -> None:
         """Keep new pictures, whatever their state."""
         with self._database.write() as session:
-            rows = [columns_of(picture, without=("loras",)) for picture in pictures]
+            rows = [columns_of(picture, without=_APART) for picture in pictures]
             if rows:
                 session.execute(insert(PictureRow), rows)
                 _index(session, [picture.id for picture in pictures])
             for picture in pictures:
                 _set_loras(session, picture.id, picture.loras)
+                _set_tags(session, picture.id, picture.tags)
 
     def get(self, picture_id: str) -> Picture:
         """Return a picture."""
@@ -62,8 +74,8 @@ class SqlPictureStore:
         return found[0]
 
     def update(self, picture_id: str, **changes: Any) -> Picture:
-        """Change columns, or `loras` as a whole; raises `TypeError` for an unknown one."""
-        columns = {name: value for name, value in changes.items() if name != "loras"}
+        """Change columns, and `loras` and `tags` as a whole; raises `TypeError` for others."""
+        columns = {name: value for name, value in changes.items() if name not in _APART}
         with self._database.write() as session:
             row = session.scalars(select(PictureRow).filter_by(id=picture_id)).one_or_none()
             if row is None:
@@ -78,25 +90,55 @@ class SqlPictureStore:
             if "loras" in changes:
                 session.execute(delete(PictureLoraRow).filter_by(picture_id=picture_id))
                 _set_loras(session, picture_id, changes["loras"])
+            if "tags" in changes:
+                session.execute(delete(PictureTagRow).filter_by(picture_id=picture_id))
+                _set_tags(session, picture_id, changes["tags"])
             return _page(session, (picture_id,))[0]
 
-    def ids(self, *, words: str = "", lora_id: str = "", generator: str = "") -> tuple[str, ...]:
-        """Return the ids of what the gallery shows, newest first.
-
-        Each of the words must begin a word of the prompt; case and accents do not matter.
-        """
-        wanted: list[ColumnElement[bool]] = [PictureRow.trashed_at.is_(None)]
-        if words.strip():
-            wanted.append(_says(words))
-        if lora_id:
-            users = select(PictureLoraRow.picture_id).where(PictureLoraRow.lora_id == lora_id)
-            wanted.append(PictureRow.id.in_(users))
-        if generator:
-            wanted.append(PictureRow.generator == generator)
-        newest = (PictureRow.created_at.desc(), PictureRow.seq.desc())
+    def ids(self, query: PictureQuery = EVERYTHING) -> tuple[str, ...]:
+        """Return the ids of the pictures that a query asks for, in its order."""
+        chosen = select(PictureRow.id).where(*_wanted(query)).order_by(*_ORDERS[query.sort])
         with self._database.read() as session:
-            chosen = select(PictureRow.id).where(*wanted).order_by(*newest)
             return tuple(session.scalars(chosen).all())
+
+    def tags(self) -> tuple[tuple[str, int], ...]:
+        """Return every tag by name, with how many pictures bear it that are not in the trash."""
+        count = func.count()
+        used = (
+            select(PictureTagRow.tag, count)
+            .join(PictureRow, PictureRow.id == PictureTagRow.picture_id)
+            .where(PictureRow.trashed_at.is_(None))
+            .group_by(PictureTagRow.tag)
+            .order_by(PictureTagRow.tag)
+        )
+        with self._database.read() as session:
+            return tuple((tag, number) for tag, number in session.execute(used).all())
+
+    def mark(self, picture_ids: Sequence[str], **changes: Any) -> None:
+        """Change columns of many pictures alike: `rating`, `favourite`, `grid_id`.
+
+        Raises `TypeError` for another one.
+        """
+        wrong = sorted(set(changes) - _MARKS)
+        if wrong:
+            raise TypeError(f"pictures cannot be marked with {', '.join(wrong)}")
+        with self._database.write() as session:
+            for some in _portions(picture_ids):
+                session.execute(update(PictureRow).where(some).values(**changes))
+
+    def set_tags(self, tags: Mapping[str, Sequence[str]]) -> None:
+        """Give pictures exactly these tags, by their ids; all of them or none."""
+        rows = [
+            {"picture_id": picture_id, "tag": tag}
+            for picture_id, given in tags.items()
+            for tag in dict.fromkeys(given)
+        ]
+        with self._database.write() as session:
+            for start in range(0, len(tags), _AT_ONCE):
+                some = list(tags)[start : start + _AT_ONCE]
+                session.execute(delete(PictureTagRow).where(PictureTagRow.picture_id.in_(some)))
+            if rows:
+                session.execute(insert(PictureTagRow), rows)
 
     def page(self, ids: Sequence[str]) -> tuple[Picture, ...]:
         """Return these pictures in this order; unknown ids are left out."""
@@ -114,9 +156,46 @@ class SqlPictureStore:
         """Put pictures into the app's trash or take them out."""
         at = self._clock.now() if trashed else None
         with self._database.write() as session:
-            for start in range(0, len(picture_ids), _AT_ONCE):
-                some = PictureRow.id.in_(picture_ids[start : start + _AT_ONCE])
+            for some in _portions(picture_ids):
                 session.execute(update(PictureRow).where(some).values(trashed_at=at))
+
+
+def _portions(picture_ids: Sequence[str]) -> Iterator[ColumnElement[bool]]:
+    for start in range(0, len(picture_ids), _AT_ONCE):
+        yield PictureRow.id.in_(picture_ids[start : start + _AT_ONCE])
+
+
+def _wanted(query: PictureQuery) -> list[ColumnElement[bool]]:
+    """Return the conditions of a query, those that leave the fewest rows first."""
+    row = PictureRow
+    wanted: list[ColumnElement[bool]] = [row.trashed_at.is_(None)]
+    if query.trashed:
+        wanted = [row.trashed_at.is_not(None)]
+    if query.words.strip():
+        wanted.append(_says(query.words))
+    if query.lora_id:
+        users = select(PictureLoraRow.picture_id).where(PictureLoraRow.lora_id == query.lora_id)
+        wanted.append(row.id.in_(users))
+    if query.tag:
+        tagged = select(PictureTagRow.picture_id).where(PictureTagRow.tag == query.tag)
+        wanted.append(row.id.in_(tagged))
+    for field, value in (
+        (row.grid_id, query.grid_id),
+        (row.base, query.base),
+        (row.generator, query.generator),
+        (row.source, query.source),
+    ):
+        if value:
+            wanted.append(field == value)
+    if query.since is not None:
+        wanted.append(row.created_at >= query.since)
+    if query.before is not None:
+        wanted.append(row.created_at < query.before)
+    if query.rating:
+        wanted.append(row.rating >= query.rating)
+    if query.favourite:
+        wanted.append(row.favourite.is_(True))
+    return wanted
 
 
 def _says(words: str) -> ColumnElement[bool]:
@@ -139,10 +218,11 @@ def _page(session: Session, ids: Sequence[str]) -> tuple[Picture, ...]:
     found: dict[str, Picture] = {}
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
-        loras = _loras(session, some)
+        loras, tags = _loras(session, some), _tags(session, some)
         for row in session.execute(select(*_COLUMNS).where(PictureRow.id.in_(some))).all():
-            columns = fields_from(row, Picture, without=("loras",))
-            found[row.id] = Picture(**columns, loras=tuple(loras.get(row.id, ())))
+            columns = fields_from(row, Picture, without=_APART)
+            used, given = tuple(loras.get(row.id, ())), tuple(tags.get(row.id, ()))
+            found[row.id] = Picture(**columns, loras=used, tags=given)
     return tuple(found[picture_id] for picture_id in ids if picture_id in found)
 
 
@@ -153,6 +233,21 @@ def _loras(session: Session, ids: Sequence[str]) -> dict[str, list[PictureLora]]
         lora = PictureLora(**fields_from(use, PictureLora))
         loras.setdefault(use.picture_id, []).append(lora)
     return loras
+
+
+def _tags(session: Session, ids: Sequence[str]) -> dict[str, list[str]]:
+    row = PictureTagRow
+    given = select(row.picture_id, row.tag).where(row.picture_id.in_(ids)).order_by(row.tag)
+    tags: dict[str, list[str]] = {}
+    for picture_id, tag in session.execute(given).all():
+        tags.setdefault(picture_id, []).append(tag)
+    return tags
+
+
+def _set_tags(session: Session, picture_id: str, tags: Sequence[str]) -> None:
+    rows = [{"picture_id": picture_id, "tag": tag} for tag in dict.fromkeys(tags)]
+    if rows:
+        session.execute(insert(PictureTagRow), rows)
 
 
 def _set_loras(session: Session, picture_id: str, loras: Sequence[PictureLora]) -> None:

@@ -329,16 +329,25 @@ class PublicationRow(Table):
     page: Mapped[str]
     address: Mapped[str]
     updated_at: Mapped[datetime]
+    pictures: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
 
 
 class PictureRow(Table):
     """A picture; `seq` keeps the order of those made at once and is the row id of the search."""
 
     __tablename__ = "pictures"
-    __table_args__ = (Index(None, "created_at", "seq"),)
+    __table_args__ = (
+        Index(
+            "pictures_shown",  # answers "all ids, newest first" without reading a row
+            "created_at",
+            "seq",
+            "id",
+            sqlite_where=text("trashed_at IS NULL"),
+        ),
+    )
     seq: Mapped[int] = mapped_column(primary_key=True)
     id: Mapped[str] = mapped_column(unique=True)
-    order_id: Mapped[str]
+    order_id: Mapped[str] = mapped_column(index=True)
     state: Mapped[PictureState] = mapped_column(one_of(PictureState, "state"), index=True)
     generator: Mapped[str]
     model: Mapped[str]
@@ -358,6 +367,58 @@ class PictureRow(Table):
     cost_usd: Mapped[Decimal | None]
     error: Mapped[str]
     trashed_at: Mapped[datetime | None]
+    negative_prompt: Mapped[str] = mapped_column(default="", server_default="")
+    rating: Mapped[int] = mapped_column(default=0, server_default="0")
+    favourite: Mapped[bool] = mapped_column(default=False, server_default="0")
+    source: Mapped[str] = mapped_column(default="", server_default="")
+    facts: Mapped[dict[str, str]] = mapped_column(JSON, default=dict, server_default="{}")
+    grid_id: Mapped[str] = mapped_column(default="", server_default="", index=True)
+    cell: Mapped[int] = mapped_column(default=0, server_default="0")
+    seconds: Mapped[float | None]
+
+
+class PictureTagRow(Table):
+    """A word that the person gave a picture."""
+
+    __tablename__ = "picture_tags"
+    picture_id: Mapped[str] = mapped_column(ForeignKey("pictures.id"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class PictureOrderRow(Table):
+    """An order of pictures in the queue: those of lower positions are made first."""
+
+    __tablename__ = "picture_orders"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    position: Mapped[int]
+    paused: Mapped[bool]
+    request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+
+
+class PictureGridRow(Table):
+    """A table of pictures over two settings; its cells are pictures that name it."""
+
+    __tablename__ = "picture_grids"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    lora_id: Mapped[str] = mapped_column(index=True)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+    trashed_at: Mapped[datetime | None]
+
+
+class PromptRow(Table):
+    """A prompt that was used or saved; a saved one has a name."""
+
+    __tablename__ = "prompts"
+    text: Mapped[str] = mapped_column(primary_key=True)
+    negative_prompt: Mapped[str]
+    name: Mapped[str]
+    saved: Mapped[bool]
+    uses: Mapped[int]
+    used_at: Mapped[datetime]
 
 
 class PictureLoraRow(Table):
@@ -383,7 +444,7 @@ class ChargeRow(Table):
     at: Mapped[datetime] = mapped_column(index=True)
     certainty: Mapped[Certainty] = mapped_column(one_of(Certainty, "certainty"))
     run_id: Mapped[str | None] = mapped_column(index=True)
-    picture_id: Mapped[str | None]
+    picture_id: Mapped[str | None] = mapped_column(index=True)
     note: Mapped[str]
 
 

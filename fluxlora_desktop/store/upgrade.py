@@ -27,8 +27,8 @@ from fluxlora_desktop.store.errors import translate_storage_errors
 from fluxlora_desktop.store.schema import Table
 
 APPLICATION_ID = 0x464C5841  # "FLXA" in the file's header, which file(1) and others can show
-HEAD = "0006"
-KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006")
+HEAD = "0007"
+KNOWN = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 MIGRATIONS = Path(__file__).with_name("migrations")
 _ROOM = 3  # so many times the database's size must be free: its backup, its journal, its new form
 _UNSETTLED = """

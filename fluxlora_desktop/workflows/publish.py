@@ -256,6 +256,7 @@ def look_at_publication(lora_id: str, tools: Tools) -> Lora:
             page=old.page,
             address=old.address,
             updated_at=tools.clock.now(),
+            pictures=old.pictures,
         )
     )
 

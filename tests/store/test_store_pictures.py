@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fluxlora_desktop.domain.gallery import PictureQuery, PictureSort
 from fluxlora_desktop.domain.pictures import Picture, PictureLora, PictureState
 from tests.store.conftest import Shelf
 
@@ -36,6 +37,11 @@ def picture(picture_id: str, **changes: Any) -> Picture:
 def test_picture_is_the_same_when_the_library_is_opened_again(shelf: Shelf) -> None:
     kept = picture(
         "p",
+        tags=("a fox", "snow"),
+        facts={"Sampler": "Euler"},
+        negative_prompt="blurry",
+        rating=4,
+        seconds=2.5,
         loras=(PictureLora("l1", "Fox", 0.8, "ab12"), PictureLora("l2", "Ink", 1.2)),
         cost_usd=Decimal("0.0125"),
         seed=2**53,
@@ -109,7 +115,7 @@ def test_search_finds_words_by_their_beginning(shelf: Shelf, words: str, found: 
     pictures.add([picture("snow", prompt="two foxes, snowfall")])
     pictures.add([picture("lake", prompt="a lake at dawn")])
 
-    assert set(pictures.ids(words=words)) == found
+    assert set(pictures.ids(PictureQuery(words=words))) == found
 
 
 def test_search_follows_a_changed_prompt(shelf: Shelf) -> None:
@@ -118,8 +124,8 @@ def test_search_follows_a_changed_prompt(shelf: Shelf) -> None:
 
     pictures.update("p", prompt="an owl")
 
-    assert pictures.ids(words="fox") == ()
-    assert pictures.ids(words="owl") == ("p",)
+    assert pictures.ids(PictureQuery(words="fox")) == ()
+    assert pictures.ids(PictureQuery(words="owl")) == ("p",)
 
 
 def test_ids_are_chosen_by_lora_and_generator(shelf: Shelf) -> None:
@@ -128,9 +134,63 @@ def test_ids_are_chosen_by_lora_and_generator(shelf: Shelf) -> None:
     pictures.add([picture("a", loras=(fox,)), picture("b", loras=(fox,), generator="replicate")])
     pictures.add([picture("c")])
 
-    assert pictures.ids(lora_id="fox") == ("b", "a")
-    assert pictures.ids(generator="together") == ("c", "a")
-    assert pictures.ids(lora_id="fox", generator="together", words="a") == ("a",)
+    assert pictures.ids(PictureQuery(lora_id="fox")) == ("b", "a")
+    assert pictures.ids(PictureQuery(generator="together")) == ("c", "a")
+    assert pictures.ids(PictureQuery(lora_id="fox", generator="together", words="a")) == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (PictureQuery(rating=3), ("good", "best")),
+        (PictureQuery(favourite=True), ("good",)),
+        (PictureQuery(tag="cover"), ("best",)),
+        (PictureQuery(tag="cove"), ()),
+        (PictureQuery(source="comfyui"), ("plain",)),
+        (PictureQuery(grid_id="g"), ("good",)),
+        (PictureQuery(base="flux.1-dev"), ("best",)),
+        (PictureQuery(since=_NOON + timedelta(hours=1)), ("plain", "good")),
+        (PictureQuery(before=_NOON + timedelta(hours=1)), ("best",)),
+        (PictureQuery(words="owl", rating=1), ("good",)),
+        (PictureQuery(sort=PictureSort.OLDEST), ("best", "good", "plain")),
+        (PictureQuery(sort=PictureSort.BEST), ("best", "good", "plain")),
+        (PictureQuery(sort=PictureSort.NAME), ("best", "plain", "good")),
+        (PictureQuery(trashed=True), ("gone",)),
+    ],
+    ids=str,
+)
+def test_query_chooses_and_sorts(shelf: Shelf, query: PictureQuery, found: tuple[str, ...]) -> None:
+    pictures = shelf.stores.pictures
+    later = {"created_at": _NOON + timedelta(hours=1)}
+    pictures.add(
+        [
+            picture("best", prompt="a fox", rating=5, tags=("cover", "fox"), base="flux.1-dev"),
+            picture("good", prompt="owl", rating=3, favourite=True, grid_id="g", **later),
+            picture("plain", prompt="a hare", source="comfyui", **later),
+            picture("gone", prompt="owl"),
+        ]
+    )
+    pictures.trash(["gone"])
+
+    assert pictures.ids(query) == found
+
+
+def test_pictures_are_marked_and_tagged_together(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    pictures.add([picture("a", tags=("old",)), picture("b"), picture("c", tags=("kept",))])
+
+    pictures.mark(["a", "b"], rating=4, favourite=True)
+    pictures.set_tags({"a": ("sea", "light", "sea"), "b": ()})
+
+    a, b, c = pictures.page(("a", "b", "c"))
+    assert [(p.rating, p.favourite) for p in (a, b, c)] == [(4, True), (4, True), (0, False)]
+    assert [p.tags for p in (a, b, c)] == [("light", "sea"), (), ("kept",)]
+    assert pictures.tags() == (("kept", 1), ("light", 1), ("sea", 1))
+    pictures.trash(["c"])
+    assert pictures.tags() == (("light", 1), ("sea", 1))
+    assert pictures.update("b", tags=("sea",)).tags == ("sea",)
+    with pytest.raises(TypeError):
+        pictures.mark(["a"], prompt="other")
 
 
 def test_trash_hides_pictures_and_gives_them_back(shelf: Shelf) -> None:

@@ -18,6 +18,7 @@ from fluxlora_desktop.domain.errors import (
     ServiceRefused,
     StorageError,
 )
+from fluxlora_desktop.domain.gallery import PictureQuery
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import (
     GeneratedImage,
@@ -30,7 +31,7 @@ from fluxlora_desktop.domain.pictures import (
 )
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.jobs.runner import LANES
-from fluxlora_desktop.ui.desks.pictures import GalleryQuery, PictureDesk
+from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.pictures import FAULT, STOPPED
 from tests.ui.desk_bench import DeskBench, Heard
@@ -220,7 +221,7 @@ def test_search_and_reading_answer_with_what_was_asked(easel: Easel) -> None:
     pictures = easel.make()
     easel.make(replace(ORDER, prompt="a mug", count=1))
     rows, page = Heard(easel.desk.rows_ready), Heard(easel.desk.page_ready)
-    easel.desk.find(GalleryQuery(words="fox"))
+    easel.desk.find(PictureQuery(words="fox"))
     easel.until(lambda: len(rows) == 1)
     assert set(rows.last.ids) == {picture.id for picture in pictures}
     easel.desk.read([pictures[2].id, pictures[0].id])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from fluxlora_desktop.domain.gallery import PictureQuery
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import GeneratedImage, PictureRequest, PictureState
 from fluxlora_desktop.domain.runs import RunPlan, RunState
@@ -95,7 +96,7 @@ def test_everything_on_the_disk_comes_back_into_an_empty_library(full: Bench) ->
     for picture in pictures:
         for name in same:
             assert getattr(back[picture.id], name) == getattr(picture, name), name
-    assert stores.pictures.ids(words="beach") == stores.pictures.ids()
+    assert stores.pictures.ids(PictureQuery(words="beach")) == stores.pictures.ids()
     assert [charge.amount_usd for charge in stores.ledger.charges()] == cost
     left = check_library(full.library.data_dir)
     assert {finding.subject.split("/")[0] for finding in left} == {"runs"}  # the archive it sent

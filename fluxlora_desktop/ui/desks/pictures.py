@@ -11,6 +11,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal, Slot
 
 from fluxlora_desktop.domain.errors import AppError
+from fluxlora_desktop.domain.gallery import PictureQuery
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.pictures import (
     GeneratorAbilities,
@@ -56,19 +57,10 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class GalleryQuery:
-    """What the gallery shall show."""
-
-    words: str = ""
-    lora_id: str = ""
-    generator: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class GalleryRows:
-    """The answer to a query: ids, newest first."""
+    """The answer to a query: ids in its order."""
 
-    query: GalleryQuery
+    query: PictureQuery
     ids: tuple[str, ...]
 
 
@@ -221,17 +213,14 @@ class PictureDesk(Desk):
         while self._ended:
             self.changed.emit(self._ended.popleft())
 
-    def find(self, query: GalleryQuery) -> None:
+    def find(self, query: PictureQuery) -> None:
         """Look up the rows of the gallery."""
         self._run(
             "Find pictures", partial(self._find, query), lane="details", done=self.rows_ready.emit
         )
 
-    def _find(self, query: GalleryQuery, _ctx: JobContext) -> GalleryRows:
-        ids = self.tools.stores.pictures.ids(
-            words=query.words, lora_id=query.lora_id, generator=query.generator
-        )
-        return GalleryRows(query, ids)
+    def _find(self, query: PictureQuery, _ctx: JobContext) -> GalleryRows:
+        return GalleryRows(query, self.tools.stores.pictures.ids(query))
 
     def read(self, ids: Sequence[str]) -> None:
         """Read these pictures."""

@@ -8,10 +8,11 @@ from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
+from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import LoraDesk
-from fluxlora_desktop.ui.desks.pictures import GalleryQuery, GalleryRows, PictureDesk
+from fluxlora_desktop.ui.desks.pictures import GalleryRows, PictureDesk
 from fluxlora_desktop.ui.gallery.again import price_again
 from fluxlora_desktop.ui.gallery.commands import PictureCommands
 from fluxlora_desktop.ui.gallery.delegate import THUMB_SIDE, PictureDelegate
@@ -55,7 +56,7 @@ class PictureBrowser(QWidget):
     ) -> None:
         super().__init__()
         self._pictures, self._loras = pictures, loras
-        self._query = GalleryQuery()
+        self._query = EVERYTHING
         self.filters = FilterBar()
         self.orders = OrdersLine()
         self.model = PictureModel()
@@ -183,7 +184,7 @@ class PictureBrowser(QWidget):
         self.grid.viewport().update()
 
     @Slot(object)
-    def _on_filter(self, query: GalleryQuery) -> None:
+    def _on_filter(self, query: PictureQuery) -> None:
         if query != self._query:
             self._query = query
             self._pictures.find(query)
@@ -219,7 +220,7 @@ class PictureBrowser(QWidget):
         self.orders.follow(pictures)
         self._tidy.start()
         self.model.take(pictures)
-        if self._query == GalleryQuery():
+        if self._query == EVERYTHING:
             self.model.add(pictures)
             self.grid.scrollToTop()
         else:
@@ -255,7 +256,7 @@ class PictureBrowser(QWidget):
 
     def _show_rows(self, *, known: bool = False) -> None:
         """Show which of the four states the grid is in."""
-        count, everything = self.model.rowCount(), self._query == GalleryQuery()
+        count, everything = self.model.rowCount(), self._query == EVERYTHING
         self.orders.show_count(count, filtered=not everything)
         nothing = self.empty if everything else self.no_match
         self._cells.setCurrentWidget(self.grid if count else nothing if known else self._loading)

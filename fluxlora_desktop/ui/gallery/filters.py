@@ -8,8 +8,8 @@ from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
 
+from fluxlora_desktop.domain.gallery import PictureQuery
 from fluxlora_desktop.domain.loras import Lora
-from fluxlora_desktop.ui.desks.pictures import GalleryQuery
 from fluxlora_desktop.ui.icons import icon
 from fluxlora_desktop.ui.widgets import row
 
@@ -17,7 +17,7 @@ _PAUSE_MS = 180
 
 
 class FilterBar(QWidget):
-    """Asks for a query; `changed(GalleryQuery)`, a moment after the last key."""
+    """Asks for a query; `changed(PictureQuery)`, a moment after the last key."""
 
     changed = Signal(object)
 
@@ -44,9 +44,9 @@ class FilterBar(QWidget):
         self.generator.activated.connect(self._tell)
         QShortcut(QKeySequence.StandardKey.Find, self, self.words.setFocus)
 
-    def query(self) -> GalleryQuery:
+    def query(self) -> PictureQuery:
         """Return what shall be shown."""
-        return GalleryQuery(
+        return PictureQuery(
             words=" ".join(self.words.text().split()),
             lora_id=self.lora.currentData() or "",
             generator=self.generator.currentData() or "",
