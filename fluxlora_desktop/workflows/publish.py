@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from fluxlora_desktop.domain.bases import base_named, title_of
@@ -28,6 +29,7 @@ from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
 from fluxlora_desktop.domain.runs import EffectKind, Run, RunPlan, RunState
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.domain.weights import keep_damaged
+from fluxlora_desktop.workflows.card import card_pictures, still_there
 from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.plans import choices_for, repo_name, trainer_of
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
@@ -59,16 +61,41 @@ def publish_lora(
     visibility: Visibility,
     tools: Tools,
     ctx: JobContext,
-    pictures: tuple[CardPicture, ...] = (),
+    picture_ids: Sequence[str] | None = None,
 ) -> Lora:
     """Send weights, card, licence and notice as one commit; keep the publication when it is proven.
 
-    `repo` is a name without an owner, or owner/name. Raises `InputError` when nothing of it can be
-    a repo's name, `UnexpectedReply` when the hub holds other bytes than this computer.
+    `repo` is a name without an owner, or owner/name; `picture_ids` are the gallery's pictures for
+    the card, None for those that stand on it. Raises `InputError` when nothing of `repo` can be a
+    repo's name or the card does not take the pictures, `UnexpectedReply` when the hub holds other
+    bytes than this computer.
     """
-    stores, hub = tools.stores, tools.services.hub
-    lora = stores.loras.get(lora_id)
+    lora = tools.stores.loras.get(lora_id)
+    if picture_ids is None:
+        picture_ids = lora.publication.pictures if lora.publication else ()
+    shown = still_there(picture_ids, tools)
+    hub = tools.services.hub
     name = repo if "/" in repo else f"{hub.whoami().name}/{_plain_name(repo or lora.name)}"
+    with card_pictures(shown, tools) as pictures:
+        return _publish(lora, name, visibility, shown, pictures, tools, ctx)
+
+
+def show_on_card(lora_id: str, picture_ids: Sequence[str], tools: Tools, ctx: JobContext) -> Lora:
+    """Put exactly these pictures on the card of a published Lora, in this order, as one commit."""
+    published = _publication(tools.stores.loras.get(lora_id))
+    return publish_lora(lora_id, published.repo, published.visibility, tools, ctx, picture_ids)
+
+
+def _publish(
+    lora: Lora,
+    name: str,
+    visibility: Visibility,
+    picture_ids: tuple[str, ...],
+    pictures: tuple[CardPicture, ...],
+    tools: Tools,
+    ctx: JobContext,
+) -> Lora:
+    stores, hub, lora_id = tools.stores, tools.services.hub, lora.id
     bundle = PublicationBundle(
         repo=name,
         visibility=visibility,
@@ -114,6 +141,7 @@ def publish_lora(
             page=commit.page,
             address=commit.address,
             updated_at=tools.clock.now(),
+            pictures=picture_ids,
         )
     )
     _mend_weights(published, tools, ctx)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,18 +12,21 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.names import shown_name
+from fluxlora_desktop.domain.pictures import Picture
 from fluxlora_desktop.domain.ports import JobContext, Transferred
 from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.undoable import Undoable
+from fluxlora_desktop.workflows.card import pictures_of
 from fluxlora_desktop.workflows.collect import import_lora_file, import_lora_repo
 from fluxlora_desktop.workflows.pictures import routes_of
 from fluxlora_desktop.workflows.publish import (
     change_visibility,
     look_at_publication,
     publish_lora,
+    show_on_card,
     withdraw_publication,
 )
 from fluxlora_desktop.workflows.tools import Tools
@@ -48,17 +51,27 @@ class LoraWork:
     transfer: Transferred | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LoraPictures:
+    """The gallery's pictures that were made with a Lora, newest first."""
+
+    lora_id: str
+    pictures: tuple[Picture, ...]
+
+
 class LoraDesk(Desk):
     """Holds the Loras of the library.
 
     `listed()` when the list is known or a Lora came or went, `changed(Lora)`, `working(LoraWork)`
-    while something is under way, `rested(str)` with the Lora's id when it is over.
+    while something is under way, `rested(str)` with the Lora's id when it is over,
+    `pictures_found(LoraPictures)` answers `find_pictures`.
     """
 
     listed = Signal()
     changed = Signal(object)
     working = Signal(object)
     rested = Signal(str)
+    pictures_found = Signal(object)
 
     def __init__(
         self, tools: Tools, jobs: JobRunner, trash: Trash, parent: QObject | None = None
@@ -120,6 +133,45 @@ class LoraDesk(Desk):
             return publish_lora(lora_id, repo, visibility, self.tools, ctx)
 
         self._work(lora_id, "Publishing", work, "Published and verified.")
+
+    def find_pictures(self, lora_id: str) -> None:
+        """Look for pictures that the card of a Lora can show."""
+
+        def work(_ctx: JobContext) -> LoraPictures:
+            return LoraPictures(lora_id, pictures_of(lora_id, self.tools))
+
+        self._run("Find a LoRA's pictures", work, lane="details", done=self.pictures_found.emit)
+
+    def picture_thumb(self, picture: Picture) -> Path | None:
+        """Return where a picture's thumbnail lies, or None."""
+        return self.tools.stores.files.resolve(picture.thumb) if picture.thumb else None
+
+    def show_on_card(self, lora_id: str, picture_ids: Sequence[str]) -> None:
+        """Put exactly these pictures on a published Lora's card; the bar offers to take it back."""
+        lora = self._loras.get(lora_id)
+        if lora is None or lora.publication is None:
+            return
+        self._put_on_card(lora_id, tuple(picture_ids), undo=lora.publication.pictures)
+
+    def _put_on_card(
+        self, lora_id: str, picture_ids: tuple[str, ...], undo: tuple[str, ...] | None
+    ) -> None:
+        def work(ctx: JobContext) -> Lora:
+            return show_on_card(lora_id, picture_ids, self.tools, ctx)
+
+        job = self._work(lora_id, "Changing the card", work, "")
+        if job is not None:
+            job.succeeded.connect(partial(self._on_card, undo))
+
+    def _on_card(self, undo: tuple[str, ...] | None, lora: Lora) -> None:
+        shown = lora.publication.pictures if lora.publication else ()
+        number = {0: "no pictures", 1: "1 picture"}.get(len(shown), f"{len(shown)} pictures")
+        says = f"The card of {lora.name} shows {number} now."
+        if undo is None or undo == shown:
+            self.said.emit(says)
+        else:
+            back = partial(self._put_on_card, lora.id, undo, None)
+            self.undoable.emit(Undoable(says, back))
 
     def set_visibility(self, lora_id: str, visibility: Visibility) -> None:
         """Make a published Lora public or private."""
@@ -185,9 +237,12 @@ class LoraDesk(Desk):
 
         self._work(f"import:{repo}", f"Fetching {repo}", work, "Imported.")
 
-    def _work(self, lora_id: str, says: str, work: Callable[[JobContext], Lora], done: str) -> None:
+    def _work(
+        self, lora_id: str, says: str, work: Callable[[JobContext], Lora], done: str
+    ) -> Job | None:
+        """Do something with a Lora, unless something is under way with it already."""
         if lora_id in self._working:
-            return
+            return None
         job = self._run(
             says,
             work,
@@ -199,6 +254,7 @@ class LoraDesk(Desk):
         self._working[lora_id] = job
         job.finished.connect(partial(self._on_rest, lora_id))
         self.working.emit(LoraWork(lora_id, says))
+        return job
 
     def _on_progress(self, lora_id: str, says: str, event: object) -> None:
         if isinstance(event, Transferred):

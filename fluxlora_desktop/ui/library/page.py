@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Signal, Slot
@@ -12,8 +13,9 @@ from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
-from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraWork
+from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraPictures, LoraWork
 from fluxlora_desktop.ui.desks.runs import RunDesk
+from fluxlora_desktop.ui.library.card_dialog import CardDialog
 from fluxlora_desktop.ui.library.forms import FetchForm, PublishOrder
 from fluxlora_desktop.ui.library.grid import LoraGrid
 from fluxlora_desktop.ui.library.inspector import LoraAsk, LoraInspector, LoraView
@@ -63,7 +65,10 @@ class LibraryPage(Page):
         self._hub_owner, self._choose_file = hub_owner, choose_file
         self._known: frozenset[str] | None = None
         self._importing: set[str] = set()
-        self.grid = LoraGrid(ThumbLoader(jobs, self))
+        self._thumbs = ThumbLoader(jobs, self)
+        self._card_dialog: CardDialog | None = None
+        self._card_added: tuple[str, ...] = ()
+        self.grid = LoraGrid(self._thumbs)
         self.inspector = LoraInspector()
         self.works = WorkLines()
         self.fetch_form = FetchForm()
@@ -110,6 +115,7 @@ class LibraryPage(Page):
         self._loras.working.connect(self._on_working)
         self._loras.rested.connect(self._on_rested)
         self._loras.failed.connect(self._on_failed)
+        self._loras.pictures_found.connect(self._on_pictures_found)
         self._runs.listed.connect(self._show_selected)
         self.grid.chosen.connect(self._on_chosen)
         self.grid.opened.connect(self._on_opened)
@@ -255,12 +261,43 @@ class LibraryPage(Page):
         elif ask is HubAsk.CREATE:
             there = lora.publication
             self._loras.publish(lora.id, there.repo, there.visibility)
+        elif ask is HubAsk.CARD:
+            self.choose_card_pictures(lora.id)
         elif ask is HubAsk.DELETE:
             self._loras.withdraw(lora.id)
         else:
             public = ask is HubAsk.MAKE_PUBLIC
             who = Visibility.PUBLIC if public else Visibility.PRIVATE
             self._loras.set_visibility(lora.id, who)
+
+    def choose_card_pictures(self, lora_id: str, added: Sequence[str] = ()) -> None:
+        """Let a person choose the pictures on a published Lora's card; `added` are chosen too."""
+        lora = self._loras.lora(lora_id)
+        if lora is None or lora.publication is None or self._card_dialog is not None:
+            return
+        dialog = CardDialog(
+            lora, thumbs=self._thumbs, thumb_path=self._loras.picture_thumb, parent=self
+        )
+        self._card_dialog = dialog
+        self._card_added = tuple(added)
+        dialog.decided.connect(partial(self._loras.show_on_card, lora_id))
+        dialog.make_wanted.connect(partial(self.go.emit, "gallery", lora_id))
+        dialog.finished.connect(self._on_card_over)
+        dialog.open()
+        self._loras.find_pictures(lora_id)
+
+    @Slot(object)
+    def _on_pictures_found(self, found: LoraPictures) -> None:
+        dialog, lora = self._card_dialog, self._loras.lora(found.lora_id)
+        if dialog is None or lora is None or lora.publication is None:
+            return
+        dialog.show_pictures(found.pictures, (*lora.publication.pictures, *self._card_added))
+
+    @Slot()
+    def _on_card_over(self) -> None:
+        if self._card_dialog is not None:
+            self._card_dialog.deleteLater()
+            self._card_dialog = None
 
     @Slot(object)
     def _on_publish(self, order: PublishOrder) -> None:

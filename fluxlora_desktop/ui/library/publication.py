@@ -12,7 +12,9 @@ from fluxlora_desktop.domain.loras import Lora, PublicationStatus
 from fluxlora_desktop.ui.library.facts import status_words, visibility_words
 from fluxlora_desktop.ui.library.forms import DeleteForm, PublishForm
 from fluxlora_desktop.ui.widgets import Symbol, button, column, icon_button, label, row, set_role
+from fluxlora_desktop.ui.wording import plural
 
+CHOOSE_PICTURES = "Choose pictures for the card"
 _ABSENT = "Not published: the file is only on this computer."
 _NO_BASE = "Not published. Choose the base above first: the repo's card has to name it."
 
@@ -23,6 +25,7 @@ class HubAsk(StrEnum):
     OPEN = "open"
     CHECK = "check"
     CREATE = "create"
+    CARD = "card"
     MAKE_PUBLIC = "make_public"
     MAKE_PRIVATE = "make_private"
     DELETE = "delete"
@@ -52,9 +55,13 @@ class PublicationPart(QWidget):
         self.open = button("Open on the hub", self._on_open, role="link", symbol="link")
         self.check = button("Check at the hub", self._on_check, role="link", symbol="refresh")
         self.recreate = button("Create again", self._on_create, role="link", symbol="upload")
+        self.card = button("", self._on_card, role="link", symbol="gallery")
         self.switch = button("", self._on_switch, role="link", symbol="globe")
         self.remove = button("Delete the repo", self._on_remove, role="link", symbol="remove")
-        self._links = (self.open, self.check, self.recreate, self.switch, self.remove)
+        self._links = (
+            *(self.open, self.check, self.recreate, self.card),
+            *(self.switch, self.remove),
+        )
         who = row(self._symbol, self.who, spacing=6)
         who.setStretch(1, 1)
         there = column(self.repo, who, self.status, row(self.commit, copy, None), spacing=4)
@@ -97,7 +104,10 @@ class PublicationPart(QWidget):
         set_role(self.status, tint)
         self.commit.setText(f"Commit {published.commit[:12]}")
         self.switch.setText("Make it private" if published.public else "Make it public")
+        shown = len(published.pictures)
+        self.card.setText(f"{plural(shown, 'picture')} on the card" if shown else CHOOSE_PICTURES)
         there = published.status is not PublicationStatus.MISSING
+        self.card.setVisible(there)
         self.switch.setVisible(there)
         self.recreate.setVisible(not there)
 
@@ -136,6 +146,9 @@ class PublicationPart(QWidget):
 
     def _on_create(self) -> None:
         self.asked.emit(HubAsk.CREATE)
+
+    def _on_card(self) -> None:
+        self.asked.emit(HubAsk.CARD)
 
     def _on_switch(self) -> None:
         if self._lora is not None and self._lora.publication is not None:
