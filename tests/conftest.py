@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import random
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -18,6 +20,8 @@ from keyring.errors import PasswordDeleteError
 from PySide6.QtCore import QStandardPaths
 
 from fluxlora_desktop.domain.services import variable_prefixes
+from fluxlora_desktop.domain.work import JobContext
+from fluxlora_desktop.jobs.runner import Job, JobRunner, Work
 
 _CONNECT, _CONNECT_EX = socket.socket.connect, socket.socket.connect_ex
 _SENDTO, _GETADDRINFO = socket.socket.sendto, socket.getaddrinfo
@@ -39,6 +43,14 @@ _HOME_VARIABLES = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --full, for sweeps that try every case instead of a fair sample."""
     parser.addoption("--full", action="store_true", help="try every case of the long sweeps")
+    parser.addoption(
+        "--jitter",
+        type=float,
+        default=0.0,
+        metavar="MS",
+        help="hold each background job up by a random time of at most so much, as a busy"
+        " computer does: finds tests that take one answer as a sign of another",
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -51,6 +63,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def full_sweep(request: pytest.FixtureRequest) -> bool:
     """Say whether the long sweeps try every case (--full)."""
     return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture(autouse=True)
+def _jitter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = request.config.getoption("--jitter") / 1000
+    if not longest:
+        return
+    at_once = JobRunner.start
+
+    def start(runner: JobRunner, name: str, work: Work, *, lane: str = "default") -> Job:
+        def held_up(context: JobContext) -> object:
+            time.sleep(random.uniform(0, longest))
+            try:
+                return work(context)
+            finally:
+                time.sleep(random.uniform(0, longest))
+
+        return at_once(runner, name, held_up, lane=lane)
+
+    monkeypatch.setattr(JobRunner, "start", start)
 
 
 class MemoryKeyring(KeyringBackend):
