@@ -10,6 +10,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -17,10 +18,12 @@ import keyring
 import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
-from PySide6.QtCore import QStandardPaths
+from PySide6.QtCore import QStandardPaths, QTimer
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.services import variable_prefixes
-from fluxlora_desktop.domain.work import JobContext
+from fluxlora_desktop.domain.work import JobContext, Transferred
 from fluxlora_desktop.jobs.runner import Job, JobRunner, Work
 
 _CONNECT, _CONNECT_EX = socket.socket.connect, socket.socket.connect_ex
@@ -28,6 +31,8 @@ _SENDTO, _GETADDRINFO = socket.socket.sendto, socket.getaddrinfo
 # Windows are drawn unseen, also by a plain `pytest`, unless a platform was chosen.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 _FOREIGN_VARIABLES = (*variable_prefixes(), "HUGGING_FACE_", "RUNPOD_")
+PATIENCE_MS = 30_000
+"""How long a test waits for what must come: a computer may be busy with other things."""
 _HOME_VARIABLES = {
     "HOME": "",
     "USERPROFILE": "",
@@ -48,8 +53,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         default=0.0,
         metavar="MS",
-        help="hold each background job up by a random time of at most so much, as a busy"
-        " computer does: finds tests that take one answer as a sign of another",
+        help="hold jobs, their reports and the window up by random times of at most so much, as"
+        " a busy computer does: finds tests that take one answer as a sign of another",
     )
 
 
@@ -65,24 +70,61 @@ def full_sweep(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--full"))
 
 
+class _HeldUp:
+    """A job's context on a busy computer: after each report the work gets no time for a while."""
+
+    def __init__(self, context: JobContext, longest_s: float) -> None:
+        self._context, self._longest_s = context, longest_s
+        self.check, self.pause = context.check, context.pause
+
+    def report(self, event: object) -> None:
+        self._context.report(event)
+        if not isinstance(event, Transferred):
+            self.rest()
+
+    def rest(self) -> None:
+        time.sleep(random.uniform(0, self._longest_s))
+
+
 @pytest.fixture(autouse=True)
-def _jitter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    longest = request.config.getoption("--jitter") / 1000
-    if not longest:
+def _jitter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    longest_s = request.config.getoption("--jitter") / 1000
+    if not longest_s:
+        yield
         return
     at_once = JobRunner.start
 
     def start(runner: JobRunner, name: str, work: Work, *, lane: str = "default") -> Job:
         def held_up(context: JobContext) -> object:
-            time.sleep(random.uniform(0, longest))
+            busy = _HeldUp(context, longest_s)
+            busy.rest()
             try:
-                return work(context)
+                return work(busy)
             finally:
-                time.sleep(random.uniform(0, longest))
+                busy.rest()
 
         return at_once(runner, name, held_up, lane=lane)
 
     monkeypatch.setattr(JobRunner, "start", start)
+    if "qtbot" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("qapp")
+    # The window comes to its turn late too, so that several answers wait for it at once.
+    stalls = QTimer(interval=10)
+    stalls.timeout.connect(lambda: time.sleep(random.random() ** 4 * longest_s / 2))
+    stalls.start()
+    yield
+    stalls.stop()
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    """Give each test the plugin's robot, which waits longer where it is not told how long."""
+    bot = QtBot(request)
+    for name in ("waitUntil", "waitSignal", "waitSignals", "waitExposed", "waitActive"):
+        setattr(bot, name, partial(getattr(bot, name), timeout=PATIENCE_MS))
+    return bot
 
 
 class MemoryKeyring(KeyringBackend):

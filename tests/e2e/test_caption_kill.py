@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_killed_app_counts_the_caption_as_possibly_charged_and_does_not_send_it_
         assert child.stdout.readline() == "written\n"
         while together.ledger.count("caption") < 2:  # the second is made and its answer is held
             assert child.poll() is None
+            time.sleep(0.02)
         child.send_signal(signal.SIGKILL)
         child.communicate(timeout=20)
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,7 +50,7 @@ def display() -> Iterator[dict[str, str]]:
         process.wait(timeout=10)
 
 
-def wait_for(there, what: str, seconds: float = 40.0):
+def wait_for(there, what: str, seconds: float = 60.0):
     """Wait until something is there and return it."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -81,16 +81,23 @@ def middle_of(env: dict[str, str], title: str) -> tuple[int, int]:
     )
 
 
-def drag(env: dict[str, str], start: tuple[int, int], end: tuple[int, int]) -> None:
-    """Drag by mouse as a person does: press, move in steps, rest, let go."""
+def drag(
+    env: dict[str, str], start: tuple[int, int], end: tuple[int, int], is_over: Callable[[], bool]
+) -> None:
+    """Drag by mouse as a person does: press, move in steps, let go where it is welcomed."""
     xdotool(env, "mousemove", *start, "mousedown", 1)
     for part in range(1, 11):
         x = start[0] + (end[0] - start[0]) * part // 10
         y = start[1] + (end[1] - start[1]) * part // 10
         xdotool(env, "mousemove", x, y)
         time.sleep(0.03)
-    xdotool(env, "mousemove", end[0] + 2, end[1] + 2)
-    time.sleep(0.4)
+
+    def welcomed() -> bool:
+        for step in (2, 0):  # a hand is never quite still
+            xdotool(env, "mousemove", end[0] + step, end[1] + step)
+        return is_over()
+
+    wait_for(welcomed, "the welcome of what is dragged")
     xdotool(env, "mouseup", 1)
 
 
@@ -106,8 +113,7 @@ def test_files_dragged_from_another_window_become_photos(tmp_path, display):
         try:
             wait_for(lambda: "ready" in said.read_text(), "the app")
             start, end = middle_of(display, "DragSource"), middle_of(display, "DropTarget")
-            time.sleep(0.5)
-            drag(display, start, end)
+            drag(display, start, end, lambda: "over" in said.read_text())
             wait_for(lambda: f"photos {len(NAMES)}" in said.read_text(), "the photos")
         finally:
             for process in (app, other):

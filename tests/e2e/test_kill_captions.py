@@ -16,11 +16,12 @@ import pytest
 
 from fluxlora_desktop.system.places import Places, find_places
 from fluxlora_desktop.system.practice_process import PracticeProcess
-from tests.e2e.type_captions import WORDS
+from tests.e2e.type_captions import KEY_MS, WORDS
 
 pytestmark = pytest.mark.heavy
 ROOT = Path(__file__).resolve().parents[2]
-MOST_LOST_S = 1.0
+MOST_LOST_KEYS = 1000 // KEY_MS
+"""The keys of a second. Seconds themselves would also count what a busy computer does between."""
 
 
 @pytest.fixture
@@ -70,6 +71,4 @@ def test_killed_app_has_kept_all_but_the_last_second_of_a_caption(
     assert len(told) >= keys
     assert kept
     assert typed.startswith(kept)
-    lost = [key for key in told if key["typed"] > len(kept)]
-    seconds = told[-1]["at"] - lost[0]["at"] if lost else 0.0
-    assert seconds <= MOST_LOST_S, f"{len(lost)} keys over {seconds:.2f} s are missing"
+    assert len(told) - len(kept) <= MOST_LOST_KEYS, f"of {len(told)} keys {len(kept)} were kept"

@@ -115,7 +115,7 @@ class DeskBench:
         )
 
     def _close(self) -> None:
-        assert self.jobs.shutdown()
+        assert self.jobs.shutdown(30_000)
         self.library.close()
         self.owner.deleteLater()
 

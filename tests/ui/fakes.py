@@ -166,13 +166,13 @@ class FakeTrainer:
     def find(self, mark: object, since: datetime, ctx: JobContext) -> FoundRuns:
         self.looks += 1
         if self.search is not None:
-            self.search.wait(10)
+            self.search.wait(60)
         return FoundRuns(self.found, False)
 
     def list_trainings(self, since: datetime, ctx: JobContext) -> ListedTrainings:
         self.listings += 1
         if self.listing is not None:
-            self.listing.wait(10)
+            self.listing.wait(60)
         if self.list_trouble is not None:
             raise self.list_trouble
         return ListedTrainings(tuple(self.listed), self.absence_shows)
@@ -180,12 +180,12 @@ class FakeTrainer:
     def poll(self, run: RemoteRun) -> RunSnapshot:
         self.polled += 1
         if self.answer is not None:
-            self.answer.wait(10)
+            self.answer.wait(60)
         return self.snapshot
 
     def cancel(self, run: RemoteRun) -> bool:
-        self.cancelled.append(run.id)
         self.snapshot = RunSnapshot(RemoteState.CANCELLED, charge_usd=Decimal("0.31"))
+        self.cancelled.append(run.id)
         return True
 
     def page_of(self, remote_id: str, trainer: str) -> str:

@@ -140,7 +140,7 @@ class Room:
     def close(self) -> None:
         """End the jobs and close the library."""
         self.painter.hold = False
-        assert self.jobs.shutdown()
+        assert self.jobs.shutdown(30_000)
         for thing in (self.jobs, self.loras, self.pictures):
             thing.deleteLater()
         self.library.close()

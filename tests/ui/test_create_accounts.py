@@ -46,8 +46,9 @@ def test_accounts_are_named_and_settings_are_one_click_away(bench, draft, qtbot)
     qtbot.addWidget(card)
 
     desk.check_all()
-    qtbot.waitUntil(lambda: card.states["replicate"].text() == "Connected as tester")
+    qtbot.waitUntil(lambda: bench.jobs.live() == 0)
 
+    assert card.states["replicate"].text() == "Connected as tester"
     assert card.states["huggingface"].text() == "Not connected"
     with qtbot.waitSignal(card.connect_requested):
         qtbot.mouseClick(card.connect_button, Qt.MouseButton.LeftButton)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,7 @@ from fluxlora_desktop.system.secret_store import KeyringSecrets, MemorySecrets
 from fluxlora_desktop.ui.desks.accounts import AccountDesk, AccountStatus
 from tests.ui.desk_bench import BAD, GOOD, OTHER, DeskBench, Doorman, Heard
 from tests.workflows.conftest import write_lora
-from tests.workflows.fakes import FakeHub
+from tests.workflows.fakes import FakeHub, HandClock
 
 
 class ReadOnlyHub(FakeHub):
@@ -270,8 +271,10 @@ def test_no_state_or_trouble_shows_the_token(desk: Desk) -> None:
     assert BAD.reveal() not in told
 
 
-def test_spending_adds_up_month_total_and_what_is_unsure(desk: Desk) -> None:
-    ledger, now = desk.bench.tools.stores.ledger, desk.bench.clock.now()
+def test_spending_adds_up_month_total_and_what_is_unsure(bench: DeskBench, qtbot: QtBot) -> None:
+    clock = HandClock()  # no month ends between the charge and the sum
+    bench.tools = replace(bench.tools, clock=clock)
+    desk, ledger, now = Desk(bench, qtbot), bench.tools.stores.ledger, clock.now()
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     sure, unsure = Certainty.CHARGED, Certainty.MAYBE
     for name, at, amount, certainty in (

@@ -20,7 +20,7 @@ def test_caption_typed_as_the_window_closes_is_kept(qtbot: QtBot, tmp_path: Path
 
         desk.set_caption(first, "a fox")
         desk.set_caption(first, "a fox in the snow")
-        assert bench.jobs.shutdown()
+        assert bench.jobs.shutdown(30_000)
         desk.finish_saving()
 
         kept = bench.tools.stores.datasets.get(desk.draft().dataset.id)

@@ -196,7 +196,7 @@ def test_window_that_closes_leaves_what_was_not_sent_for_the_next_start(easel: E
     easel.desk.make(ORDER)
     easel.until(lambda: any(p.state is PictureState.MAKING for p in easel.changed.all))
 
-    assert easel.bench.jobs.shutdown()
+    assert easel.bench.jobs.shutdown(30_000)
 
     assert [picture.state for picture in easel.kept()] == [
         PictureState.MAYBE_CHARGED,

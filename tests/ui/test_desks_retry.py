@@ -33,7 +33,7 @@ def test_retry_does_the_failed_work_again(qtbot):
     desk.retry()
 
     qtbot.waitUntil(lambda: desk.done == [2])
-    jobs.shutdown()
+    jobs.shutdown(30_000)
 
 
 def test_retry_without_trouble_does_nothing(qtbot):
@@ -45,4 +45,4 @@ def test_retry_without_trouble_does_nothing(qtbot):
     desk.retry()
 
     assert jobs.live() == 0
-    jobs.shutdown()
+    jobs.shutdown(30_000)

@@ -191,7 +191,7 @@ def test_quitting_does_not_wait_for_ever_and_the_journal_covers_the_rest(yard: Y
     assert effect.state is EffectState.IN_FLIGHT
     assert len(service.launched) == 1
     service.reply.set()
-    assert yard.bench.jobs.shutdown()
+    assert yard.bench.jobs.shutdown(30_000)
 
 
 def test_app_waits_at_most_ten_seconds_when_it_is_closed() -> None:

@@ -24,7 +24,7 @@ def jobs(qtbot: QtBot) -> Iterator[JobRunner]:
     owner = QObject()
     made = JobRunner(parent=owner)
     yield made
-    assert made.shutdown()
+    assert made.shutdown(30_000)
     owner.deleteLater()
 
 

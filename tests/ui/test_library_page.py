@@ -76,7 +76,7 @@ def bench(tmp_path: Path, qtbot: QtBot) -> Iterator[Bench]:
     runs = RunDesk(tools, jobs)
     loras = LoraDesk(tools, jobs, FolderTrash(tmp_path / "trash"))
     yield Bench(library.stores, hub, runs, loras, jobs, qtbot)
-    assert jobs.shutdown()
+    assert jobs.shutdown(30_000)
     for thing in (runs, loras, jobs):
         thing.deleteLater()
     library.close()
@@ -246,7 +246,7 @@ def test_lora_is_published_privately_unless_public_is_chosen(bench: Bench, qtbot
     qtbot.waitUntil(lambda: bench.stored("fox").publication is not None)
     assert bench.hub.repos["tester/my-fox"].visibility is Visibility.PRIVATE
     qtbot.waitUntil(lambda: part.repo.text() == "tester/my-fox")
-    assert part.status.text().startswith("Verified")
+    qtbot.waitUntil(lambda: part.status.text().startswith("Verified"))
 
 
 def test_repo_that_is_gone_is_created_again_under_its_name(bench: Bench, qtbot: QtBot) -> None:
@@ -255,8 +255,9 @@ def test_repo_that_is_gone_is_created_again_under_its_name(bench: Bench, qtbot: 
 
     click(qtbot, buttons(page)["Create again"])
 
-    qtbot.waitUntil(lambda: "tester/fox" in bench.hub.repos)
-    qtbot.waitUntil(lambda: "Create again" not in buttons(page))
+    qtbot.waitUntil(lambda: bench.jobs.live() == 0)
+    assert "tester/fox" in bench.hub.repos
+    assert "Create again" not in buttons(page)
     assert bench.stored("fox").publication.status is PublicationStatus.VERIFIED
 
 

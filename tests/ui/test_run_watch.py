@@ -45,7 +45,7 @@ class Start:
         return RunsPage(runs=self.runs, loras=self.loras, jobs=self.jobs)
 
     def close(self) -> None:
-        assert self.jobs.shutdown()
+        assert self.jobs.shutdown(30_000)
         for thing in (self.runs, self.loras, self.jobs):
             thing.deleteLater()
 

@@ -169,6 +169,6 @@ def test_list_and_detail_tick_while_the_page_is_shown(
     clock.pass_seconds(30)
     qtbot.waitUntil(lambda: page.detail.strip.words.text() == ASKS)
     assert not page.countdown.ticking
-    assert jobs.shutdown()
+    assert jobs.shutdown(30_000)
     for thing in (runs, loras, jobs):
         thing.deleteLater()

@@ -264,7 +264,7 @@ def bench(tmp_path: Path, qtbot: QtBot) -> Iterator[Bench]:
     runs = WatchedRuns(tools, jobs)
     loras = WatchedLoras(tools, jobs, FolderTrash(tmp_path / "trash"))
     yield Bench(library.stores, runs, loras, jobs, qtbot)
-    assert jobs.shutdown()
+    assert jobs.shutdown(30_000)
     for thing in (runs, loras, jobs):
         thing.deleteLater()
     library.close()

@@ -67,7 +67,7 @@ def bench(tmp_path: Path, qtbot: QtBot) -> Iterator[Bench]:
     runs = RunDesk(tools, jobs)
     loras = LoraDesk(tools, jobs, FolderTrash(tmp_path / "trash"))
     yield Bench(library.stores, trainer, hub, runs, loras, jobs, qtbot)
-    assert jobs.shutdown()
+    assert jobs.shutdown(30_000)
     for thing in (runs, loras, jobs):
         thing.deleteLater()
     library.close()
@@ -232,6 +232,7 @@ def test_word_about_a_launch_is_checked_once_and_nothing_else_is_asked_meanwhile
     run = add_run(bench.stores, "Fox", RunState.UNKNOWN)
     page = bench.show()
     bench.trainer.answer = threading.Event()
+    qtbot.waitUntil(lambda: bench.trainer.looks == 1)  # the search for the launch
     click(qtbot, ask(page, "say_found"))
     qtbot.keyClicks(page.detail.asks.field, "764f")
     qtbot.keyClick(page.detail.asks.field, Qt.Key.Key_Return)

@@ -256,7 +256,7 @@ def test_what_waits_is_written_as_the_window_closes(room: Room) -> None:
     room.disk.fill()
     room.type("a fox")
     room.rest()
-    assert room.bench.jobs.shutdown()
+    assert room.bench.jobs.shutdown(30_000)
     with pytest.raises(DiskFull):
         room.draft.finish_saving()
     room.disk.empty()

@@ -18,10 +18,12 @@ def test_no_gap_is_left_below_the_last_words(qtbot: QtBot, width: int) -> None:
     qtbot.addWidget(area)
     area.resize(width, 200)
     area.show()
-    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0)
-
     inside = area.widget()
-    assert inside.height() - last.geometry().bottom() < 4
+
+    def fits() -> bool:
+        return inside.height() - last.geometry().bottom() < 4
+
+    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0 and fits())
     assert area.accessibleName() == "Words"
 
 
@@ -31,6 +33,6 @@ def test_short_contents_fill_the_area_and_wide_ones_stay_within_bounds(qtbot: Qt
     area.resize(900, 300)
     area.show()
 
-    qtbot.waitUntil(lambda: area.widget().height() == area.viewport().height())
-    assert area.widget().width() == 500
-    assert not area.verticalScrollBar().isVisible()
+    inside, view = area.widget(), area.viewport()
+    qtbot.waitUntil(lambda: inside.size().toTuple() == (500, view.height()))
+    qtbot.waitUntil(lambda: not area.verticalScrollBar().isVisible())

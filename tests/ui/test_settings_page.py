@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from fluxlora_desktop.ui.settings.page import SettingsPage
 from fluxlora_desktop.ui.settings.preferences import Computer, ModelChoice
 from fluxlora_desktop.ui.theme import Scheme
 from tests.ui.desk_bench import DeskBench, Heard
+from tests.workflows.fakes import HandClock
 
 
 @dataclass
@@ -65,6 +65,8 @@ class Room:
         self, bench: DeskBench, qtbot: QtBot, *, practice: bool = False, lasting: bool = True
     ) -> None:
         self.bench, self.qtbot, self.kept = bench, qtbot, Kept()
+        self.clock = HandClock()  # no month ends between a charge and the sum
+        bench.tools = replace(bench.tools, clock=self.clock)
         self.desk = AccountDesk(bench.tools, bench.jobs, bench.secrets, bench.owner)
         self.computer = Computer(
             data_dir=bench.folder / "library",
@@ -99,8 +101,10 @@ class Room:
         return [made.text() for made in labels if made.isVisibleTo(self.page)]
 
     def spend(self, name: str, amount: str, certainty: Certainty = Certainty.CHARGED) -> None:
-        at = self.bench.clock.now() + timedelta(milliseconds=1)
-        charge = Charge(name, "replicate", "picture", Decimal(amount), at, certainty, note=name)
+        self.clock.pass_seconds(0.001)
+        charge = Charge(
+            name, "replicate", "picture", Decimal(amount), self.clock.now(), certainty, note=name
+        )
         self.bench.tools.stores.ledger.add(charge)
 
     def shown(self) -> None:

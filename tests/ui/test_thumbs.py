@@ -17,7 +17,7 @@ from fluxlora_desktop.ui.thumbs import ThumbLoader
 def jobs(qtbot: QtBot) -> Iterator[JobRunner]:
     runner = JobRunner()
     yield runner
-    assert runner.shutdown()
+    assert runner.shutdown(30_000)
     runner.deleteLater()
 
 
