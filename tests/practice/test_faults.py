@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -25,12 +25,20 @@ def api(services: PracticeServices) -> Iterator[httpx.Client]:
         base_url=services.replicate.url + "/v1",
         headers={"Authorization": f"Bearer {services.replicate.token}"},
         trust_env=False,
+        timeout=60,
     ) as client:
         yield client
 
 
 def uploads(services: PracticeServices) -> int:
     return services.replicate.ledger.count("file_uploaded")
+
+
+def wait_for(there: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not there():
+        assert time.monotonic() < deadline, f"{what} did not come"
+        time.sleep(0.02)
 
 
 def test_fault_before_the_effect_answers_and_does_nothing(
@@ -106,7 +114,7 @@ def test_fault_delay_outlasts_a_client_that_is_in_a_hurry(
     with pytest.raises(httpx.ReadTimeout):
         api.post("/files", files=FILE, timeout=1)
 
-    assert uploads(services) == 1
+    wait_for(lambda: uploads(services) == 1, "the upload")
 
 
 def test_faults_meet_requests_in_order_and_as_often_as_told(
@@ -136,7 +144,7 @@ def test_ledger_names_every_request_and_never_a_token(
     services: PracticeServices, api: httpx.Client
 ) -> None:
     api.get("/account")
-    httpx.get(services.replicate.url + "/v1/account", trust_env=False)
+    httpx.get(services.replicate.url + "/v1/account", trust_env=False, timeout=60)
 
     told = api.get(services.replicate.url + "/_practice/ledger")
 
@@ -158,10 +166,11 @@ def test_services_stop_soon_while_a_reply_is_held_back(tmp_path: Path) -> None:
             httpx.get(services.replicate.url + "/v1/account", timeout=0.5, trust_env=False)
         url = services.replicate.url
 
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+    def closed() -> bool:
         try:
             httpx.get(url, timeout=1, trust_env=False)
         except httpx.ConnectError:
-            return
-    pytest.fail("the port is still open")
+            return True
+        return False
+
+    wait_for(closed, "the end of the services")

@@ -48,7 +48,7 @@ def serving(app: Callable[[], Starlette], sock: socket.socket) -> Iterator[None]
     server = uvicorn.Server(uvicorn.Config(app(), log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not server.started and time.monotonic() < deadline:
         threading.Event().wait(0.01)
     try:
@@ -70,7 +70,7 @@ class Hub:
         headers = {}
         if who:
             headers["Authorization"] = f"Bearer {practice_tokens(self.context)[who]}"
-        return httpx.Client(base_url=self.context.url, headers=headers, trust_env=False)
+        return httpx.Client(base_url=self.context.url, headers=headers, trust_env=False, timeout=60)
 
 
 @contextmanager
@@ -373,7 +373,7 @@ def test_the_page_shows_title_files_and_escaped_card(hub):
     assert "Glazed &lt;fox&gt;" in page
     assert "<fox>" not in page
     address = re.search(r'href="([^"]*/lfs/download/[^"]*)"', page)[1].replace("&amp;", "&")
-    assert httpx.get(address, trust_env=False).content == WEIGHTS
+    assert httpx.get(address, trust_env=False, timeout=60).content == WEIGHTS
 
 
 def test_replies_keep_to_their_schemas(hub):

@@ -39,7 +39,7 @@ import httpx
 from replicate import NotFoundError, Replicate
 
 folder = Path(sys.argv[1])
-client = Replicate(max_retries=0, http_client=httpx.Client(trust_env=False))
+client = Replicate(max_retries=0, http_client=httpx.Client(trust_env=False, timeout=60))
 assert client.account.get().username == "practice"
 assert {machine.sku for machine in client.hardware.list()} >= {"cpu", "gpu-h100"}
 content = (folder / "photos.zip").read_bytes()

@@ -69,6 +69,7 @@ class Api:
             base_url=services.replicate.url + "/v1",
             headers={"Authorization": f"Bearer {services.replicate.token}"},
             trust_env=False,
+            timeout=60,
         )
 
     def upload(self, data: bytes) -> dict[str, Any]:
@@ -143,7 +144,7 @@ def test_account_hardware_and_models_have_the_published_shapes(api: Api) -> None
 
 
 def test_stranger_is_refused_in_the_recorded_words(api: Api) -> None:
-    reply = httpx.get(api.services.replicate.url + "/v1/account", trust_env=False)
+    reply = httpx.get(api.services.replicate.url + "/v1/account", trust_env=False, timeout=60)
 
     assert reply.status_code == 401
     assert reply.headers["content-type"] == "application/problem+json"
@@ -219,8 +220,8 @@ def test_training_echoes_its_inputs_with_a_signed_address(api: Api) -> None:
     assert created["input"]["hf_token"] == "[REDACTED]"
     assert "/v1/predictions/" in created["urls"]["get"]
     assert api.http.get(created["urls"]["get"]).json()["id"] == created["id"]
-    assert httpx.get(address, trust_env=False).content == photo_zip()
-    assert httpx.get(address[:-1] + "x", trust_env=False).status_code == 404
+    assert httpx.get(address, trust_env=False, timeout=60).content == photo_zip()
+    assert httpx.get(address[:-1] + "x", trust_env=False, timeout=60).status_code == 404
 
 
 def test_training_leaves_a_version_and_an_archive_with_the_lora(api: Api) -> None:
@@ -230,7 +231,7 @@ def test_training_leaves_a_version_and_an_archive_with_the_lora(api: Api) -> Non
     assert "flux_train_replicate: " in done["logs"]
     assert " 29/30 [" in done["logs"]
     assert " 30/30 [" not in done["logs"]
-    with httpx.Client(trust_env=False) as stranger:
+    with httpx.Client(trust_env=False, timeout=60) as stranger:
         archive = stranger.get(done["output"]["weights"])
         rest = stranger.get(
             done["output"]["weights"],
@@ -253,7 +254,9 @@ def test_fast_trainer_leaves_its_own_layout_at_its_own_price(api: Api) -> None:
     done = api.train(FAST, lora_type="subject")
 
     with tarfile.open(
-        fileobj=io.BytesIO(httpx.get(done["output"]["weights"], trust_env=False).content)
+        fileobj=io.BytesIO(
+            httpx.get(done["output"]["weights"], trust_env=False, timeout=60).content
+        )
     ) as tar:
         assert tar.getnames() == ["flux-lora/flux-lora.safetensors"]
     assert api.services.replicate.ledger.charged_usd == pytest.approx(1.46, abs=0.1)
@@ -336,7 +339,7 @@ def test_pictures_show_the_trained_lora_and_nothing_without_it(api: Api) -> None
         )
         done = check("prediction", reply.json(), "prediction")
         assert (reply.status_code, done["status"]) == (201, "succeeded"), done["error"]
-        return httpx.get(done["output"][0], trust_env=False).content
+        return httpx.get(done["output"][0], trust_env=False, timeout=60).content
 
     assert picture(1.0) == picture(1.0)
     assert picture(1.0) != picture(0.0)
@@ -380,7 +383,7 @@ def test_pictures_are_gone_after_an_hour(tmp_path: Path) -> None:
             ).json()
             ahead[0] = 3700.0
             later = api.http.get(f"/predictions/{made['id']}").json()
-            picture = httpx.get(made["output"][0], trust_env=False)
+            picture = httpx.get(made["output"][0], trust_env=False, timeout=60)
 
     assert (later["data_removed"], later["output"], later["input"]) == (True, None, {})
     assert picture.status_code == 404
@@ -401,7 +404,9 @@ def test_training_goes_on_after_the_process_was_killed(tmp_path: Path) -> None:
     def call(told: dict[str, Any]) -> httpx.Client:
         replicate = told["replicate"]
         headers = {"Authorization": f"Bearer {replicate['token']}"}
-        return httpx.Client(base_url=replicate["url"] + "/v1", headers=headers, trust_env=False)
+        return httpx.Client(
+            base_url=replicate["url"] + "/v1", headers=headers, trust_env=False, timeout=60
+        )
 
     first, told = start()
     with first, call(told) as http:
@@ -456,7 +461,7 @@ def test_official_client_goes_the_whole_way(api: Api) -> None:
         bearer_token=api.services.replicate.token,
         base_url=api.services.replicate.url + "/v1",
         max_retries=0,
-        http_client=httpx.Client(trust_env=False),
+        http_client=httpx.Client(trust_env=False, timeout=60),
     )
     with client:
         assert client.account.get().username == "practice"
