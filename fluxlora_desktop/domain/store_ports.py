@@ -5,7 +5,7 @@ Every class here is a protocol; `ports.py` shows them too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from fluxlora_desktop.domain.datasets import Dataset, DatasetVersion, Photo, PhotoFacts
 from fluxlora_desktop.domain.edits import PLAIN, Edits
+from fluxlora_desktop.domain.exchange import Arrived, ExportChoice, NewHere, Row
 from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery
 from fluxlora_desktop.domain.journal import Event, Settling
 from fluxlora_desktop.domain.loras import Lora, Publication
@@ -308,6 +309,21 @@ class PictureStore(Protocol):
         """Put pictures into the app's trash or take them out."""
 
 
+class Exchange(Protocol):
+    """Rows on their way to another library, and from one.
+
+    `form` names the form of the rows; later ones sort behind.
+    """
+
+    form: str
+
+    def dump(self, choice: ExportChoice) -> Iterator[Row]:
+        """Yield every row that a choice carries."""
+
+    def take(self, rows: Iterable[Row], new: NewHere) -> Arrived:
+        """Put rows into the library, all of them or none; those known here already stay."""
+
+
 class Ledger(Protocol):
     """What was spent."""
 
@@ -331,3 +347,4 @@ class Stores:
     loras: LoraStore
     pictures: PictureStore
     ledger: Ledger
+    exchange: Exchange

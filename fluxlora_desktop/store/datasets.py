@@ -64,7 +64,7 @@ class SqlDatasetStore:
         """Return a photo by its hash."""
         with self._database.read() as session:
             row = session.get(PhotoRow, sha256)
-            return None if row is None else _photo(row)
+            return None if row is None else photo_of(row)
 
     def create(self) -> Dataset:
         """Make an empty dataset."""
@@ -221,7 +221,7 @@ def _dataset(session: Session, dataset_id: str) -> Dataset:
         photos=tuple(
             _item(session, photo, caption or "", change.edits, kept=change.kept)
             if change
-            else DatasetPhoto(_photo(photo), caption or "")
+            else DatasetPhoto(photo_of(photo), caption or "")
             for photo, caption, change in photos
         ),
         trigger_word=row.trigger_word,
@@ -236,7 +236,7 @@ def _item(
     changes = edits_from(edits)
     edited = None if changes.plain else session.get(EditedPhotoRow, (row.sha256, changes.key))
     facts = None if edited is None else _edited_facts(edited.facts)
-    return DatasetPhoto(_photo(row), caption, changes, kept, facts)
+    return DatasetPhoto(photo_of(row), caption, changes, kept, facts)
 
 
 def _edited_facts(found: dict[str, Any]) -> PhotoFacts:
@@ -258,7 +258,8 @@ def _four(values: Iterable[float]) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def _photo(row: PhotoRow) -> Photo:
+def photo_of(row: PhotoRow) -> Photo:
+    """Return the photo of a row."""
     return Photo(
         sha256=row.sha256,
         name=row.name,

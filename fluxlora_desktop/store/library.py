@@ -19,6 +19,7 @@ from fluxlora_desktop.store.backups import keep_daily_backup
 from fluxlora_desktop.store.database import Database
 from fluxlora_desktop.store.datasets import SqlDatasetStore
 from fluxlora_desktop.store.errors import translate_storage_errors
+from fluxlora_desktop.store.exchange import SqlExchange
 from fluxlora_desktop.store.files import LibraryFiles, remove_leftovers
 from fluxlora_desktop.store.ground import find_ground
 from fluxlora_desktop.store.ledger import SqlLedger
@@ -166,6 +167,7 @@ def _join(data_dir: Path, database: Database, clock: Clock, library_id: str, dev
         loras=SqlLoraStore(database=database, clock=clock),
         pictures=SqlPictureStore(database=database, clock=clock),
         ledger=SqlLedger(database=database),
+        exchange=SqlExchange(database=database),
     )
 
 

@@ -61,7 +61,7 @@ class SqlPictureStore:
             rows = [columns_of(picture, without=_APART) for picture in pictures]
             if rows:
                 session.execute(insert(PictureRow), rows)
-                _index(session, [picture.id for picture in pictures])
+                index_prompts(session, [picture.id for picture in pictures])
             for picture in pictures:
                 _set_loras(session, picture.id, picture.loras)
                 _set_tags(session, picture.id, picture.tags)
@@ -86,14 +86,14 @@ class SqlPictureStore:
             change(row, columns, fixed=_FIXED)
             session.flush()
             if reworded:
-                _index(session, [picture_id])
+                index_prompts(session, [picture_id])
             if "loras" in changes:
                 session.execute(delete(PictureLoraRow).filter_by(picture_id=picture_id))
                 _set_loras(session, picture_id, changes["loras"])
             if "tags" in changes:
                 session.execute(delete(PictureTagRow).filter_by(picture_id=picture_id))
                 _set_tags(session, picture_id, changes["tags"])
-            return _page(session, (picture_id,))[0]
+            return read_pictures(session, (picture_id,))[0]
 
     def ids(self, query: PictureQuery = EVERYTHING) -> tuple[str, ...]:
         """Return the ids of the pictures that a query asks for, in its order."""
@@ -143,14 +143,14 @@ class SqlPictureStore:
     def page(self, ids: Sequence[str]) -> tuple[Picture, ...]:
         """Return these pictures in this order; unknown ids are left out."""
         with self._database.read() as session:
-            return _page(session, ids)
+            return read_pictures(session, ids)
 
     def unfinished(self) -> tuple[Picture, ...]:
         """Return pictures that are waiting or being made, oldest first."""
         states = (PictureState.WAITING, PictureState.MAKING)
         waiting = select(PictureRow.id).where(PictureRow.state.in_(states))
         with self._database.read() as session:
-            return _page(session, session.scalars(waiting.order_by(PictureRow.seq)).all())
+            return read_pictures(session, session.scalars(waiting.order_by(PictureRow.seq)).all())
 
     def trash(self, picture_ids: Sequence[str], trashed: bool = True) -> None:
         """Put pictures into the app's trash or take them out."""
@@ -206,7 +206,7 @@ def _says(words: str) -> ColumnElement[bool]:
     return PictureRow.seq.in_(hits)
 
 
-def _index(session: Session, ids: Sequence[str]) -> None:
+def index_prompts(session: Session, ids: Sequence[str]) -> None:
     """Make prompts findable, in the transaction that writes them."""
     for start in range(0, len(ids), _AT_ONCE):
         some = PictureRow.id.in_(ids[start : start + _AT_ONCE])
@@ -214,7 +214,8 @@ def _index(session: Session, ids: Sequence[str]) -> None:
         session.execute(insert(_WORDS).from_select(["rowid", "prompt"], prompts))
 
 
-def _page(session: Session, ids: Sequence[str]) -> tuple[Picture, ...]:
+def read_pictures(session: Session, ids: Sequence[str]) -> tuple[Picture, ...]:
+    """Return these pictures in this order; unknown ids are left out."""
     found: dict[str, Picture] = {}
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]

@@ -56,7 +56,7 @@ class SqlRunStore(EffectJournal):
         with self._database.write() as session:
             session.add(row)
             session.flush()
-            return _run(row)
+            return run_of(row)
 
     def adopt(self, adoption: Adoption) -> Run:
         """Make a run in QUEUED of a training found at its service, with its row of the journal.
@@ -68,14 +68,14 @@ class SqlRunStore(EffectJournal):
         with self._database.write() as session:
             known = _run_of(session, remote.service, remote.id)
             if known is not None:
-                return _run(known)
+                return run_of(known)
             row = self._adopted_run(session, adoption)
             self._add_found_effect(session, row.id, adoption)
             now = row.updated_at
             session.add(RunEventRow(run_id=row.id, at=now, kind="note", text=adoption.note))
             session.add(RunEventRow(run_id=row.id, at=now, kind="state", text=row.state.value))
             session.flush()
-            return _run(row)
+            return run_of(row)
 
     def _adopted_run(self, session: Session, adoption: Adoption) -> RunRow:
         training, estimate, now = adoption.training, adoption.estimate, self._clock.now()
@@ -132,7 +132,7 @@ class SqlRunStore(EffectJournal):
     def get(self, run_id: str) -> Run:
         """Return a run."""
         with self._database.read() as session:
-            return _run(_row(session, run_id))
+            return run_of(_row(session, run_id))
 
     def all(self) -> tuple[Run, ...]:
         """Return every run that is not a draft and not hidden, newest first."""
@@ -151,7 +151,7 @@ class SqlRunStore(EffectJournal):
     def _runs(self, which: ColumnElement[bool], *, by: UnaryExpression[Any]) -> tuple[Run, ...]:
         with self._database.read() as session:
             rows = session.scalars(select(RunRow).where(which).order_by(by, RunRow.id)).all()
-            return tuple(_run(row) for row in rows)
+            return tuple(run_of(row) for row in rows)
 
     def save_plan(self, run_id: str, plan: RunPlan) -> Run:
         """Keep a draft's choices; raises `IllegalMove` once the run has started."""
@@ -160,7 +160,7 @@ class SqlRunStore(EffectJournal):
             row.plan = asdict(plan)
             row.updated_at = self._clock.now()
             session.flush()
-            return _run(row)
+            return run_of(row)
 
     def update(self, run_id: str, **changes: Any) -> Run:
         """Change columns other than the state; raises `TypeError` for an unknown one."""
@@ -169,7 +169,7 @@ class SqlRunStore(EffectJournal):
             change(row, changes, fixed=_FIXED)
             row.updated_at = max(self._clock.now(), row.updated_at)
             session.flush()
-            return _run(row)
+            return run_of(row)
 
     def advance(self, run_id: str, to: RunState, **changes: Any) -> Run:
         """Move along the table of moves, with other columns in the same transaction.
@@ -185,7 +185,7 @@ class SqlRunStore(EffectJournal):
             row.updated_at = max(self._clock.now(), row.updated_at)
             session.add(RunEventRow(run_id=run_id, at=row.updated_at, kind="state", text=to.value))
             session.flush()
-            return _run(row)
+            return run_of(row)
 
     def delete_draft(self, run_id: str) -> None:
         """Forget a draft; raises `IllegalMove` for a run that has started."""
@@ -276,7 +276,8 @@ def _draft(session: Session, run_id: str) -> RunRow:
     return row
 
 
-def _run(row: RunRow) -> Run:
+def run_of(row: RunRow) -> Run:
+    """Return the run of a row; raises `ValueError` or its kin for a plan that is none."""
     saved = dict(row.plan)
     saved["preset"] = Preset(saved["preset"])
     saved["quality"] = Quality(saved["quality"])

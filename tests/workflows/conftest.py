@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -80,8 +81,15 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """A real library in a folder of its own with services that play."""
+    with make_bench(tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def make_bench(place: Path) -> Iterator[Bench]:
+    """Give a bench in a folder, closed at the end."""
     clock = HandClock()
-    library = open_library(tmp_path / "library", clock=clock)
+    library = open_library(place / "library", clock=clock)
     backend, hub, generator = FakeBackend(weights=write_lora), FakeHub(), FakeGenerator()
     captioner = FakeCaptioner()
     tools = Tools(
@@ -92,7 +100,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         clock=clock,
         patience=Patience(),
     )
-    folder = tmp_path / "photos"
+    folder = place / "photos"
     folder.mkdir()
     yield Bench(tools, library, clock, backend, hub, generator, Context(clock), folder, captioner)
     library.close()

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from PIL import Image
 
 from fluxlora_desktop.domain.errors import InputError, ServiceInterrupted
 from fluxlora_desktop.domain.loras import Lora
-from fluxlora_desktop.domain.pictures import Picture, PictureLora, PictureState, PictureText
+from fluxlora_desktop.domain.pictures import PictureState
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.imaging.workshop import PillowPictureWorkshop
 from fluxlora_desktop.workflows.card import MOST_ON_CARD, pictures_of
 from fluxlora_desktop.workflows.collect import import_lora_file
 from fluxlora_desktop.workflows.publish import look_at_publication, publish_lora, show_on_card
-from tests.workflows.conftest import Bench, write_lora
+from tests.workflows.conftest import write_lora
+from tests.workflows.painted import paint
 
 
 @pytest.fixture
@@ -41,28 +40,6 @@ def cards(bench):
 
     bench.hub.publish = watch
     return sent
-
-
-def paint(bench: Bench, name: str, lora: Lora | None, **changes) -> Picture:
-    """Put a real picture that tells everything about itself into the gallery."""
-    files = bench.tools.stores.files
-    uses = (PictureLora(lora.id, lora.name, 0.8),) if lora else ()
-    prompt = f"a fox, {name}"
-    text = PictureText(prompt, "FLUX.1-dev", "flux.1-dev", "g/m", uses, 64, 64, 28, 3.5, 7, "1")
-    made = Picture(
-        **{"id": name, "order_id": "o", "state": PictureState.DONE, "generator": "g"},
-        **{"model": "m", "base": "flux.1-dev", "prompt": prompt, "loras": uses, "width": 64},
-        **{"height": 64, "steps": 28, "guidance": 3.5, "seed": 7},
-        created_at=bench.clock.now() + timedelta(seconds=len(bench.tools.stores.pictures.ids())),
-    )
-    target, thumb = files.picture(name, made.created_at), files.picture_thumb(name)
-    shade = hashlib.sha256(name.encode()).digest()[:3]
-    stream = io.BytesIO()
-    Image.new("RGB", (64, 64), tuple(shade)).save(stream, "PNG")
-    bench.tools.pictures.finish(stream.getvalue(), text, target, thumb)
-    made = replace(made, file=files.relative(target), thumb=files.relative(thumb), **changes)
-    bench.tools.stores.pictures.add([made])
-    return made
 
 
 def test_card_shows_the_chosen_pictures_in_their_order_and_is_one_commit(bench, fox, cards):
