@@ -56,6 +56,7 @@ TROUBLE = (
     ("Something to report?", "Help, Diagnostics shows a text that is safe to post."),
 )
 FACTS = (
+    "Settings, Export the library makes a folder that Import reads back, here or elsewhere.",
     "Captions are saved as you type. Tools changes all of them, after a preview, in one step.",
     "The photo's frame in the inspector is what the trainer keeps of it at that resolution.",
     "Hundreds of photos and folders may be dropped at once; Stop takes in no more of them.",

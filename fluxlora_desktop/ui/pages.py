@@ -22,10 +22,12 @@ from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
+from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
+from fluxlora_desktop.ui.exchange.card import ExchangeCard
 from fluxlora_desktop.ui.gallery.page import GalleryPage
 from fluxlora_desktop.ui.import_tokens import Import, ImportTokensDialog
 from fluxlora_desktop.ui.library.page import LibraryPage
@@ -68,6 +70,7 @@ class Desks:
     accounts: AccountDesk
     recover: RecoverDesk
     captioning: CaptioningDesk
+    exchange: ExchangeDesk
 
     @classmethod
     def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
@@ -80,20 +83,26 @@ class Desks:
         recover = RecoverDesk(tools, jobs, runs, parent)
         accounts.changed.connect(recover.account_changed)
         draft = DraftDesk(tools, jobs, parent)
+        exchange = ExchangeDesk(tools, jobs, parent)
+        exchange.arrived.connect(loras.load)
+        exchange.arrived.connect(runs.load)
+        pictures = PictureDesk(tools, jobs, trash, parent)
+        exchange.arrived.connect(pictures.restored)
         return cls(
             draft=draft,
             runs=runs,
             loras=loras,
-            pictures=PictureDesk(tools, jobs, trash, parent),
+            pictures=pictures,
             accounts=accounts,
             recover=recover,
             captioning=CaptioningDesk(tools, jobs, draft, secrets, parent),
+            exchange=exchange,
         )
 
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
-        yield from (self.recover, self.captioning)
+        yield from (self.recover, self.captioning, self.exchange)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +208,7 @@ def _library(desks: Desks, around: Surroundings) -> Page:
         runs=desks.runs,
         jobs=around.jobs,
         hub_owner=partial(_hub_owner, desks),
+        exchange=desks.exchange,
     )
     page.open_requested.connect(around.window.open_web_page)
     page.reveal_requested.connect(around.reveal)
@@ -227,6 +237,7 @@ def _settings(desks: Desks, around: Surroundings) -> Page:
         preferences=around.preferences,
         computer=around.computer,
         check=check,
+        exchange=ExchangeCard(desk=desks.exchange),
     )
     page.open_requested.connect(around.window.open_web_page)
     page.reveal_requested.connect(around.reveal)

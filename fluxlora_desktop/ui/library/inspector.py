@@ -27,6 +27,7 @@ class LoraAsk(StrEnum):
     MAKE_PICTURES = "make_pictures"
     SHOW_RUN = "show_run"
     SHOW_FILE = "show_file"
+    EXPORT = "export"
     TRASH = "trash"
 
 
@@ -62,6 +63,7 @@ class LoraInspector(Card):
         self.auto_v3 = CopyLine("AutoV3")
         self.run_link = button("", self._on_run, role="link", symbol="runs")
         self.show_file = button("Show the file", self._on_file, role="link", symbol="folder")
+        self.export = button("Export…", self._on_export, role="link", symbol="upload")
         self.trash = button("Move to trash", self._on_trash, role="quiet", symbol="trash")
         self.make = button("Make pictures", self._on_make, role="primary")
         self._scroll = QScrollArea()
@@ -78,6 +80,7 @@ class LoraInspector(Card):
             self.sha256,
             self.auto_v3,
             row(self.show_file, None),
+            row(self.export, None),
             row(self.run_link, None),
             spacing=4,
         )
@@ -133,6 +136,9 @@ class LoraInspector(Card):
 
     def _on_file(self) -> None:
         self.asked.emit(LoraAsk.SHOW_FILE)
+
+    def _on_export(self) -> None:
+        self.asked.emit(LoraAsk.EXPORT)
 
     def _on_trash(self) -> None:
         self.asked.emit(LoraAsk.TRASH)

@@ -10,11 +10,14 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 
+from fluxlora_desktop.domain.exchange import ExportChoice
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraPictures, LoraWork
 from fluxlora_desktop.ui.desks.runs import RunDesk
+from fluxlora_desktop.ui.exchange.dialog import ChooseFolder, ExportDialog, choose_folder
 from fluxlora_desktop.ui.library.card_dialog import CardDialog
 from fluxlora_desktop.ui.library.forms import FetchForm, PublishOrder
 from fluxlora_desktop.ui.library.grid import LoraGrid
@@ -59,8 +62,11 @@ class LibraryPage(Page):
         jobs: JobRunner,
         hub_owner: Callable[[], str] = str,
         choose_file: ChooseFile = ask_for_file,
+        exchange: ExchangeDesk | None = None,
+        choose_folder: ChooseFolder = choose_folder,
     ) -> None:
         super().__init__("library", "Library")
+        self._exchange, self._choose_folder = exchange, choose_folder
         self._loras, self._runs = loras, runs
         self._hub_owner, self._choose_file = hub_owner, choose_file
         self._known: frozenset[str] | None = None
@@ -131,6 +137,10 @@ class LibraryPage(Page):
         self.works.stop_requested.connect(self._loras.stop)
         self.fetch_form.ordered.connect(self._on_fetch)
         self.fetch_form.closed.connect(self.fetch_form.hide)
+        if self._exchange is not None:
+            self._exchange.working.connect(self._on_working)
+            self._exchange.rested.connect(self._on_rested)
+            self.works.stop_requested.connect(self._exchange.stop)
 
     def shown(self) -> None:
         """Let the arrow keys walk the cards at once."""
@@ -148,8 +158,8 @@ class LibraryPage(Page):
         return self._loras.lora(self.grid.selected())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take weights files, nothing else."""
-        if _weights_in(event):
+        """Take weights files and exported folders, nothing else."""
+        if _weights_in(event) or (self._exchange is not None and _folders_in(event)):
             self._show_dropping(True)
             event.acceptProposedAction()
         else:
@@ -161,10 +171,13 @@ class LibraryPage(Page):
         super().dragLeaveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Import the files that were dropped."""
+        """Import the files and folders that were dropped."""
         self._show_dropping(False)
         for path in _weights_in(event):
             self._import(path)
+        for folder in _folders_in(event):
+            if self._exchange is not None:
+                self._exchange.bring_in(folder)
         event.acceptProposedAction()
 
     def _show_dropping(self, dropping: bool) -> None:
@@ -246,8 +259,21 @@ class LibraryPage(Page):
             self.go.emit("runs", self._runs.run(lora.run_id))
         elif ask is LoraAsk.SHOW_FILE:
             self.reveal_requested.emit(self._loras.path(lora.id))
+        elif ask is LoraAsk.EXPORT:
+            self._export(lora)
         elif ask is LoraAsk.TRASH:
             self._on_delete(lora.id)
+
+    def _export(self, lora: Lora) -> None:
+        if self._exchange is None:
+            return
+        choice = ExportChoice((lora.id,))
+        dialog = ExportDialog(
+            self._exchange, choice, name=lora.name, choose=self._choose_folder, parent=self
+        )
+        dialog.decided.connect(self._exchange.export)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
 
     @Slot(object)
     def _on_hub_asked(self, ask: HubAsk) -> None:
@@ -360,3 +386,9 @@ def _weights_in(event: QDropEvent) -> list[Path]:
     """Return the weights files that a drag brings."""
     paths = (Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
     return [path for path in paths if path.suffix.lower() == _SUFFIX]
+
+
+def _folders_in(event: QDropEvent) -> list[Path]:
+    """Return what may be exported folders in a drag: names without a suffix, or folders."""
+    paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+    return [path for path in paths if path.suffix.lower() != _SUFFIX and path.is_dir()]

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.ui.account_card import AccountCard
 from fluxlora_desktop.ui.desks.accounts import AccountDesk, Spending
+from fluxlora_desktop.ui.exchange.card import ExchangeCard
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.scrolling import scrolling
 from fluxlora_desktop.ui.settings.addresses import AddressesCard
@@ -60,6 +61,7 @@ class SettingsPage(Page):
         preferences: Preferences,
         computer: Computer,
         check: QWidget | None = None,
+        exchange: ExchangeCard | None = None,
     ) -> None:
         super().__init__("settings", "Settings")
         self._accounts, self._preferences = accounts, preferences
@@ -77,6 +79,7 @@ class SettingsPage(Page):
             self._make_spending(),
             self._make_look(),
             self._make_storage(),
+            *([] if exchange is None else [exchange]),
             *([] if check is None else [check]),
             self.addresses,
             self._make_about(),
@@ -86,6 +89,8 @@ class SettingsPage(Page):
         self.area = scrolling(inside, "Settings", widest=_WIDEST)
         self.body.addWidget(self.area, 1)
         accounts.spending_ready.connect(self._show_spending)
+        if exchange is not None:
+            exchange.reveal_requested.connect(self.reveal_requested)
 
     def shown(self) -> None:
         """Add up what was spent again."""
