@@ -163,6 +163,9 @@ class RunStore(Protocol):
     def all(self) -> tuple[Run, ...]:
         """Return every run that is not a draft and not hidden, newest first."""
 
+    def trained_on(self, sha256: str) -> tuple[Run, ...]:
+        """Return the runs that were trained on a photo, newest first."""
+
     def drafts(self) -> tuple[Run, ...]:
         """Return the drafts, the one changed last first."""
 

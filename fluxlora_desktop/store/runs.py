@@ -34,6 +34,7 @@ from fluxlora_desktop.store.schema import (
     RunEventRow,
     RunLogRow,
     RunRow,
+    VersionPhotoRow,
 )
 
 _FIXED = frozenset({"id", "dataset_id", "state", "plan", "created_at", "updated_at"})
@@ -138,6 +139,13 @@ class SqlRunStore(EffectJournal):
         """Return every run that is not a draft and not hidden, newest first."""
         started = RunRow.state != RunState.DRAFT
         return self._runs(started & RunRow.hidden.is_(False), by=RunRow.created_at.desc())
+
+    def trained_on(self, sha256: str) -> tuple[Run, ...]:
+        """Return the runs that were trained on a photo, newest first; hidden ones too."""
+        row = VersionPhotoRow
+        versions = select(row.version_id).where(row.photo_sha256 == sha256)
+        started = RunRow.state != RunState.DRAFT
+        return self._runs(started & RunRow.version_id.in_(versions), by=RunRow.created_at.desc())
 
     def drafts(self) -> tuple[Run, ...]:
         """Return the drafts, the one changed last first."""

@@ -10,7 +10,9 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from fluxlora_desktop.domain.library import Inconsistency
+from fluxlora_desktop.domain.lineage import Lineage
 from fluxlora_desktop.domain.ports import JobContext, SecretStore
+from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.system.trash import move_to_trash, restore
@@ -23,6 +25,7 @@ from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
+from fluxlora_desktop.ui.desks.lineage import LineageDesk, Lines
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
@@ -31,8 +34,10 @@ from fluxlora_desktop.ui.exchange.card import ExchangeCard
 from fluxlora_desktop.ui.gallery.page import GalleryPage
 from fluxlora_desktop.ui.import_tokens import Import, ImportTokensDialog
 from fluxlora_desktop.ui.library.page import LibraryPage
+from fluxlora_desktop.ui.lineage.dialog import LineageDialog
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.recover.page import RecoverPage
+from fluxlora_desktop.ui.runs.compare import CompareDialog
 from fluxlora_desktop.ui.runs.page import RunsPage
 from fluxlora_desktop.ui.sample_row import SampleRow
 from fluxlora_desktop.ui.settings.library_check import LibraryCheckCard
@@ -71,6 +76,7 @@ class Desks:
     recover: RecoverDesk
     captioning: CaptioningDesk
     exchange: ExchangeDesk
+    lineage: LineageDesk
 
     @classmethod
     def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
@@ -97,12 +103,14 @@ class Desks:
             recover=recover,
             captioning=CaptioningDesk(tools, jobs, draft, secrets, parent),
             exchange=exchange,
+            lineage=LineageDesk(tools, jobs, parent),
         )
 
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
         yield from (self.recover, self.captioning, self.exchange)
+        yield self.lineage
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +153,7 @@ class SampleOffer(QObject):
 
 def make_pages(desks: Desks, around: Surroundings) -> Mapping[str, Callable[[], Page]]:
     """Return, by name, how each page is made when it is first shown."""
+    desks.lineage.found.connect(partial(_show_lineage, desks, around))
     return {
         "welcome": partial(_welcome, desks, around),
         "create": partial(_create, desks, around),
@@ -195,6 +204,7 @@ def _on_step_shown(desks: Desks, step: Step) -> None:
 def _runs(desks: Desks, around: Surroundings) -> Page:
     page = RunsPage(runs=desks.runs, loras=desks.loras, jobs=around.jobs, recover=desks.recover)
     page.open_requested.connect(around.window.open_web_page)
+    page.lineage_requested.connect(lambda run: desks.lineage.of_run(run.id, run.plan.name))
     return page
 
 
@@ -212,7 +222,34 @@ def _library(desks: Desks, around: Surroundings) -> Page:
     )
     page.open_requested.connect(around.window.open_web_page)
     page.reveal_requested.connect(around.reveal)
+    page.lineage_requested.connect(lambda lora: desks.lineage.of_lora(lora.id, lora.name))
     return page
+
+
+def _show_lineage(desks: Desks, around: Surroundings, lines: Lines) -> None:
+    """Show a line over the window; its stops lead to their pages."""
+    window = around.window
+    dialog = LineageDialog(
+        lines,
+        files=desks.lineage.tools.stores.files,
+        jobs=around.jobs,
+        parent=window,
+    )
+    dialog.went.connect(window.go_to)
+    dialog.train_requested.connect(partial(_train_again, window))
+    dialog.compare_requested.connect(partial(_compare_run, desks, dialog))
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
+
+
+def _train_again(window: MainWindow, line: Lineage) -> None:
+    window.go_to("create", line.run if line.version is not None else line.lora)
+
+
+def _compare_run(desks: Desks, above: LineageDialog, run: Run) -> None:
+    dialog = CompareDialog(run, desks.runs, above.thumbs, above)
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
 
 
 def _hub_owner(desks: Desks) -> str:

@@ -20,9 +20,10 @@ from fluxlora_desktop.domain.captions import one_line
 from fluxlora_desktop.domain.datasets import Dataset, DatasetPhoto, DatasetVersion
 from fluxlora_desktop.domain.edits import PLAIN, Edits, edits_from
 from fluxlora_desktop.domain.errors import DatasetError, UnreadablePhoto
+from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.names import kept_name
 from fluxlora_desktop.domain.ports import JobContext, Transferred
-from fluxlora_desktop.domain.runs import Run
+from fluxlora_desktop.domain.runs import Run, RunPlan
 from fluxlora_desktop.domain.services import holds_token
 from fluxlora_desktop.workflows.photos import edit_photo, take_in_photo
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
@@ -47,6 +48,21 @@ def branch(run: Run, tools: Tools) -> Run:
     made = datasets.create()
     fill(made.id, version, tools)
     plan = replace(run.plan, rights_confirmed=False)
+    return tools.stores.runs.create(made.id, plan)
+
+
+def draft_like(lora: Lora, tools: Tools) -> Run:
+    """Make a draft for another Lora like this one, whose photos are not known here.
+
+    It has the name, the trigger word, and the first trainer of the same base, if there is one.
+    """
+    made = tools.stores.datasets.create()
+    tools.stores.datasets.set_trigger(made.id, lora.trigger_word)
+    plan = RunPlan(name=lora.name)
+    for backend in tools.services.trainers:
+        for trainer in backend.abilities().trainers:
+            if trainer.base == lora.base and not plan.backend:
+                plan = replace(plan, backend=backend.key, trainer=trainer.key)
     return tools.stores.runs.create(made.id, plan)
 
 

@@ -336,6 +336,7 @@ def test_every_button_does_something(bench: Bench, qtbot: QtBot, key: str) -> No
     happened: list[object] = []
     page.go.connect(lambda *what: happened.append(what))
     page.open_requested.connect(happened.append)
+    page.lineage_requested.connect(happened.append)
     for name in list(shown_buttons(page)):
         happened.clear()
         bench.runs.called.clear()

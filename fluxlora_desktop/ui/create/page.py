@@ -17,6 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLineEdit, QStackedWidget
 
+from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.create.body import StepBody
@@ -272,7 +273,7 @@ class CreatePage(Page):
             self._desk.load()
 
     def arrive(self, what: object) -> None:
-        """Show the step that another page asks for, or make a draft of a run's photos.
+        """Show the step that another page asks for, or make a draft of a run or like a Lora.
 
         A run's captions go into the draft where it holds photos of that run, else into a new one.
         """
@@ -280,6 +281,8 @@ class CreatePage(Page):
             self.go_to(what)
         elif isinstance(what, Run):
             self._ask_for_room(partial(self._branch, what))
+        elif isinstance(what, Lora):
+            self._ask_for_room(partial(self._desk.begin_like, what))
         elif isinstance(what, RunCaptions):
             if self._desk.loaded and what.captions.for_dataset(self._desk.draft().dataset):
                 self._brought = what

@@ -29,6 +29,7 @@ from fluxlora_desktop.domain.datasets import (
 from fluxlora_desktop.domain.dismissals import dismissal_keys, sort_out, to_forget
 from fluxlora_desktop.domain.edits import Box, Edits
 from fluxlora_desktop.domain.errors import DatasetError, InputError, TooFewPhotos
+from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import Route
@@ -70,6 +71,7 @@ from fluxlora_desktop.workflows.recipes import changes_for
 from fluxlora_desktop.workflows.tools import Tools
 from fluxlora_desktop.workflows.versions import (
     branch,
+    draft_like,
     export_dataset,
     import_dataset,
     is_exported,
@@ -199,16 +201,25 @@ class DraftDesk(Desk):
 
     def branch(self, run: Run) -> None:
         """Make a draft of what a run trained on; the old draft is forgotten, the run stays."""
+        self._take_place(partial(branch, run, self.tools))
+
+    def begin_like(self, lora: Lora) -> None:
+        """Make a draft for another Lora like this one; the old draft is forgotten."""
+        self._take_place(partial(draft_like, lora, self.tools))
+
+    def _take_place(self, make: Callable[[], Run]) -> None:
         old = self._run_row
-        work = partial(self._branch, run, old.id if old is not None else "")
-        self._run("Use photos", work, lane="library", done=self._on_branched)
+        work = partial(self._make_in_place, make, old.id if old is not None else "")
+        self._run("Make draft", work, lane="library", done=self._on_branched)
 
     def _on_branched(self, opened: tuple[Run, Dataset]) -> None:
         self.undo_stack.clear()
         self._on_opened(opened)
 
-    def _branch(self, run: Run, old: str, _ctx: JobContext) -> tuple[Run, Dataset]:
-        draft = branch(run, self.tools)
+    def _make_in_place(
+        self, make: Callable[[], Run], old: str, _ctx: JobContext
+    ) -> tuple[Run, Dataset]:
+        draft = make()
         if old:  # only now: what was given up for it stays when the new one cannot be made
             self.tools.stores.runs.delete_draft(old)
         return draft, self.tools.stores.datasets.get(draft.dataset_id)

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from fluxlora_desktop.domain.captioning import TrainersCaptions
 from fluxlora_desktop.domain.datasets import Dataset, DatasetVersion
+from fluxlora_desktop.domain.lineage import Difference, differences
 from fluxlora_desktop.domain.ports import JobContext, Transferred
 from fluxlora_desktop.domain.runs import (
     AT_SERVICE,
@@ -27,6 +28,7 @@ from fluxlora_desktop.workflows.doubt import say_absent, say_found
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import cancel_training, wish_cancel
 from fluxlora_desktop.workflows.launch import abandon_run, look_again, start_run, try_again
+from fluxlora_desktop.workflows.lineage import facts_of_run
 from fluxlora_desktop.workflows.recover import NOT_SENT, hold_back, let_go
 from fluxlora_desktop.workflows.tools import Tools
 
@@ -63,11 +65,12 @@ class RunTransfer:
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """How the photos of one run became those of another."""
+    """How the photos and settings of one run became those of another."""
 
     before: str
     after: str
     diff: DatasetDiff
+    settings: tuple[Difference, ...] = ()
 
 
 class RunDesk(Desk):
@@ -410,7 +413,9 @@ class RunDesk(Desk):
 
     def _compare(self, before: str, after: str, _ctx: JobContext) -> RunComparison:
         one, other = (self._version_of(run_id) for run_id in (before, after))
-        return RunComparison(before, after, compare(one, other))
+        runs = self.tools.stores.runs
+        facts = (facts_of_run(runs.get(run_id), self.tools) for run_id in (before, after))
+        return RunComparison(before, after, compare(one, other), differences(*facts))
 
     def _version_of(self, run_id: str) -> Dataset | DatasetVersion:
         stores = self.tools.stores

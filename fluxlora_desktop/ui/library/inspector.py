@@ -28,6 +28,8 @@ class LoraAsk(StrEnum):
     SHOW_RUN = "show_run"
     SHOW_FILE = "show_file"
     EXPORT = "export"
+    LINEAGE = "lineage"
+    TRAIN_AGAIN = "train_again"
     TRASH = "trash"
 
 
@@ -63,6 +65,10 @@ class LoraInspector(Card):
         self.auto_v3 = CopyLine("AutoV3")
         self.run_link = button("", self._on_run, role="link", symbol="runs")
         self.show_file = button("Show the file", self._on_file, role="link", symbol="folder")
+        self.lineage = button("How it came to be", self._on_lineage, role="link", symbol="runs")
+        self.again = button(
+            "Train again with changes", self._on_again, role="link", symbol="create"
+        )
         self.export = button("Export…", self._on_export, role="link", symbol="upload")
         self.trash = button("Move to trash", self._on_trash, role="quiet", symbol="trash")
         self.make = button("Make pictures", self._on_make, role="primary")
@@ -82,6 +88,8 @@ class LoraInspector(Card):
             row(self.show_file, None),
             row(self.export, None),
             row(self.run_link, None),
+            row(self.lineage, None),
+            row(self.again, None),
             spacing=4,
         )
         inside = QWidget()
@@ -136,6 +144,12 @@ class LoraInspector(Card):
 
     def _on_file(self) -> None:
         self.asked.emit(LoraAsk.SHOW_FILE)
+
+    def _on_lineage(self) -> None:
+        self.asked.emit(LoraAsk.LINEAGE)
+
+    def _on_again(self) -> None:
+        self.asked.emit(LoraAsk.TRAIN_AGAIN)
 
     def _on_export(self) -> None:
         self.asked.emit(LoraAsk.EXPORT)

@@ -48,11 +48,13 @@ class LibraryPage(Page):
     """Shows the Loras and asks the desk.
 
     `open_requested(str)` with a web page's address, `reveal_requested(Path)` with a file to show
-    in the file manager. `hub_owner` returns the account on the hub, "" when it is not known.
+    in the file manager, `lineage_requested(Lora)`. `hub_owner` returns the account on the hub, ""
+    when it is not known.
     """
 
     open_requested = Signal(str)
     reveal_requested = Signal(object)
+    lineage_requested = Signal(object)
 
     def __init__(
         self,
@@ -261,8 +263,18 @@ class LibraryPage(Page):
             self.reveal_requested.emit(self._loras.path(lora.id))
         elif ask is LoraAsk.EXPORT:
             self._export(lora)
+        elif ask is LoraAsk.LINEAGE:
+            self.lineage_requested.emit(lora)
+        elif ask is LoraAsk.TRAIN_AGAIN:
+            self._train_again(lora)
         elif ask is LoraAsk.TRASH:
             self._on_delete(lora.id)
+
+    def _train_again(self, lora: Lora) -> None:
+        """Lead to a draft of what a Lora was trained on, or like it where that is not known."""
+        run = self._runs.run(lora.run_id) if lora.run_id else None
+        known = run is not None and run.version_id is not None and not run.recovered
+        self.go.emit("create", run if known else lora)
 
     def _export(self, lora: Lora) -> None:
         if self._exchange is None:

@@ -15,7 +15,7 @@ MOST_IN_A_ROW = 3
 
 _QUIET = frozenset(
     {Ask.OPEN_AT_SERVICE, Ask.OPEN_ON_HUB, Ask.OPEN_RUNS_PAGE, Ask.SHOW_IN_LIBRARY, Ask.REMOVE}
-    | {Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE}
+    | {Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE}
 )
 _WHILE_OPEN = frozenset(
     {Ask.LOOK_NOW, Ask.SAY_FOUND, Ask.SAY_ABSENT, Ask.CANCEL, Ask.CANCEL_IF_FOUND, Ask.LET_IT_RUN}
@@ -42,7 +42,8 @@ _WORDS = {
     Ask.OPEN_ON_HUB: "Open on the hub",
     Ask.SHOW_IN_LIBRARY: "Show in library",
     Ask.USE_PHOTOS: "Use these photos anew",
-    Ask.COMPARE: "Compare photos",
+    Ask.COMPARE: "Compare with another",
+    Ask.LINEAGE: "From photos to pictures",
     Ask.CAPTIONS: "Captions the trainer wrote",
     Ask.REMOVE: "Remove from list",
 }
@@ -139,6 +140,7 @@ def _possible(ask: Ask, run: Run, lora: Lora | None, around: Around) -> bool:
         Ask.OPEN_ON_HUB: there,
         Ask.USE_PHOTOS: run.version_id is not None and not run.recovered,
         Ask.COMPARE: run.version_id is not None and not run.recovered,
+        Ask.LINEAGE: lora is not None,
         Ask.CAPTIONS: around.captions,
     }
     return known.get(ask, True)

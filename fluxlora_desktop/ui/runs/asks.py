@@ -25,6 +25,7 @@ _SYMBOLS = {
     Ask.SHOW_IN_LIBRARY: "library",
     Ask.USE_PHOTOS: "create",
     Ask.COMPARE: "photos",
+    Ask.LINEAGE: "runs",
     Ask.CAPTIONS: "eye",
     Ask.REMOVE: "close",
 }

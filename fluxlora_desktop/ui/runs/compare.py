@@ -1,7 +1,8 @@
-"""The dialog that says what differs between the photos of two trainings."""
+"""The dialog that says what differs between two trainings: their settings and their photos."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
+    QGridLayout,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -17,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from fluxlora_desktop.domain.datasets import DatasetPhoto
 from fluxlora_desktop.domain.edits import PLAIN
+from fluxlora_desktop.domain.lineage import Difference
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.domain.versions import DatasetDiff
@@ -38,7 +41,7 @@ class CompareDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self._run, self._desk, self._thumbs = run, runs, thumbs
-        self.setWindowTitle(f"Photos of {run.plan.name}")
+        self.setWindowTitle(f"Compare {run.plan.name}")
         self.setObjectName("compare_runs")
         self.resize(560, 520)
         self.other = QComboBox()
@@ -77,12 +80,14 @@ class CompareDialog(QDialog):
 
     def _on_compared(self, compared: RunComparison) -> None:
         if (compared.before, compared.after) == (self.other.currentData(), self._run.id):
-            self.show_diff(compared.diff)
+            self.show_diff(compared.diff, compared.settings)
 
-    def show_diff(self, diff: DatasetDiff) -> None:
+    def show_diff(self, diff: DatasetDiff, settings: Sequence[Difference] = ()) -> None:
         """Show what differs."""
         self.says.setText(words_of(diff))
         clear(self._list)
+        if settings:
+            self._list.addWidget(_Table(self.other.currentText(), self._run.plan.name, settings))
         for item in diff.added:
             self._list.addWidget(self._line(item, "Added"))
         for item in diff.removed:
@@ -106,6 +111,26 @@ class CompareDialog(QDialog):
         laid.setStretch(1, 1)
         line.setLayout(laid)
         return line
+
+
+class _Table(QWidget):
+    """Settings and results that differ, side by side."""
+
+    def __init__(self, before: str, after: str, settings: Sequence[Difference]) -> None:
+        super().__init__()
+        self.setObjectName("compare_settings")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 8)
+        grid.setHorizontalSpacing(16)
+        for place, title in enumerate(("", before, after)):
+            grid.addWidget(label(title, "caption", wrap=True), 0, place)
+        for number, one in enumerate(settings, 1):
+            cells = (one.name, one.before or "none", one.after or "none")
+            for place, words in enumerate(cells):
+                cell = label(words, "strong" if place == 0 else "", wrap=True)
+                grid.addWidget(cell, number, place, Qt.AlignmentFlag.AlignTop)
+        for place in (1, 2):
+            grid.setColumnStretch(place, 1)
 
 
 def words_of(diff: DatasetDiff) -> str:

@@ -41,6 +41,7 @@ class Ask(StrEnum):
     SHOW_IN_LIBRARY = "show_in_library"
     USE_PHOTOS = "use_photos"
     COMPARE = "compare"
+    LINEAGE = "lineage"
     CAPTIONS = "captions"
     REMOVE = "remove"
 
@@ -380,7 +381,7 @@ EXITS: tuple[Exit, ...] = (
 )
 ALWAYS = (
     *(Ask.OPEN_AT_SERVICE, Ask.SHOW_IN_LIBRARY),
-    *(Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE),
+    *(Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE),
 )
 """What is offered wherever there is such a page, LoRA, caption or dataset; finished runs can be
 removed."""

@@ -45,6 +45,7 @@ class RunsPage(Page):
     """Shows the runs and asks the desks; `open_requested(str)` with a web page's address."""
 
     open_requested = Signal(str)
+    lineage_requested = Signal(object)
 
     def __init__(
         self,
@@ -88,7 +89,8 @@ class RunsPage(Page):
             Ask.OPEN_ON_HUB: self._open_on_hub,
             Ask.SHOW_IN_LIBRARY: self._show_in_library,
             Ask.USE_PHOTOS: self._use_photos,
-            Ask.COMPARE: self._compare,
+            Ask.COMPARE: self.compare,
+            Ask.LINEAGE: self.lineage_requested.emit,
             Ask.CAPTIONS: self._show_captions,
             Ask.REMOVE: self._remove,
         }
@@ -445,7 +447,8 @@ class RunsPage(Page):
     def _use_photos(self, run: Run) -> None:
         self.go.emit("create", run)
 
-    def _compare(self, run: Run) -> None:
+    def compare(self, run: Run) -> None:
+        """Let a person compare a run with another one."""
         self.comparing = CompareDialog(run, self._runs, self._thumbs, self)
         self.comparing.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.comparing.open()

@@ -1,0 +1,1 @@
+"""The line from photo to picture, shown and walked."""
