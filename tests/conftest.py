@@ -16,6 +16,7 @@ from pathlib import Path
 
 import keyring
 import pytest
+from haste import hasten
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 from PySide6.QtCore import QStandardPaths, QTimer
@@ -30,6 +31,7 @@ _CONNECT, _CONNECT_EX = socket.socket.connect, socket.socket.connect_ex
 _SENDTO, _GETADDRINFO = socket.socket.sendto, socket.getaddrinfo
 # Windows are drawn unseen, also by a plain `pytest`, unless a platform was chosen.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+_STORE = Path(__file__).with_name("store")
 _FOREIGN_VARIABLES = (*variable_prefixes(), "HUGGING_FACE_", "RUNPOD_")
 PATIENCE_MS = 30_000
 """How long a test waits for what must come: a computer may be busy with other things."""
@@ -112,7 +114,7 @@ def _jitter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     request.getfixturevalue("qapp")
     # The window comes to its turn late too, so that several answers wait for it at once.
     stalls = QTimer(interval=10)
-    stalls.timeout.connect(lambda: time.sleep(random.random() ** 4 * longest_s / 2))
+    stalls.timeout.connect(lambda: time.sleep(random.random() ** 4 * min(longest_s / 2, 0.05)))
     stalls.start()
     yield
     stalls.stop()
@@ -144,6 +146,12 @@ class MemoryKeyring(KeyringBackend):
     def delete_password(self, service: str, username: str) -> None:
         if self._passwords.pop((service, username), None) is None:
             raise PasswordDeleteError(username)
+
+
+@pytest.fixture(autouse=True)
+def _haste(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not request.path.is_relative_to(_STORE):
+        hasten(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
