@@ -10,6 +10,10 @@ import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 
+from fluxlora_desktop.ui.create import caption_dialogs, caption_list
+from fluxlora_desktop.ui.create import page as create_page
+from fluxlora_desktop.ui.desks import draft
+from fluxlora_desktop.ui.gallery import filters
 from fluxlora_desktop.ui.theme import Scheme, Theme
 
 
@@ -72,6 +76,16 @@ def _leaves_nothing_behind() -> Iterator[None]:
         left = {key: words for key, words in living_things().items() if key in left}
     if left:
         pytest.fail("the test left behind: " + "; ".join(left.values()))
+
+
+@pytest.fixture(autouse=True)
+def _quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The window lets things come to rest before it looks at them; a test rests at once.
+    monkeypatch.setattr(draft, "_CHECK_MS", 10)
+    monkeypatch.setattr(draft, "_CHECK_BUSY_MS", 40)
+    monkeypatch.setattr(create_page, "_CALM_MS", 10)
+    for module in (caption_dialogs, caption_list, filters):
+        monkeypatch.setattr(module, "_PAUSE_MS", 10)
 
 
 @pytest.fixture

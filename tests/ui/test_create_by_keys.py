@@ -294,25 +294,26 @@ def test_tab_comes_to_the_parameters_before_the_foot(ground: Ground, hands: Hand
     assert "parameter_steps" in walked
 
 
-@pytest.mark.parametrize("step", list(Step))
-def test_what_has_the_keyboard_stands_out(ground: Ground, hands: Hands, step: Step) -> None:
+def test_what_has_the_keyboard_stands_out(ground: Ground, hands: Hands) -> None:
     ground.photos.judge = twins_and_a_blur
     ground.fill(6)
     hands.press(K.Key_1, CTRL)
-    hands.press(K.Key_PageDown, CTRL, times=int(step))
-    ground.settle()
-    alike, seen = set(), set()
-    here = hands.place()
-    while here not in seen and len(seen) < FAR:
-        seen.add(here)
-        with_keyboard = look_at(hands, here)
-        hands.press(K.Key_Tab)
-        after = hands.place()
-        if look_at(hands, here) == with_keyboard:
-            alike.add(f"{type(here).__name__} {here.objectName()!r}")
-        here = after
-    assert len(seen) > 5
-    assert alike == set()
+    for step in Step:
+        assert ground.page.step() is step
+        ground.settle()
+        alike, seen = set(), set()
+        here = hands.place()
+        while here not in seen and len(seen) < FAR:
+            seen.add(here)
+            with_keyboard = look_at(hands, here)
+            hands.press(K.Key_Tab)
+            after = hands.place()
+            if look_at(hands, here) == with_keyboard:
+                alike.add(f"{type(here).__name__} {here.objectName()!r}")
+            here = after
+        assert len(seen) > 5, step
+        assert alike == set(), step
+        hands.press(K.Key_PageDown, CTRL)
 
 
 def look_at(hands: Hands, widget: QWidget) -> QImage:

@@ -179,18 +179,18 @@ def test_page_says_so_when_the_draft_cannot_be_opened(ground: Ground) -> None:
     desk.deleteLater()
 
 
-@pytest.mark.parametrize("step", list(Step))
-def test_every_input_has_a_name_for_those_who_hear_the_screen(ground: Ground, step: Step) -> None:
+def test_every_input_has_a_name_for_those_who_hear_the_screen(ground: Ground) -> None:
     ground.fill(5)
-    ground.page.go_to(step)
     ground.page.recipe.advanced.setChecked(True)
-    nameless = [
-        widget
-        for widget in seen(ground.page, QWidget)
-        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
-        if not spoken(widget)
-    ]
-    assert nameless == []
+    for step in Step:
+        ground.page.go_to(step)
+        nameless = [
+            widget
+            for widget in seen(ground.page, QWidget)
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+            if not spoken(widget)
+        ]
+        assert nameless == [], step
 
 
 def spoken(widget: QWidget) -> str:

@@ -202,23 +202,22 @@ def finding_button(ground: Ground, what: str, name: str) -> QPushButton:
     return found
 
 
-@pytest.mark.parametrize("mend", list(Mend))
-def test_card_fits_the_inspector_beside_its_scroll_bar(
-    ground: Ground, theme: Theme, mend: Mend
-) -> None:
-    paired = mend in {Mend.KEEP_SHARPER, Mend.KEEP_ONE}
-    what = "near_duplicate" if paired else "something"
-
-    def judge(photos: Sequence[Photo]) -> tuple[Finding, ...]:
-        set_wide = mend in {Mend.ADD_PHOTOS, Mend.CHANGE_TRIGGER}
-        pair = () if set_wide else tuple(photo.sha256 for photo in photos[:2])
-        return (Finding(what, Severity.WARN, "Something is to be said.", pair, mend),)
-
-    ground.photos.judge = judge
+def test_every_card_fits_the_inspector_beside_its_scroll_bar(ground: Ground, theme: Theme) -> None:
     ground.fill(6)
-    (card,) = seen(ground.page.photos.inspector, FindingCard, f"finding_{what}")
-    assert len(seen(card, PairThumbs)) == paired
-    assert card.minimumSizeHint().width() <= theme_of.INSPECTOR_WIDTH - 2 * 16 - 12
+    for mend in Mend:
+        paired = mend in {Mend.KEEP_SHARPER, Mend.KEEP_ONE}
+        what = "near_duplicate" if paired else "something"
+        set_wide = mend in {Mend.ADD_PHOTOS, Mend.CHANGE_TRIGGER}
+        pair = () if set_wide else (ground.sha(0), ground.sha(1))
+        found = (Finding(what, Severity.WARN, "Something is to be said.", pair, mend),)
+        ground.photos.judge = lambda _photos, found=found: found
+        ground.draft.set_caption(ground.sha(0), f"to be judged anew for {mend}")
+        ground.settle()
+
+        (card,) = seen(ground.page.photos.inspector, FindingCard, f"finding_{what}")
+        assert card.finding.mend is mend
+        assert len(seen(card, PairThumbs)) == paired, mend
+        assert card.minimumSizeHint().width() <= theme_of.INSPECTOR_WIDTH - 2 * 16 - 12, mend
 
 
 def test_finding_is_mended_by_one_click(ground: Ground) -> None:

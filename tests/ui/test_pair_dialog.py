@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,10 @@ def ground(qtbot: QtBot, tmp_path: Path) -> Iterator[Ground]:
         yield made
 
 
+@cache
 def scene(name: str = "DSC00317.jpg") -> Image.Image:
     picture = Image.open(PRACTICE / name).convert("RGB")
-    picture.thumbnail((1100, 1100))
+    picture.thumbnail((800, 800))
     return picture
 
 
@@ -41,19 +43,20 @@ def add(ground: Ground, **photos: Image.Image) -> None:
     paths = []
     for name, picture in photos.items():
         paths.append(ground.folder / f"{name}.png")
-        picture.save(paths[-1])
+        picture.save(paths[-1], compress_level=1)
     count = len(ground.names()) + len(paths)
     ground.draft.add_files(paths)
     ground.wait(lambda: len(ground.names()) == count)
     ground.settle()
 
 
-def soften(picture: Image.Image, radius: float) -> Image.Image:
-    return picture.filter(ImageFilter.GaussianBlur(radius))
+@cache
+def soften(radius: float) -> Image.Image:
+    return scene().filter(ImageFilter.GaussianBlur(radius))
 
 
 def add_pair(ground: Ground) -> None:
-    add(ground, soft=soften(scene(), 1), sharp=scene(), other=scene("close_up.jpg"))
+    add(ground, soft=soften(1), sharp=scene(), other=scene("close_up.jpg"))
 
 
 def card(ground: Ground, what: str = "near_duplicate") -> FindingCard:
@@ -103,7 +106,7 @@ def test_pair_is_shown_side_by_side_with_sizes_and_the_sharper_one_marked(ground
 
     assert shown(dialog) == ["sharp.png", "soft.png"]
     left, right = dialog.sides
-    assert "1,100 x 825 pixels" in left.facts.text()
+    assert "800 x 600 pixels" in left.facts.text()
     assert left.sharpness.text().startswith("Sharpness ")
     assert left.sharpness.text() != right.sharpness.text()
     assert "The sharper one." in left.accessibleName()
@@ -140,7 +143,7 @@ def test_edited_photo_is_compared_as_it_is_with_its_edits(ground: Ground) -> Non
 
     dialog = compare(ground)
 
-    assert "1,056 x 825 pixels" in dialog.sides[0].facts.text()
+    assert "768 x 600 pixels" in dialog.sides[0].facts.text()
     assert dialog.sides[0].facts.text().endswith("changed")
     dialog.close()
 
@@ -227,7 +230,7 @@ def test_closing_changes_nothing(ground: Ground, by: str) -> None:
 def test_pairs_of_a_burst_are_gone_through_and_what_the_check_finds_next_too(
     ground: Ground,
 ) -> None:
-    add(ground, best=scene(), soft=soften(scene(), 0.8), softer=soften(scene(), 1.6))
+    add(ground, best=scene(), soft=soften(0.8), softer=soften(1.6))
     dialog = compare(ground)
     assert (shown(dialog), counter(dialog)) == (["best.png", "soft.png"], "Pair 1 of 2")
     ground.qtbot.keyClick(dialog.focusWidget(), KEY.Key_PageDown)
