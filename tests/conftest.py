@@ -61,8 +61,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the heavy tests last, so that a slip shows within seconds."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the heavy tests last, so that a slip shows within seconds; leave some to --full."""
+    later = [item for item in items if item.get_closest_marker("full") is not None]
+    if later and not config.getoption("--full"):
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if item not in later]
     items.sort(key=lambda item: item.get_closest_marker("heavy") is not None)
 
 

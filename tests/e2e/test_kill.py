@@ -94,7 +94,7 @@ def resume(folder: Path) -> list[str]:
     ("kill_at", "goal", "trained_at"),
     [
         ("uploading", "", "replicate"),
-        ("queued", "", "replicate"),
+        pytest.param("queued", "", "replicate", marks=pytest.mark.full),
         ("training", "", "replicate"),
         ("training", "together", "fal"),
     ],

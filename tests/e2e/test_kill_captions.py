@@ -60,7 +60,10 @@ def kept_caption(places: Places, sha256: object) -> str:
         return str(row[0]) if row else ""
 
 
-@pytest.mark.parametrize("keys", [40, 73, 111])
+@pytest.mark.parametrize(
+    "keys",
+    [pytest.param(40, marks=pytest.mark.full), 73, pytest.param(111, marks=pytest.mark.full)],
+)
 def test_killed_app_has_kept_all_but_the_last_second_of_a_caption(
     tmp_path: Path, places: Places, keys: int
 ) -> None:

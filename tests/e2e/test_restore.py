@@ -30,7 +30,7 @@ def states_of_runs(folder: Path) -> list[RunState]:
         library.close()
 
 
-@pytest.mark.parametrize("goal", ["", "together"])
+@pytest.mark.parametrize("goal", ["", pytest.param("together", marks=pytest.mark.full)])
 def test_app_brings_back_a_training_that_the_restored_database_lacks(tmp_path, services, goal):
     data, backup = tmp_path / "data", tmp_path / "yesterday.db"
     open_library(database(data).parent, clock=SystemClock()).close()

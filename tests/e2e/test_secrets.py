@@ -85,18 +85,26 @@ class Person:
         ]
 
 
-@pytest.fixture(params=["replicate", "fal"])
-def person(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Person]:
+both_services = pytest.mark.parametrize("service", ["replicate", "fal"])
+# The key of the other service goes the same way; what differs is how it is checked and named.
+also_fal = pytest.mark.parametrize(
+    "service", ["replicate", pytest.param("fal", marks=pytest.mark.full)]
+)
+
+
+@pytest.fixture
+def person(tmp_path: Path, service: str) -> Iterator[Person]:
     runtime = Path(tempfile.mkdtemp(prefix="flux-"))  # addresses of sockets must be short
     folder = tmp_path / "person"
     folder.mkdir()
-    made = Person(folder, runtime, request.param)
+    made = Person(folder, runtime, service)
     yield made
     made.services.stop()
     shutil.rmtree(runtime, ignore_errors=True)
 
 
 @needs_keyring
+@both_services
 def test_account_is_connected_still_after_a_restart_and_the_token_is_in_no_file(
     person: Person,
 ) -> None:
@@ -114,12 +122,14 @@ def test_account_is_connected_still_after_a_restart_and_the_token_is_in_no_file(
 
 
 @needs_keyring
+@also_fal
 def test_rejected_token_is_not_kept(person: Person) -> None:
     first = person.opens_the_app("connect", token=person.token[:-8] + "deadbeef", session=SESSION)
     assert first["status"] == "rejected", first
     assert person.opens_the_app("look", session=SESSION)["status"] == "none"
 
 
+@also_fal
 def test_without_a_password_store_a_token_lasts_as_long_as_the_app_and_that_is_said(
     person: Person,
 ) -> None:

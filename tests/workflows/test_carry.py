@@ -155,13 +155,14 @@ def test_absent_launch_waits_for_a_person(bench):
 
 def test_incomplete_reads_prove_nothing(bench):
     bench.backend.submits = [OutcomeUnknown("replicate", "the connection broke")]
-    bench.backend.finds = [FoundRuns((), False)] * 500
-    ctx = Context(bench.clock, stop_after_pauses=400)
+    bench.backend.finds = [FoundRuns((), False)] * 100
+    ctx = Context(bench.clock, stop_after_pauses=60)
 
     with pytest.raises(JobCancelled):
         carry_run(start(bench).id, bench.tools, ctx)
 
     assert bench.tools.stores.runs.open_runs()[0].state is RunState.UNKNOWN
+    assert sum(ctx.pauses) > 2 * bench.tools.patience.settle
 
 
 def test_absent_launch_tried_again_is_the_same_run_and_one_more_order(bench):
