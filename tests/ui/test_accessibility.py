@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
@@ -20,17 +19,38 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from fluxlora_desktop.ui.theme import Theme
+from fluxlora_desktop.ui.theme import Scheme, Theme
 from tests.ui.furnished import SCREENS, House, make_bench
 from tests.ui.seen import seen
 
 
-@pytest.fixture(params=[False, True], ids=["filled", "empty"])
-def house(
-    qtbot: QtBot, tmp_path: Path, theme: Theme, request: pytest.FixtureRequest
+@pytest.fixture(scope="module", params=[False, True], ids=["filled", "empty"])
+def built(
+    qapp: QApplication, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[House]:
-    with make_bench(tmp_path) as bench:
-        yield House.build(bench, qtbot, theme, empty=request.param)
+    """One house for all tests here, which only look at it."""
+    style, palette, sheet = qapp.style().objectName(), qapp.palette(), qapp.styleSheet()
+    theme = Theme(qapp)
+    theme.apply(Scheme.LIGHT)
+    with make_bench(tmp_path_factory.mktemp("house")) as bench:
+        house = House.build(bench, QtBot(request), theme, empty=request.param)
+        for screen in SCREENS:  # pages are made as they are shown
+            house.show(screen)
+        yield house
+        house.window.close()
+        house.window.deleteLater()
+    theme.deleteLater()
+    qapp.setStyle(style)
+    qapp.setPalette(palette)
+    qapp.setStyleSheet(sheet)
+
+
+@pytest.fixture
+def house(built: House, qtbot: QtBot) -> House:
+    """The house at the usual size, with a patient robot."""
+    built.qtbot = qtbot
+    built.window.resize(1280, 800)
+    return built
 
 
 def shown(house: House, kind: type[QWidget] = QWidget) -> list[QWidget]:
