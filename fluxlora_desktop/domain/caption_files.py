@@ -1,8 +1,7 @@
 """Captions as files: a text beside each photo, or one table of all.
 
-The table is CSV (RFC 4180) with the columns file, sha256 and caption. Spreadsheets run what begins
-with =, +, - or @ as a formula, and OWASP counts a tab and a line break among these starts; such
-cells get an apostrophe in front, which reading takes away again, so that all comes back as it was.
+The table is CSV (RFC 4180) with the columns file, sha256 and caption. Cells that spreadsheets would
+run are guarded (`domain.cells`), which reading takes away again, so that all comes back as it was.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from fluxlora_desktop.domain.cells import guarded, unguarded
 from fluxlora_desktop.domain.datasets import DatasetPhoto
 from fluxlora_desktop.domain.errors import InputError
 
 COLUMNS = ("file", "sha256", "caption")
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
 _DELIMITERS = (",", ";", "\t")
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -47,7 +46,7 @@ def write_table(photos: Sequence[DatasetPhoto]) -> str:
     table.writerow(COLUMNS)
     for item in photos:
         cells = (item.photo.name, item.photo.sha256, item.caption)
-        table.writerow([_guarded(cell) for cell in cells])
+        table.writerow([guarded(cell) for cell in cells])
     return out.getvalue()
 
 
@@ -63,7 +62,7 @@ def read_table(text: str, photos: Sequence[DatasetPhoto]) -> ReadCaptions:
     for row in rows[1:]:
         if not any(row):
             continue
-        cells = {name: _unguarded(row[at]) for name, at in where.items() if at < len(row)}
+        cells = {name: unguarded(row[at]) for name, at in where.items() if at < len(row)}
         name, sha256 = cells.get("file", ""), cells.get("sha256", "").strip().lower()
         found.add(name or sha256, found.photo(name, sha256), cells.get("caption", ""))
     return found.read()
@@ -173,11 +172,3 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
     if "caption" not in where or len(where) < 2:
         raise InputError("file", "Its first row must name the columns file, sha256 and caption.")
     return where
-
-
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def _unguarded(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

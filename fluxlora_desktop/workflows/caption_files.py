@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from fluxlora_desktop.domain.datasets import Dataset
 from fluxlora_desktop.domain.errors import InputError
 from fluxlora_desktop.domain.work import JobContext
 from fluxlora_desktop.workflows.tools import storage_trouble
+from fluxlora_desktop.workflows.write_out import write_out
 
 _LARGEST_TABLE = 32_000_000
 _LARGEST_TEXT = 4 * LONGEST_CAPTION  # UTF-8 takes at most four bytes a character
@@ -90,14 +90,14 @@ def write_caption_texts(folder: Path, dataset: Dataset, ctx: JobContext) -> int:
     written = 0
     for path, caption in _texts(folder, dataset):
         ctx.check()
-        _write(path, caption.encode())
+        write_out(path, caption.encode())
         written += 1
     return written
 
 
 def write_caption_table(path: Path, dataset: Dataset) -> int:
     """Write the captions of all photos as CSV, with the mark that spreadsheets know UTF-8 by."""
-    _write(path, write_table(dataset.photos).encode("utf-8-sig"))
+    write_out(path, write_table(dataset.photos).encode("utf-8-sig"))
     return len(dataset.photos)
 
 
@@ -106,19 +106,3 @@ def _texts(folder: Path, dataset: Dataset) -> Iterator[tuple[Path, str]]:
     for item in dataset.photos:
         if item.caption.strip():
             yield folder / names[item.photo.sha256], item.caption
-
-
-def _write(target: Path, data: bytes) -> None:
-    """Write a neighbour, sync it, and rename it over the target."""
-    part = target.with_name(f".{target.name}.part")
-    try:
-        try:
-            with part.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise storage_trouble(target, error) from error
