@@ -161,6 +161,7 @@ class Session(QObject):
             PhotoWorkers,
         )
         from fluxlora_desktop.store.library import open_library
+        from fluxlora_desktop.workflows.budget import Budget
         from fluxlora_desktop.workflows.tools import Patience, Tools
 
         importlib.import_module("fluxlora_desktop.ui.pages")  # here, so that the window need not
@@ -176,6 +177,7 @@ class Session(QObject):
                 pictures=GuardedPictureWorkshop(workers),
                 clock=self.clock,
                 patience=patience,
+                budget=Budget(self.settings.monthly_limit, keep=self.settings.keep_monthly_limit),
             )
             any_token = self.options.practice or _any_token(secrets)
             taken = _take_in_what_lies_there(library, tools, ctx)

@@ -289,6 +289,24 @@ class PriceChanged(AppError):
         self.high = high
 
 
+class LimitReached(AppError):
+    """What was asked for would pass the monthly limit; nothing was sent. In US dollars.
+
+    `month` is the name of the month, `reach` what it could come to at most, `price` the most that
+    the thing itself costs.
+    """
+
+    def __init__(self, month: str, *, limit: Decimal, reach: Decimal, price: Decimal) -> None:
+        super().__init__(
+            f"This would bring {month} to about ${reach:,.2f}; your limit is ${limit:,.2f}. "
+            "Nothing was sent."
+        )
+        self.month = month
+        self.limit = limit
+        self.reach = reach
+        self.price = price
+
+
 class WeightsError(AppError):
     """Weights arrived and cannot be used; the file is kept at `path`."""
 

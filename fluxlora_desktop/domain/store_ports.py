@@ -31,6 +31,15 @@ from fluxlora_desktop.domain.runs import (
     RunPlan,
     RunState,
 )
+from fluxlora_desktop.domain.spending import (
+    WHOLE_LEDGER,
+    GroupBy,
+    LedgerGroup,
+    LedgerLine,
+    LedgerQuery,
+    Sum,
+    UnderWay,
+)
 
 
 class Files(Protocol):
@@ -336,8 +345,20 @@ class Ledger(Protocol):
     def charges(self) -> tuple[Charge, ...]:
         """Return every charge, newest first."""
 
-    def total(self, *, run_id: str = "", month: str = "") -> Decimal:
-        """Return the sum in US dollars, of a run or of a month (2026-11)."""
+    def sum(self, query: LedgerQuery = WHOLE_LEDGER) -> Sum:
+        """Return what the lines that a query asks for add up to."""
+
+    def groups(self, by: GroupBy, query: LedgerQuery = WHOLE_LEDGER) -> tuple[LedgerGroup, ...]:
+        """Return the sums of these lines by what they have in common, the newest month first.
+
+        Other groups come with the highest sum first. A Lora's holds every picture that it is in.
+        """
+
+    def lines(self, query: LedgerQuery = WHOLE_LEDGER) -> tuple[LedgerLine, ...]:
+        """Return these lines, newest first, with what they were for."""
+
+    def under_way(self, since: datetime) -> UnderWay:
+        """Return what has no line in the ledger yet, or, for trainings, none from `since` on."""
 
 
 @dataclass(frozen=True, slots=True)

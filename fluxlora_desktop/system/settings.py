@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,19 @@ class Settings:
     def set_captions(self, name: str, value: str) -> None:
         """Keep a choice about automatic captions; "" goes back to the app's own."""
         self._ini.setValue(f"captions/{name}", value)
+
+    @property
+    def monthly_limit(self) -> Decimal | None:
+        """How many US dollars may be spent in a month before the app asks; None for no limit."""
+        try:
+            limit = Decimal(self._text("money/monthly_limit"))
+        except InvalidOperation:
+            return None
+        return limit if limit.is_finite() and limit >= 0 else None
+
+    def keep_monthly_limit(self, limit: Decimal | None) -> None:
+        """Keep a limit; None for none."""
+        self._ini.setValue("money/monthly_limit", "" if limit is None else f"{limit:f}")
 
     @property
     def private_by_default(self) -> bool:

@@ -74,6 +74,8 @@ FACTS = (
     "Every photo is made anew as a file that trainers read, so they ignore none of your formats.",
     "Photos are uploaded without metadata, and only to the service that trains.",
     "Settings says where the library lies and what was spent; it is backed up once a day.",
+    "Settings, See every charge lists what each training, picture and caption cost; CSV goes out.",
+    "With a monthly limit the app asks before anything that would pass it is sent.",
     "Practice mode goes the whole way with services on this computer, for nothing.",
 )
 

@@ -17,6 +17,8 @@ from fluxlora_desktop.ui.units import clock, file_size, plural
 
 BILLING_PAGES = {facts.key: facts.billing_page for facts in SERVICES}
 STATUS_PAGES = {facts.key: facts.status_page for facts in SERVICES}
+SPENDING = "spending"
+"""What Settings brings into view for the monthly limit."""
 _STORAGE_PAGES = {facts.key: facts.storage_page or facts.billing_page for facts in SERVICES}
 
 
@@ -553,6 +555,19 @@ def _price_changed(error: e.PriceChanged) -> Notice:
     )
 
 
+def _limit_reached(error: e.LimitReached) -> Notice:
+    return Notice(
+        "This would pass your monthly limit.",
+        f"It would bring {error.month} to about ${error.reach:,.2f}; your limit is "
+        f"${error.limit:,.2f}. Nothing was sent or charged.",
+        Tone.WARN,
+        Action.SETTINGS,
+        "Change the limit",
+        SPENDING,
+        _details(error),
+    )
+
+
 _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.AppError: _plain("That did not work.", "Nothing was charged."),
     e.InputError: _input,
@@ -592,6 +607,7 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.NameTaken: _name_taken,
     e.ChangedAtService: _changed_there,
     e.PriceChanged: _price_changed,
+    e.LimitReached: _limit_reached,
     e.UnexpectedReply: _unexpected,
     e.GarbledReply: _garbled,
     e.DamagedDownload: _damaged,

@@ -27,6 +27,7 @@ from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
 from fluxlora_desktop.ui.desks.lineage import LineageDesk, Lines
 from fluxlora_desktop.ui.desks.loras import LoraDesk
+from fluxlora_desktop.ui.desks.money import MoneyDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
@@ -35,6 +36,8 @@ from fluxlora_desktop.ui.gallery.page import GalleryPage
 from fluxlora_desktop.ui.import_tokens import Import, ImportTokensDialog
 from fluxlora_desktop.ui.library.page import LibraryPage
 from fluxlora_desktop.ui.lineage.dialog import LineageDialog
+from fluxlora_desktop.ui.money.page import SpendingPage
+from fluxlora_desktop.ui.money.question import LimitAsker
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.recover.page import RecoverPage
 from fluxlora_desktop.ui.runs.compare import CompareDialog
@@ -77,6 +80,7 @@ class Desks:
     captioning: CaptioningDesk
     exchange: ExchangeDesk
     lineage: LineageDesk
+    money: MoneyDesk
 
     @classmethod
     def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
@@ -104,13 +108,14 @@ class Desks:
             captioning=CaptioningDesk(tools, jobs, draft, secrets, parent),
             exchange=exchange,
             lineage=LineageDesk(tools, jobs, parent),
+            money=MoneyDesk(tools, jobs, parent),
         )
 
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
         yield from (self.recover, self.captioning, self.exchange)
-        yield self.lineage
+        yield from (self.lineage, self.money)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +157,12 @@ class SampleOffer(QObject):
 
 
 def make_pages(desks: Desks, around: Surroundings) -> Mapping[str, Callable[[], Page]]:
-    """Return, by name, how each page is made when it is first shown."""
+    """Return, by name, how each page is made when it is first shown.
+
+    What would pass the monthly limit is asked about over whichever page is in front.
+    """
     desks.lineage.found.connect(partial(_show_lineage, desks, around))
+    LimitAsker(desks=desks.all(), money=desks.money, window=around.window)
     return {
         "welcome": partial(_welcome, desks, around),
         "create": partial(_create, desks, around),
@@ -162,6 +171,7 @@ def make_pages(desks: Desks, around: Surroundings) -> Mapping[str, Callable[[], 
         "library": partial(_library, desks, around),
         "gallery": partial(_gallery, desks, around),
         "settings": partial(_settings, desks, around),
+        "spending": partial(_spending, desks, around),
     }
 
 
@@ -202,7 +212,13 @@ def _on_step_shown(desks: Desks, step: Step) -> None:
 
 
 def _runs(desks: Desks, around: Surroundings) -> Page:
-    page = RunsPage(runs=desks.runs, loras=desks.loras, jobs=around.jobs, recover=desks.recover)
+    page = RunsPage(
+        runs=desks.runs,
+        loras=desks.loras,
+        jobs=around.jobs,
+        recover=desks.recover,
+        money=desks.money,
+    )
     page.open_requested.connect(around.window.open_web_page)
     page.lineage_requested.connect(lambda run: desks.lineage.of_run(run.id, run.plan.name))
     return page
@@ -219,6 +235,7 @@ def _library(desks: Desks, around: Surroundings) -> Page:
         jobs=around.jobs,
         hub_owner=partial(_hub_owner, desks),
         exchange=desks.exchange,
+        money=desks.money,
     )
     page.open_requested.connect(around.window.open_web_page)
     page.reveal_requested.connect(around.reveal)
@@ -271,6 +288,7 @@ def _settings(desks: Desks, around: Surroundings) -> Page:
         check.taken.connect(desks.loras.load)
     page = SettingsPage(
         accounts=desks.accounts,
+        money=desks.money,
         preferences=around.preferences,
         computer=around.computer,
         check=check,
@@ -281,6 +299,12 @@ def _settings(desks: Desks, around: Surroundings) -> Page:
     page.import_requested.connect(partial(_import_tokens, desks, around))
     page.practice_requested.connect(around.practise)
     page.diagnostics_requested.connect(around.window.diagnostics_requested)
+    return page
+
+
+def _spending(desks: Desks, around: Surroundings) -> Page:
+    page = SpendingPage(money=desks.money, runs=desks.runs, loras=desks.loras)
+    page.open_requested.connect(around.window.open_web_page)
     return page
 
 

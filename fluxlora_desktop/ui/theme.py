@@ -310,6 +310,9 @@ QMenu {{ background: {t.surface}; border: 1px solid {t.border}; padding: 4px; }}
 QMenu::item {{ padding: 6px 24px 6px 12px; border-radius: 4px; }}
 QMenu::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
 QMenu::item:disabled {{ color: {t.control_border}; }}
+QTableView::item {{ border: none; border-bottom: 1px solid {t.border}; padding: 0px 3px; }}
+QTableView::item:selected {{ background: {t.accent_soft}; color: {t.text}; }}
+QTableView::item:selected:active {{ border-bottom: 1px solid {t.accent}; }}
 QHeaderView::section {{ background: transparent; color: {t.muted}; border: none;
   border-bottom: 1px solid {t.border}; padding: 6px; }}
 QSplitter::handle {{ background: transparent; }}

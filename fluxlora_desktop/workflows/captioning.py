@@ -31,6 +31,7 @@ from fluxlora_desktop.domain.money import NOTHING
 from fluxlora_desktop.domain.ports import Captioner, JobContext
 from fluxlora_desktop.domain.runs import EffectKind, EffectState, Run, RunState
 from fluxlora_desktop.domain.services import holds_token
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.workflows.events import (
     CaptionBegun,
     CaptionFailed,
@@ -39,6 +40,7 @@ from fluxlora_desktop.workflows.events import (
 )
 from fluxlora_desktop.workflows.paid import ENDS_ORDER, InDoubt, Paid, confirm, send_paid
 from fluxlora_desktop.workflows.plans import trainer_of
+from fluxlora_desktop.workflows.spending import passing
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
 
@@ -73,20 +75,36 @@ def order_captions(
     return CaptionOrder(name, dataset_id, captioner, model.strip(), prompt, trigger, dict(captions))
 
 
-def write_captions(order: CaptionOrder, tools: Tools, ctx: JobContext) -> CaptionReport:
+def write_captions(
+    order: CaptionOrder, tools: Tools, ctx: JobContext, agreed: Agreement | None = None
+) -> CaptionReport:
     """Describe the photos of an order one after another; each caption is kept before the next.
 
     A photo that fails does not stop the rest, unless the trouble is the account's, the model's or
     this computer's. A caption that a person wrote meanwhile stays. `JobCancelled` leaves what was
-    not sent as it is; what was written is kept.
+    not sent as it is; what was written is kept. Raises `LimitReached` before anything is sent.
     """
     captioner = tools.services.captioner(order.captioner)
     model = captioner.abilities().model(order.model)
+    price, budget = model.estimate().high_usd, tools.budget
+    with passing(order.id, price * len(order.captions), tools, agreed):
+        budget.hold(order.id, price * len(order.captions))
+    try:
+        return _write_all(order, captioner, model, tools, ctx)
+    finally:
+        budget.hold(order.id, NOTHING)
+
+
+def _write_all(
+    order: CaptionOrder, captioner: Captioner, model: CaptionModel, tools: Tools, ctx: JobContext
+) -> CaptionReport:
+    price = model.estimate().high_usd
     written, failed = 0, list[CaptionFailed]()
     for place, sha256 in enumerate(order.captions, 1):
         ctx.check()
         ctx.report(CaptionBegun(sha256, place))
         outcome = _write_one(sha256, order, captioner, model, tools, ctx)
+        tools.budget.hold(order.id, price * (len(order.captions) - place))
         ctx.report(outcome)
         if isinstance(outcome, CaptionWritten):
             written += 1
@@ -115,6 +133,7 @@ def _write_one(
         _wanted(sha256, order),
         done="written",
         note=order.model,
+        order=order.id,
     )
 
     def say(wait: float) -> None:

@@ -22,8 +22,10 @@ from fluxlora_desktop.domain.errors import (
     UntrustedConnection,
 )
 from fluxlora_desktop.domain.journal import Answered, NoAnswer, Prepared, Sending, outcome_of
+from fluxlora_desktop.domain.money import NOTHING
 from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
 from fluxlora_desktop.domain.runs import Effect, EffectKind, EffectState, Run, RunState
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.domain.training import Destination, RemoteFile, TrainingSpec
 from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.events import RunChanged
@@ -31,14 +33,15 @@ from fluxlora_desktop.workflows.photos import check_dataset, edit_photo
 from fluxlora_desktop.workflows.plans import check_captions, check_plan, spec_for, trainer_of
 from fluxlora_desktop.workflows.publish import check_may_publish
 from fluxlora_desktop.workflows.room import check_room
+from fluxlora_desktop.workflows.spending import let_through, passing
 from fluxlora_desktop.workflows.tools import Tools
 from fluxlora_desktop.workflows.waiting import patiently
 
 
-def start_run(run_id: str, tools: Tools) -> Run:
+def start_run(run_id: str, tools: Tools, agreed: Agreement | None = None) -> Run:
     """Freeze the draft's dataset and leave DRAFT; the training itself is `launch_training`'s.
 
-    Raises `InputError` or `TooFewPhotos`; the draft stays as it is then.
+    Raises `InputError`, `TooFewPhotos` or `LimitReached`; the draft stays as it is then.
     """
     stores = tools.stores
     run = stores.runs.get(run_id)
@@ -53,26 +56,28 @@ def start_run(run_id: str, tools: Tools) -> Run:
     estimate = backend.estimate(spec)
     found = check_dataset(dataset, tools, run.plan.preset)
     remarks = [key for finding in found for key in dismissal_keys(finding)]
-    version = stores.datasets.freeze(dataset.id, [*sorted(dataset.dismissed), *remarks])
-    return stores.runs.advance(
-        run_id,
-        RunState.PACKAGING,
-        version_id=version.id,
-        base=spec.base,
-        price_low=estimate.low_usd,
-        price_high=estimate.high_usd,
-        total=trainer_of(run.plan, backend).steps_of(spec.parameters),
-        started_at=tools.clock.now(),
-        confirmations=run.confirmations + 1,
-    )
+    with passing(run_id, estimate.high_usd, tools, agreed):
+        version = stores.datasets.freeze(dataset.id, [*sorted(dataset.dismissed), *remarks])
+        return stores.runs.advance(
+            run_id,
+            RunState.PACKAGING,
+            version_id=version.id,
+            base=spec.base,
+            price_low=estimate.low_usd,
+            price_high=estimate.high_usd,
+            total=trainer_of(run.plan, backend).steps_of(spec.parameters),
+            started_at=tools.clock.now(),
+            confirmations=run.confirmations + 1,
+        )
 
 
-def try_again(run_id: str, tools: Tools) -> Run:
+def try_again(run_id: str, tools: Tools, agreed: Agreement | None = None) -> Run:
     """Send a failed or cancelled run on its way again; return the run that goes on.
 
     A training that succeeded only fetches its weights again. One that never started goes on as it
     is. One that did start keeps its history, and a new run with the same photos and recipe begins,
-    which costs money: a person asked for it. Asked twice, it is still one run.
+    which costs money: a person asked for it. Asked twice, it is still one run. Raises
+    `LimitReached`; the run stays as it is then.
     """
     runs = tools.stores.runs
     run = runs.get(run_id)
@@ -90,24 +95,28 @@ def try_again(run_id: str, tools: Tools) -> Run:
         return runs.advance(run_id, RunState.COLLECTING, **fresh)
     if run.recovered:  # its photos are not here
         return run
+    price = run.price_high or NOTHING
     effect = runs.live_effect(EffectKind.TRAINING, run_id)
     if effect is None or effect.state is not EffectState.CONFIRMED:
-        return runs.advance(run_id, RunState.PACKAGING, **fresh, **wanted)
+        with passing(run_id, price, tools, agreed):
+            return runs.advance(run_id, RunState.PACKAGING, **fresh, **wanted)
     for begun in runs.open_runs():  # a version is frozen for one start, so this is its other try
         if begun.version_id == run.version_id:
             return begun
-    again = runs.create(run.dataset_id, run.plan)
-    return runs.advance(
-        again.id,
-        RunState.PACKAGING,
-        version_id=run.version_id,
-        base=run.base,
-        price_low=run.price_low,
-        price_high=run.price_high,
-        total=run.total,
-        started_at=tools.clock.now(),
-        confirmations=1,
-    )
+    with passing(run_id, price, tools, agreed):
+        again = runs.create(run.dataset_id, run.plan)
+        tools.budget.let_through(again.id)
+        return runs.advance(
+            again.id,
+            RunState.PACKAGING,
+            version_id=run.version_id,
+            base=run.base,
+            price_low=run.price_low,
+            price_high=run.price_high,
+            total=run.total,
+            started_at=tools.clock.now(),
+            confirmations=1,
+        )
 
 
 def look_again(run_id: str, tools: Tools) -> Run:
@@ -133,8 +142,8 @@ def launch_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
     """Carry a run from PACKAGING or UPLOADING through the launch.
 
     Ends in QUEUED, UNKNOWN or FAILED. Nothing is launched twice: before the request the journal
-    says so on disk, and an answer that does not come leads to UNKNOWN. Raises `PriceChanged` and
-    `DiskFull` before anything is sent.
+    says so on disk, and an answer that does not come leads to UNKNOWN. Raises `PriceChanged`,
+    `LimitReached` and `DiskFull` before anything is sent.
     """
     backend = tools.services.trainer(run.plan.backend)
     version = _version(run, tools)
@@ -144,6 +153,7 @@ def launch_training(run: Run, tools: Tools, ctx: JobContext) -> Run:
     ctx.report(RunChanged(run))
     check_may_publish(run.plan, tools)
     _check_price(run, spec, backend)
+    let_through(run.id, run.price_high or NOTHING, tools)
     check_room(spec, trainer_of(run.plan, backend), version, tools)
     archive = _package(run, version, backend, tools, ctx)
     run = tools.stores.runs.advance(run.id, RunState.UPLOADING)

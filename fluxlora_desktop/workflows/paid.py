@@ -25,6 +25,7 @@ from fluxlora_desktop.domain.errors import (
     AppError,
     CredentialError,
     JobCancelled,
+    LimitReached,
     ModelWithdrawn,
     OutcomeUnknown,
     PaymentRequired,
@@ -37,13 +38,14 @@ from fluxlora_desktop.domain.journal import Answered, NoAnswer, Sending, outcome
 from fluxlora_desktop.domain.money import NOTHING, Certainty, Charge
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.runs import Effect, EffectKind
+from fluxlora_desktop.workflows.spending import let_through
 from fluxlora_desktop.workflows.tools import Tools
 
 T = TypeVar("T")
 
 ENDS_ORDER = (
     *(CredentialError, PaymentRequired, ServiceUnreachable, ModelWithdrawn),
-    *(SecretStoreError, StorageError),
+    *(SecretStoreError, StorageError, LimitReached),
 )
 """Trouble that the next request of an order would meet as well."""
 _BUSY_TRIES = 20
@@ -55,6 +57,7 @@ class Paid:
 
     `price_usd` counts while nobody knows what it cost. `request` is what is asked for, without
     secrets, `done` the word for what the service does ("made"), `note` what the ledger says.
+    `order` is what was let through as a whole; what belongs to none is let through by itself.
     """
 
     kind: EffectKind
@@ -65,6 +68,7 @@ class Paid:
     done: str
     note: str
     picture_id: str | None = None
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,10 @@ def send_paid(
     """Send a paid request; return its row, still in flight, and the answer, for `confirm`.
 
     `say` hears how many seconds the service asks to wait, and 0 when that is over. What is raised
-    was not charged: `JobCancelled` comes from a wait alone.
+    was not charged: `JobCancelled` comes from a wait alone, `LimitReached` before it is sent.
     """
+    if not tools.budget.is_through(paid.order):
+        let_through(paid.subject, paid.price_usd, tools)
     runs, tries = tools.stores.runs, 0
     while True:
         effect = runs.plan_effect(

@@ -6,7 +6,7 @@ import hashlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -26,6 +26,7 @@ from fluxlora_desktop.domain.errors import (
     UnexpectedReply,
 )
 from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.money import NOTHING
 from fluxlora_desktop.domain.pictures import (
     GeneratedImage,
     GeneratorModel,
@@ -38,8 +39,10 @@ from fluxlora_desktop.domain.pictures import (
 from fluxlora_desktop.domain.ports import ImageGenerator, JobContext
 from fluxlora_desktop.domain.routes import Route, check_request, routes_for, use_of
 from fluxlora_desktop.domain.runs import Effect, EffectKind
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.workflows.events import PictureChanged
 from fluxlora_desktop.workflows.paid import ENDS_ORDER, InDoubt, Paid, confirm, send_paid
+from fluxlora_desktop.workflows.spending import let_through, passing
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
 SEED_LIMIT = 2**31 - 1
@@ -59,10 +62,12 @@ def routes_of(lora: Lora, tools: Tools) -> tuple[Route, ...]:
     return routes_for(use_of(lora), offers)
 
 
-def order_pictures(request: PictureRequest, tools: Tools) -> tuple[Picture, ...]:
+def order_pictures(
+    request: PictureRequest, tools: Tools, agreed: Agreement | None = None
+) -> tuple[Picture, ...]:
     """Check an order and write its pictures down as waiting; nothing is sent yet.
 
-    Raises `InputError` or `LoraNotUsable`, which names the routes that work.
+    Raises `InputError`, `LoraNotUsable`, which names the routes that work, or `LimitReached`.
     """
     if request.count < 1:
         raise InputError("count", "at least 1")
@@ -99,7 +104,8 @@ def order_pictures(request: PictureRequest, tools: Tools) -> tuple[Picture, ...]
         )
         for place in range(request.count)
     )
-    tools.stores.pictures.add(pictures)
+    with passing(order, _most(model, pictures), tools, agreed):
+        tools.stores.pictures.add(pictures)
     return pictures
 
 
@@ -142,15 +148,26 @@ def _request_of(picture: Picture, count: int, tools: Tools) -> PictureRequest:
     )
 
 
+def _most(model: GeneratorModel, pictures: Sequence[Picture]) -> Decimal:
+    """Return the most that pictures of a model can cost, in US dollars."""
+    prices = (model.estimate(one.width, one.height, one.steps).high_usd for one in pictures)
+    return sum(prices, NOTHING)
+
+
 def make_pictures(
-    pictures: Iterable[Picture], request: PictureRequest, tools: Tools, ctx: JobContext
+    pictures: Iterable[Picture],
+    request: PictureRequest,
+    tools: Tools,
+    ctx: JobContext,
+    agreed: Agreement | None = None,
 ) -> tuple[Picture, ...]:
     """Make the waiting pictures of an order, one after another; return them as they ended.
 
     A picture that fails does not stop the rest, unless the trouble is the account's: then the rest
     are marked with the same words and nothing more is sent. Only what still waits, and was not
     thrown away meanwhile, is sent. `JobCancelled` leaves what was not sent waiting, as at the end
-    of the app; where a person stopped the order, `end_order` comes after it.
+    of the app; where a person stopped the order, `end_order` comes after it. `LimitReached` comes
+    before anything is sent and leaves everything waiting.
     """
     generator = tools.services.generator(request.generator)
     waiting = list(pictures)
@@ -160,6 +177,9 @@ def make_pictures(
         for picture in waiting:
             ctx.report(PictureChanged(_failed(picture, error, tools)))
         raise
+    for order_id in dict.fromkeys(picture.order_id for picture in waiting):
+        some = [picture for picture in waiting if picture.order_id == order_id]
+        let_through(order_id, _most(model, some), tools, agreed)
     done: list[Picture] = []
     stopped: AppError | None = None
     for picture in waiting:
@@ -223,6 +243,7 @@ def _make_one(
         done="made",
         note=picture.prompt,
         picture_id=picture.id,
+        order=picture.order_id,
     )
 
     def say(wait: float) -> None:

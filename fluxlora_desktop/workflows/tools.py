@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fluxlora_desktop.domain.errors import AccessDenied, DiskFull, StorageError
 from fluxlora_desktop.domain.journal import Settling
 from fluxlora_desktop.domain.ports import Clock, PhotoWorkshop, PictureWorkshop, Services, Stores
+from fluxlora_desktop.workflows.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Tools:
     pictures: PictureWorkshop
     clock: Clock
     patience: Patience = Patience()
+    budget: Budget = field(default_factory=Budget)
 
 
 def storage_trouble(path: Path, error: OSError) -> StorageError:

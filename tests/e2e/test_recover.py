@@ -10,6 +10,7 @@ import pytest
 
 from fluxlora_desktop.domain.recovery import Origin
 from fluxlora_desktop.domain.runs import Run, RunPlan, RunState
+from fluxlora_desktop.domain.spending import LedgerQuery
 from fluxlora_desktop.practice.services import PracticeServices
 from fluxlora_desktop.workflows.carry import carry_run
 from fluxlora_desktop.workflows.launch import start_run
@@ -88,7 +89,7 @@ def test_library_restored_from_before_a_training_brings_its_weights_home(
         assert (lora.sha256, lora.source) == (known.sha256, "recovered")
         assert lora.trigger_word == "GLZFOX"
         assert tools.stores.files.lora(lora.id).read_bytes()
-        assert tools.stores.ledger.total(run_id=run.id) > 0
+        assert tools.stores.ledger.sum(LedgerQuery(run_id=run.id)).charged > 0
         assert sweep(tools, Hurry()).runs == ()
     assert launches(services) == before
 

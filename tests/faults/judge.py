@@ -144,7 +144,7 @@ def _in_doubt(stores: Stores) -> bool:
 
 def _spent(scene: Scene, cloud: Cloud, stores: Stores) -> Iterator[Broken]:
     ids = {facts["id"] for facts in (*trainings_of(scene, cloud), *pictures_of(scene, cloud))}
-    taken, shown = charged(cloud, ids), stores.ledger.total()
+    taken, shown = charged(cloud, ids), stores.ledger.sum().worst
     still_running = any(run.open for run in stores.runs.all())
     if shown + Decimal("0.0001") < taken and not still_running:
         yield Broken("I9", f"{taken} dollars were taken and {shown} are shown")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
 
 import pytest
 from PySide6.QtCore import QByteArray
@@ -78,3 +79,25 @@ def test_damaged_values_are_defaults(tmp_path):
     assert settings.words("x") == settings.words("y") == ()
     assert settings.private_by_default is True
     assert settings.geometry.isEmpty()
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [("20.50", Decimal("20.5")), ("", None), ("much", None), ("-1", None), ("NaN", None)],
+)
+def test_monthly_limit_that_cannot_be_read_is_none(tmp_path, text, limit):
+    file = tmp_path / "settings.ini"
+    file.write_text(f"[money]\nmonthly_limit={text}\n")
+
+    assert Settings(file=file).monthly_limit == limit
+
+
+def test_monthly_limit_comes_back_and_can_be_taken_away(tmp_path):
+    settings = Settings(file=tmp_path / "settings.ini")
+    settings.keep_monthly_limit(Decimal("1234.5"))
+    settings.save()
+    assert Settings(file=tmp_path / "settings.ini").monthly_limit == Decimal("1234.5")
+
+    settings.keep_monthly_limit(None)
+
+    assert settings.monthly_limit is None

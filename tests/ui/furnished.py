@@ -39,7 +39,7 @@ from tests.workflows.fakes import TRAINER, FakeBackend, FakeGenerator, training
 SCREENS = (
     "welcome",
     *(f"create {step.name.lower()}" for step in Step),
-    *("runs", "recover", "library", "gallery", "settings"),
+    *("runs", "recover", "library", "gallery", "settings", "spending"),
 )
 ORDER = PictureRequest("replicate", "base", "TOK fox on a beach at sunset", seed=7, count=3)
 

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from fluxlora_desktop.domain.errors import (
     TokenMissing,
 )
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.domain.training import Preset
 from fluxlora_desktop.practice.services import PracticeServices
 from fluxlora_desktop.system.settings import Settings
@@ -31,6 +33,7 @@ from fluxlora_desktop.ui.create.caption_dialogs import WrittenDialog
 from fluxlora_desktop.ui.create.page import CreatePage
 from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.create.writing import WritingPanel
+from fluxlora_desktop.ui.desks.base import OverLimit
 from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
@@ -495,3 +498,19 @@ def finish(tools: object, run_id: str) -> object:
     for state in states:
         runs.advance(run_id, RunState[state])
     return runs.update(run_id, version_id=version.id)
+
+
+def test_order_past_the_monthly_limit_asks_and_writes_with_a_yes(studio: Studio) -> None:
+    studio.desk.tools.budget.set_limit(Decimal(0))
+    asked = Heard(studio.desk.over_limit)
+
+    studio.write()
+
+    assert studio.captioner.asked == []
+    assert studio.told.all == []
+    assert "2 photos not sent, nothing charged for it." in studio.panel.progress.words.text()
+    (question,) = asked.all
+    assert isinstance(question, OverLimit)
+    question.go_on(Agreement(question.error.reach))
+    studio.rest()
+    assert studio.captions()[:2] == ["TOK, a fox, side 1", "TOK, a fox, side 2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.runs import Run
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.domain.training import Preset
 from fluxlora_desktop.ui.create.steps import Step
+from fluxlora_desktop.ui.desks.base import OverLimit
 from fluxlora_desktop.workflows.launch import start_run
 from tests.ui.seen import seen
 
@@ -248,3 +251,19 @@ def test_exported_set_comes_back_into_an_empty_draft(ground: Ground) -> None:
     after = ground.now().dataset
     assert after.hashes() == before.hashes()
     assert [item.caption for item in after.photos] == [item.caption for item in before.photos]
+
+
+def test_start_past_the_monthly_limit_asks_and_a_yes_leads_to_the_run(ground: Ground) -> None:
+    make_ready(ground)
+    ground.runs.tools.budget.set_limit(Decimal(1))
+    asked: list[OverLimit] = []
+    ground.runs.over_limit.connect(asked.append)
+
+    ground.qtbot.mouseClick(ground.page.start_button, LEFT)
+
+    ground.wait(lambda: bool(asked))
+    assert ground.page.start_button.isEnabled()
+    assert ground.visited == []
+    asked[0].go_on(Agreement(asked[0].error.reach))
+    ground.wait(lambda: bool(ground.visited))
+    assert ground.visited[0][0] == "runs"

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,14 +12,13 @@ from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.errors import TokenRejected
 from fluxlora_desktop.domain.loras import HubAccount
-from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.domain.ports import SecretStore
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.system.secret_store import KeyringSecrets, MemorySecrets
 from fluxlora_desktop.ui.desks.accounts import AccountDesk, AccountStatus
 from tests.ui.desk_bench import BAD, GOOD, OTHER, DeskBench, Doorman, Heard
 from tests.workflows.conftest import write_lora
-from tests.workflows.fakes import FakeHub, HandClock
+from tests.workflows.fakes import FakeHub
 
 
 class ReadOnlyHub(FakeHub):
@@ -269,24 +265,3 @@ def test_no_state_or_trouble_shows_the_token(desk: Desk) -> None:
     told = repr([*desk.changed.all, *desk.troubles.all])
     assert GOOD.reveal() not in told
     assert BAD.reveal() not in told
-
-
-def test_spending_adds_up_month_total_and_what_is_unsure(bench: DeskBench, qtbot: QtBot) -> None:
-    clock = HandClock()  # no month ends between the charge and the sum
-    bench.tools = replace(bench.tools, clock=clock)
-    desk, ledger, now = Desk(bench, qtbot), bench.tools.stores.ledger, clock.now()
-    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
-    sure, unsure = Certainty.CHARGED, Certainty.MAYBE
-    for name, at, amount, certainty in (
-        ("a", now, "1.20", sure),
-        ("b", now, "0.03", unsure),
-        ("c", long_ago, "2.00", sure),
-    ):
-        ledger.add(Charge(name, "replicate", "picture", Decimal(amount), at, certainty))
-    ready = Heard(desk.desk.spending_ready)
-    desk.desk.load_spending()
-    desk.qtbot.waitUntil(lambda: len(ready) == 1)
-    spending = ready.last
-    assert (spending.total, spending.month) == (Decimal("3.23"), Decimal("1.23"))
-    assert spending.maybe == Decimal("0.03")
-    assert [charge.id for charge in spending.charges][-1] == "c"

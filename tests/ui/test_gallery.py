@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from fluxlora_desktop.domain.errors import DiskFull, OutcomeUnknown, ServiceRefused
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureState
 from fluxlora_desktop.ui.gallery.delegate import again_rect
-from fluxlora_desktop.ui.gallery.page import GalleryPage
+from fluxlora_desktop.ui.gallery.page import GalleryPage, ShowPicture
 from fluxlora_desktop.ui.gallery.view import frame_of
 
 
@@ -502,3 +503,36 @@ def test_every_input_has_a_name_for_screen_readers(page: GalleryPage) -> None:
 
     assert len(own) > 20
     assert nameless == []
+
+
+def test_order_past_the_monthly_limit_leaves_the_prompt_ready_to_be_sent(
+    qtbot: QtBot, room: Room
+) -> None:
+    room.pictures.tools.budget.set_limit(Decimal(0))
+    asked: list[object] = []
+    room.pictures.over_limit.connect(asked.append)
+    panel = room.page.panel
+    panel.prompt.setPlainText("a fox in snow")
+
+    qtbot.mouseClick(panel.make, Qt.MouseButton.LeftButton)
+
+    qtbot.waitUntil(lambda: len(asked) == 1)
+    assert panel.make.isEnabled()
+    assert room.troubles == []
+    assert room.painter.asked == []
+
+
+def test_picture_that_another_page_names_is_shown_large(qtbot: QtBot, room: Room) -> None:
+    made = order(qtbot, room, 3)
+    said: list[str] = []
+    room.pictures.said.connect(said.append)
+
+    room.page.shown()
+    room.page.arrive(ShowPicture(made[1].id))
+
+    qtbot.waitUntil(lambda: room.page.viewer.picture == made[1])
+    assert room.page.viewing
+    room.page.shown()
+    room.page.arrive(ShowPicture("nobody"))
+    qtbot.waitUntil(lambda: bool(said))
+    assert said == ["The picture is not among those that the filters let through."]

@@ -58,6 +58,9 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.ArrivedDamaged: lambda: e.ArrivedDamaged("replicate", "the photos arrived damaged"),
     e.NameTaken: lambda: e.NameTaken("huggingface", "you/fox holds something else already."),
     e.ChangedAtService: lambda: e.ChangedAtService("huggingface", "", status=412),
+    e.LimitReached: lambda: e.LimitReached(
+        "November", limit=Decimal(20), reach=Decimal("21.4"), price=Decimal(2)
+    ),
     e.PriceChanged: lambda: e.PriceChanged(Decimal("2.5"), Decimal(4)),
     e.UnexpectedReply: lambda: e.UnexpectedReply("together", "data.0", "null"),
     e.GarbledReply: lambda: e.GarbledReply("together", "models", "text/plain"),

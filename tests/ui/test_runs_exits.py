@@ -136,6 +136,14 @@ EXAMPLES: dict[str, Example] = {
     "price rose": Example(
         "Nothing was charged", never_launched(_S.PACKAGING, "PriceChanged", "The price rose")
     ),
+    "over the limit": Example(
+        "Nothing was sent. Nothing was charged.",
+        never_launched(
+            _S.PACKAGING,
+            "LimitReached",
+            "This would bring November to about $21.40; your limit is $20.00. Nothing was sent",
+        ),
+    ),
     "weights damaged": Example(
         "no usable numbers. Charged: $2.73.",
         failed(

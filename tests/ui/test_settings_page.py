@@ -13,7 +13,9 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.money import Certainty, Charge
+from fluxlora_desktop.domain.spending import Month
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
+from fluxlora_desktop.ui.desks.money import MoneyDesk
 from fluxlora_desktop.ui.settings.page import SettingsPage
 from fluxlora_desktop.ui.settings.preferences import Computer, ModelChoice
 from fluxlora_desktop.ui.theme import Scheme
@@ -76,7 +78,13 @@ class Room:
             lasting_tokens=lasting,
             token_place="this computer's password store",
         )
-        self.page = SettingsPage(accounts=self.desk, preferences=self.kept, computer=self.computer)
+        self.money = MoneyDesk(bench.tools, bench.jobs, bench.owner)
+        self.page = SettingsPage(
+            accounts=self.desk,
+            money=self.money,
+            preferences=self.kept,
+            computer=self.computer,
+        )
         qtbot.addWidget(self.page)
         self.page.resize(900, 700)
         self.page.show()
@@ -108,7 +116,7 @@ class Room:
         self.bench.tools.stores.ledger.add(charge)
 
     def shown(self) -> None:
-        with self.qtbot.waitSignal(self.desk.spending_ready):
+        with self.qtbot.waitSignal(self.money.spending_ready):
             self.page.shown()
 
 
@@ -203,45 +211,75 @@ def test_empty_field_shows_the_services_own_address(room: Room) -> None:
     assert field.accessibleName() == "Address of Replicate"
 
 
-def test_spending_is_told_by_month_and_in_all(room: Room) -> None:
+def test_spending_is_told_by_month_and_in_all_with_the_unsure_apart(room: Room) -> None:
     room.spend("a fox", "1.20")
-    room.spend("a mug", "0.03")
+    room.spend("a mug", "0.25", Certainty.MAYBE)
     room.shown()
-    assert room.page.spent.text() == "$1.23 this month, $1.23 in all."
-    assert "Picture · a fox" in room.says()
-    assert "$0.03" in room.says()
+    month = Month.of(room.bench.clock.now()).title
+    card = room.page.spending
+    assert card.spent.text() == (
+        f"{month}: $1.20 charged. $0.25 may have been charged: the answer was lost."
+    )
+    assert card.whole.text() == "In all: $1.20 charged, $0.25 may have been charged."
+    assert "No limit is set." in card.remark.text()
+    assert card.progress.isHidden()
 
 
-def test_what_is_unsure_is_told_as_unsure(room: Room) -> None:
-    room.spend("a fox", "0.25", Certainty.MAYBE)
-    room.shown()
-    assert "$0.25 of it may have been charged" in room.page.spent.text()
+def test_every_charge_is_a_click_away(room: Room) -> None:
+    asked = Heard(room.page.go)
+    room.click("See every charge")
+    assert asked.all == [("spending", None)]
 
 
-def test_nothing_spent_is_told_as_nothing(room: Room) -> None:
-    room.shown()
-    assert room.page.spent.text() == "$0.00 this month, $0.00 in all."
+def type_limit(room: Room, text: str) -> None:
+    field = room.page.spending.field
+    field.setFocus()
+    field.selectAll()
+    room.qtbot.keyClick(field, Qt.Key.Key_Delete)
+    room.qtbot.keyClicks(field, text)
+    room.qtbot.keyClick(field, Qt.Key.Key_Return)
 
 
-def test_long_list_of_charges_is_counted(room: Room) -> None:
-    for number in range(9):
-        room.spend(f"picture {number}", "0.03")
-    room.shown()
-    assert "and 1 earlier charge" in room.says()
+def test_limit_is_kept_shown_and_taken_away_again(room: Room) -> None:
+    room.spend("a fox", "12")
+    kept = list[Decimal | None]()
+    room.bench.tools.budget._keep = kept.append
+    card = room.page.spending
+
+    type_limit(room, "$20,50")
+
+    assert kept == [Decimal("20.5")]
+    room.qtbot.waitUntil(lambda: card.remark.text().startswith("$8.50 left of $20.50."))
+    assert card.field.text() == "20.50"
+    assert not card.progress.isHidden()
+    assert card.progress.value() == round(1000 * 12 / 20.5)
+    type_limit(room, "10")
+    room.qtbot.waitUntil(lambda: "The limit of $10.00 is passed" in card.remark.text())
+    type_limit(room, "")
+    room.qtbot.waitUntil(lambda: "No limit is set." in card.remark.text())
+    assert kept == [Decimal("20.5"), Decimal(10), None]
 
 
-def test_spending_is_not_listed_twice_when_shown_again(room: Room) -> None:
-    room.spend("a fox", "1.20")
-    room.shown()
-    room.shown()
-    room.qtbot.waitUntil(lambda: "Picture · a fox" in room.visible())
-    assert room.visible().count("Picture · a fox") == 1
+def test_what_is_no_amount_changes_no_limit_and_is_named(room: Room) -> None:
+    type_limit(room, "5")
+    room.qtbot.waitUntil(lambda: room.bench.jobs.live() == 0)
+    type_limit(room, "much")
+    assert room.money.limit == Decimal(5)
+    assert room.page.spending.remark.text() == (
+        "Give an amount in dollars, such as 20 or 12.50. It stays at $5.00."
+    )
+
+
+def test_notice_about_the_limit_leads_to_its_field(room: Room, qtbot: QtBot) -> None:
+    room.page.activateWindow()
+    room.page.arrive("spending")
+    qtbot.waitUntil(room.page.spending.field.hasFocus)
 
 
 def test_practice_money_is_told_as_such(bench: DeskBench, qtbot: QtBot) -> None:
     room = Room(bench, qtbot, practice=True)
     room.shown()
-    assert "nothing was really charged" in room.page.spent.text()
+    assert "nothing was really charged" in room.page.spending.whole.text()
     assert "Practise with sample photos" not in room.says()
 
 

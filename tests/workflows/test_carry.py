@@ -20,6 +20,7 @@ from fluxlora_desktop.domain.errors import (
 )
 from fluxlora_desktop.domain.loras import PublicationStatus
 from fluxlora_desktop.domain.runs import MOVES, EffectKind, EffectState, RunState
+from fluxlora_desktop.domain.spending import LedgerQuery
 from fluxlora_desktop.domain.training import (
     FoundRuns,
     RemoteRun,
@@ -246,7 +247,7 @@ def test_failed_training_keeps_words_and_charge(bench):
 
     assert run.error == "no images found"
     assert run.cost_usd == Decimal("0.12")
-    assert bench.tools.stores.ledger.total(run_id=run.id) == Decimal("0.12")
+    assert bench.tools.stores.ledger.sum(LedgerQuery(run_id=run.id)).charged == Decimal("0.12")
 
 
 @pytest.mark.parametrize("end", [RemoteState.FAILED, RemoteState.CANCELLED])

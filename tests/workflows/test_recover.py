@@ -110,7 +110,7 @@ def test_forgotten_training_comes_home_by_itself_and_nothing_is_launched(bench: 
     lora = bench.tools.stores.loras.get(run.lora_id)
     assert (lora.source, lora.trigger_word, lora.run_id) == ("recovered", "GLZFOX", run.id)
     assert bench.tools.stores.files.lora(lora.id).is_file()
-    assert bench.tools.stores.ledger.total() == Decimal("1.04")
+    assert bench.tools.stores.ledger.sum().charged == Decimal("1.04")
     assert bench.backend.cleaned == ["file-7"]
     assert bench.backend.launched == []
     assert bench.hub.repos == {}

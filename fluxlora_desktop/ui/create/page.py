@@ -72,7 +72,7 @@ class CreatePage(Page):
     ) -> None:
         super().__init__("create", "Create")
         self._desk, self._runs, self._ask = draft, runs, ask
-        self._starting = ""
+        self._starting = self._wanted = ""
         self._step = Step.PHOTOS
         self._brought: RunCaptions | None = None
         self._using = QTimer(self, singleShot=True, interval=0)
@@ -139,6 +139,7 @@ class CreatePage(Page):
         self._desk.failed.connect(self._on_failed)
         self._runs.changed.connect(self._on_run)
         self._runs.failed.connect(self._on_start_failed)
+        self._runs.over_limit.connect(self._on_over_limit)
         self.step_line.chosen.connect(self._on_step_chosen)
         self.footer.going.connect(self._on_step_chosen)
         self.footer.mending.connect(self._on_mending)
@@ -239,19 +240,24 @@ class CreatePage(Page):
 
     def _start(self) -> None:
         """Start the training; the button rests until the run is there or refused."""
-        self._starting = self._desk.draft().run.id
+        self._starting = self._wanted = self._desk.draft().run.id
         self._show_footer()
         self._runs.start(self._starting)
 
     def _on_run(self, run: Run) -> None:
-        if run.id == self._starting:
-            self._starting = ""
+        if run.id == self._wanted:
+            self._starting = self._wanted = ""
             self._step = Step.PHOTOS
             self._desk.load_next()
             self._show_step()
             self.go.emit("runs", run)
 
     def _on_start_failed(self, _error: object) -> None:
+        self._starting = self._wanted = ""
+        self._show_footer()
+
+    def _on_over_limit(self, _asked: object) -> None:
+        """Let Start be pressed again; with a yes to pass the limit the run comes all the same."""
         self._starting = ""
         self._show_footer()
 

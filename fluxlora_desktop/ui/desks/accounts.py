@@ -1,11 +1,10 @@
-"""The accounts desk: tokens checked, kept and forgotten; what was spent."""
+"""The accounts desk: tokens checked, kept and forgotten."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 
@@ -18,7 +17,6 @@ from fluxlora_desktop.domain.errors import (
     SecretStoreLocked,
     TokenMissing,
 )
-from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.domain.ports import JobContext, SecretStore
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.services import SERVICES, owner_of_token, service_title
@@ -55,21 +53,10 @@ class AccountState:
     lasting: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """What was spent in US dollars: in all, this month, and what may have been charged."""
-
-    total: Decimal
-    month: Decimal
-    maybe: Decimal
-    charges: tuple[Charge, ...]
-
-
 class AccountDesk(Desk):
-    """Holds the accounts; `changed(AccountState)` for each step, `spending_ready(Spending)`."""
+    """Holds the accounts; `changed(AccountState)` for each step."""
 
     changed = Signal(object)
-    spending_ready = Signal(object)
 
     def __init__(
         self,
@@ -255,17 +242,6 @@ class AccountDesk(Desk):
     def _set(self, state: AccountState) -> None:
         self._states[state.service] = state
         self.changed.emit(state)
-
-    def load_spending(self) -> None:
-        """Add up what was spent; `spending_ready` brings it."""
-        self._run("Add up", self._spending, lane="details", done=self.spending_ready.emit)
-
-    def _spending(self, _ctx: JobContext) -> Spending:
-        ledger = self.tools.stores.ledger
-        charges = ledger.charges()
-        month = f"{self.tools.clock.now():%Y-%m}"
-        maybe = (c.amount_usd for c in charges if c.certainty is Certainty.MAYBE)
-        return Spending(ledger.total(), ledger.total(month=month), sum(maybe, Decimal(0)), charges)
 
 
 def trouble_with(service: str, secret: Secret) -> str:

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from fluxlora_desktop.domain.errors import StorageError
+from fluxlora_desktop.domain.errors import LimitReached, StorageError
 from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.workflows.tools import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class OverLimit:
+    """Something that was not sent since it would pass the monthly limit.
+
+    `go_on` asks for it once more, with what a person agreed to, or None under another limit.
+    `waits` tells what stays as it is when nobody agrees, "" where that needs no word.
+    """
+
+    error: LimitReached
+    go_on: Callable[[Agreement | None], object]
+    waits: str = ""
 
 
 class Desk(QObject):
@@ -21,7 +36,8 @@ class Desk(QObject):
     `failed` carries an error for the notice bar, `undoable` an `Undoable` for the undo bar, `said`
     a short sentence about what was done. `not_saved` carries the disk's trouble while changes wait
     in memory, `saved()` tells that some are on the disk now, `held_changed()` that `held` is new:
-    what keeps everything that costs money from being sent.
+    what keeps everything that costs money from being sent. `over_limit(OverLimit)` asks for a
+    person's yes to pass the monthly limit.
     """
 
     failed = Signal(object)
@@ -30,6 +46,7 @@ class Desk(QObject):
     not_saved = Signal(object)
     saved = Signal()
     held_changed = Signal()
+    over_limit = Signal(object)
 
     def __init__(self, tools: Tools, jobs: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -49,18 +66,47 @@ class Desk(QObject):
         done: Callable[[Any], None] | None = None,
         failed: Callable[[Any], None] | None = None,
         progress: Callable[[Any], None] | None = None,
+        agreeable: Callable[[Agreement | None], object] | None = None,
+        waits: str = "",
     ) -> Job:
-        """Run work in the background; trouble goes to `failed`, or to the notice bar."""
+        """Run work in the background; trouble goes to `failed`, or to the notice bar.
+
+        `agreeable` does the same with a person's yes to pass the monthly limit; see `OverLimit`.
+        """
         job = self._jobs.start(name, work, lane=lane)
         if done is not None:
             job.succeeded.connect(done)
         again = partial(
-            self._run, name, work, lane=lane, done=done, failed=failed, progress=progress
+            self._run,
+            name,
+            work,
+            lane=lane,
+            done=done,
+            failed=failed,
+            progress=progress,
+            agreeable=agreeable,
+            waits=waits,
         )
-        job.failed.connect(failed if failed is not None else partial(self._on_failed_work, again))
+        tell = failed if failed is not None else partial(self._on_failed_work, again)
+        if agreeable is not None:
+            tell = partial(self._on_maybe_over_limit, agreeable, waits, tell)
+        job.failed.connect(tell)
         if progress is not None:
             job.progressed.connect(progress)
         return job
+
+    def _on_maybe_over_limit(
+        self,
+        go_on: Callable[[Agreement | None], object],
+        waits: str,
+        tell: Callable[[Any], None],
+        error: object,
+    ) -> None:
+        """Ask a person where the limit is the trouble, who may not have to click anew."""
+        if isinstance(error, LimitReached):
+            self.over_limit.emit(OverLimit(error, go_on, waits))
+        else:
+            tell(error)
 
     def _on_failed_work(self, again: Callable[[], object], error: object) -> None:
         """Tell of trouble, and remember what a person may want to try again."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from fluxlora_desktop.domain.captioning import CaptionerAbilities, CaptionOrder, fill_prompt
-from fluxlora_desktop.domain.errors import AppError, InputError, SecretStoreError
+from fluxlora_desktop.domain.errors import AppError, InputError, LimitReached, SecretStoreError
 from fluxlora_desktop.domain.ports import Captioner, JobContext, SecretStore
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.accounts import trouble_with
 from fluxlora_desktop.ui.desks.base import Desk
@@ -201,7 +202,14 @@ class CaptioningDesk(Desk):
         """Tell whether an order is being written."""
         return self._job is not None
 
-    def write(self, captions: Mapping[str, str], captioner: str, model: str, prompt: str) -> None:
+    def write(
+        self,
+        captions: Mapping[str, str],
+        captioner: str,
+        model: str,
+        prompt: str,
+        agreed: Agreement | None = None,
+    ) -> None:
         """Let a model describe these photos: the click that may cost money.
 
         `captions` holds the caption that each has now; `prompt` may hold {trigger} and {class}.
@@ -224,16 +232,20 @@ class CaptioningDesk(Desk):
         self._tell(Writing(order))
         self._job = self._run(
             "Write captions",
-            partial(self._write, order),
+            partial(self._write, order, agreed),
             lane="captions",
             done=self._on_done,
-            failed=self._on_broken,
+            failed=partial(
+                self._on_broken, partial(self.write, captions, captioner, model, prompt)
+            ),
             progress=self._on_progress,
         )
         self._job.cancelled.connect(self._on_stopped)
 
-    def _write(self, order: CaptionOrder, ctx: JobContext) -> CaptionReport:
-        return write_captions(order, self.tools, ctx)
+    def _write(
+        self, order: CaptionOrder, agreed: Agreement | None, ctx: JobContext
+    ) -> CaptionReport:
+        return write_captions(order, self.tools, ctx, agreed)
 
     def stop(self) -> None:
         """Stop after the photo that is at the service; what is written stays."""
@@ -271,11 +283,15 @@ class CaptioningDesk(Desk):
         done = now.written + now.yours + len(now.failed)
         self._end(stopped=True, not_sent=now.total - done)
 
-    @Slot(object)
-    def _on_broken(self, error: object) -> None:
-        """Tell of a fault of the app; never to be done again by a click on the bar."""
-        self._end(error=error)
-        self._tell_only(error)
+    def _on_broken(self, go_on: Callable[[Agreement | None], object], error: object) -> None:
+        """Tell of a fault of the app; never to be done again by a click on the bar.
+
+        Where the monthly limit keeps the order from being sent, a person is asked.
+        """
+        assert self.writing is not None
+        not_sent = self.writing.total if isinstance(error, LimitReached) else 0
+        self._end(not_sent=not_sent, error=error)
+        self._on_maybe_over_limit(go_on, "", self._tell_only, error)
 
     def _end(self, *, stopped: bool = False, not_sent: int = 0, error: object = None) -> None:
         assert self.writing is not None

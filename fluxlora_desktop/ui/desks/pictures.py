@@ -23,6 +23,7 @@ from fluxlora_desktop.domain.pictures import (
 )
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import refusal
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.loras import Trash
@@ -137,37 +138,54 @@ class PictureDesk(Desk):
         for request, pictures in orders:
             self._on_ordered(request, pictures)
 
-    def make(self, request: PictureRequest) -> None:
+    def make(self, request: PictureRequest, agreed: Agreement | None = None) -> None:
         """Order pictures: the click that costs money. They appear one by one."""
         if not self._may_launch():
             return
         self._run(
             "Order pictures",
-            partial(self._order, request),
+            partial(self._order, request, agreed),
             lane="library",
             done=partial(self._on_ordered, request),
+            agreeable=partial(self.make, request),
         )
 
-    def _order(self, request: PictureRequest, _ctx: JobContext) -> tuple[Picture, ...]:
-        return order_pictures(request, self.tools)
+    def _order(
+        self, request: PictureRequest, agreed: Agreement | None, _ctx: JobContext
+    ) -> tuple[Picture, ...]:
+        return order_pictures(request, self.tools, agreed)
 
     def _on_ordered(self, request: PictureRequest, pictures: tuple[Picture, ...]) -> None:
         self.ordered.emit(pictures)
+        self._send(request, pictures)
+
+    def _send(
+        self,
+        request: PictureRequest,
+        pictures: tuple[Picture, ...],
+        agreed: Agreement | None = None,
+    ) -> None:
         order_id = pictures[0].order_id
         job = self._run(
             "Make pictures",
-            partial(self._make, request, pictures),
+            partial(self._make, request, pictures, agreed),
             lane="pictures",
             failed=partial(self._on_order_failed, order_id),
             progress=self._on_progress,
+            agreeable=partial(self._send, request, pictures),
+            waits="They go on waiting, and you are asked again at the next start.",
         )
         self._orders[order_id] = job
         job.finished.connect(partial(self._on_order_over, order_id))
 
     def _make(
-        self, request: PictureRequest, pictures: tuple[Picture, ...], ctx: JobContext
+        self,
+        request: PictureRequest,
+        pictures: tuple[Picture, ...],
+        agreed: Agreement | None,
+        ctx: JobContext,
     ) -> tuple[Picture, ...]:
-        return make_pictures(pictures, request, self.tools, ctx)
+        return make_pictures(pictures, request, self.tools, ctx, agreed)
 
     @Slot(object)
     def _on_progress(self, event: object) -> None:

@@ -19,6 +19,7 @@ from fluxlora_desktop.domain.runs import (
     Run,
     RunEvent,
 )
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.domain.versions import DatasetDiff, compare
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
@@ -168,14 +169,17 @@ class RunDesk(Desk):
         """Return how many runs are on their way."""
         return sum(run.open for run in self._runs.values())
 
-    def start(self, run_id: str) -> None:
+    def start(self, run_id: str, agreed: Agreement | None = None) -> None:
         """Start a draft's training: the click that costs money."""
         if run_id in self._runs or not self._may_launch():
             return
-        self._run("Start run", partial(self._start, run_id), lane="library", done=self._on_started)
-
-    def _start(self, run_id: str, _ctx: JobContext) -> Run:
-        return start_run(run_id, self.tools)
+        self._run(
+            "Start run",
+            lambda _ctx: start_run(run_id, self.tools, agreed),
+            lane="library",
+            done=self._on_started,
+            agreeable=partial(self.start, run_id),
+        )
 
     @Slot(object)
     def _on_started(self, run: Run) -> None:
@@ -305,16 +309,17 @@ class RunDesk(Desk):
     def _cancel(self, run_id: str, _ctx: JobContext) -> Run:
         return cancel_training(run_id, self.tools)
 
-    def try_again(self, run_id: str) -> None:
+    def try_again(self, run_id: str, agreed: Agreement | None = None) -> None:
         """Send a failed or cancelled run on its way again."""
         if not self._may_launch():
             return
         self._run(
-            "Try again", partial(self._try_again, run_id), lane="library", done=self._on_started
+            "Try again",
+            lambda _ctx: try_again(run_id, self.tools, agreed),
+            lane="library",
+            done=self._on_started,
+            agreeable=partial(self.try_again, run_id),
         )
-
-    def _try_again(self, run_id: str, _ctx: JobContext) -> Run:
-        return try_again(run_id, self.tools)
 
     def look_now(self, run_id: str) -> None:
         """Ask the service at once about a run that waits."""

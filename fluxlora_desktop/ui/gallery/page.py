@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedLayout, QWidget
@@ -26,6 +26,13 @@ from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.widgets import row
 
 
+@dataclass(frozen=True, slots=True)
+class ShowPicture:
+    """A picture that another page asks to see, by its id."""
+
+    id: str
+
+
 class GalleryPage(Page):
     """Make pictures and look at them; `reveal_requested(Path)` asks to show a file."""
 
@@ -43,7 +50,7 @@ class GalleryPage(Page):
         super().__init__("gallery", "Gallery")
         self.hint.setText("Write a prompt, choose a LoRA, and the pictures appear one by one.")
         self._pictures, self._loras = pictures, loras
-        self._awaited = -1
+        self._awaited, self._sought = -1, ""
         self.panel = PromptPanel(pictures=pictures, loras=loras)
         self.browser = PictureBrowser(
             pictures=pictures,
@@ -74,6 +81,7 @@ class GalleryPage(Page):
         self._pictures.changed.connect(self._on_changed)
         self._pictures.removed.connect(self._on_removed)
         self._pictures.page_ready.connect(self._on_read)
+        self._pictures.rows_ready.connect(self._on_found)
         self.browser.opened.connect(self._view)
         self.browser.again_requested.connect(self._on_again)
         self.browser.write_wanted.connect(self.panel.prompt.setFocus)
@@ -90,10 +98,16 @@ class GalleryPage(Page):
         self._pictures.refresh_offers_once()
 
     def arrive(self, what: object) -> None:
-        """Take a LoRA (itself or its id), an order, or a picture whose settings are used again."""
+        """Take a LoRA (itself or its id), an order, or a picture whose settings are used again.
+
+        A `ShowPicture` is looked at.
+        """
         if what is None:
             return
         self._close_viewer()
+        if isinstance(what, ShowPicture):
+            self._sought = what.id  # the rows are on their way: see `shown`
+            return
         if isinstance(what, Lora):
             self.panel.choose_lora(what.id)
         elif isinstance(what, str):
@@ -138,6 +152,17 @@ class GalleryPage(Page):
             self._show_head(False)
             self._places.setCurrentWidget(self.viewer)
             self.viewer.canvas.setFocus()
+
+    @Slot()
+    def _on_found(self) -> None:
+        """Show the picture that another page asked for, once the rows are there."""
+        sought, self._sought = self._sought, ""
+        place = self.browser.model.row_of(sought) if sought else -1
+        if place >= 0:
+            self.browser.go_to(place)
+            self._view(place)
+        elif sought:
+            self._pictures.said.emit("The picture is not among those that the filters let through.")
 
     @Slot()
     def _on_read(self) -> None:

@@ -140,6 +140,7 @@ class PromptPanel(Card):
         self._pictures.held_changed.connect(self._show_state)
         self._pictures.ordered.connect(self._on_answered)
         self._pictures.failed.connect(self._on_answered)
+        self._pictures.over_limit.connect(self._on_answered)
         QShortcut(QKeySequence("Ctrl+L"), self, self.prompt.setFocus)
 
     def on_theme_changed(self) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.loras import Lora, Publication, PublicationStatus
 from fluxlora_desktop.domain.ports import Transferred
-from fluxlora_desktop.ui.wording import file_size, when
+from fluxlora_desktop.ui.desks.money import Cost
+from fluxlora_desktop.ui.money.words import MAYBE
+from fluxlora_desktop.ui.wording import file_size, plural, usd, when
 
 _STATUS = {
     PublicationStatus.UPLOADING: ("On its way to the hub.", "muted"),
@@ -41,6 +43,17 @@ def status_words(publication: Publication) -> tuple[str, str]:
 def visibility_words(publication: Publication) -> str:
     """Return who can see a publication."""
     return "Public: anybody can use it" if publication.public else "Private: only you can see it"
+
+
+def lora_cost_words(cost: Cost) -> str:
+    """Return what a Lora cost in all: its training, and the pictures made with it."""
+    parts = []
+    if cost.training.charged:
+        parts.append(f"training {usd(cost.training.charged)}")
+    if cost.pictures.count:
+        parts.append(f"{plural(cost.pictures.count, 'picture')} {usd(cost.pictures.charged)}")
+    said = f"{usd(cost.whole.charged)} in all{': ' if parts else ''}{', '.join(parts)}."
+    return f"{said} {usd(cost.whole.maybe)} more {MAYBE}." if cost.whole.maybe else said
 
 
 def work_words(says: str, transfer: Transferred | None) -> str:

@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.routes import Route
+from fluxlora_desktop.ui.desks.money import Cost
+from fluxlora_desktop.ui.library.facts import lora_cost_words
 from fluxlora_desktop.ui.library.hashes import CopyLine
 from fluxlora_desktop.ui.library.publication import PublicationPart
 from fluxlora_desktop.ui.library.routes import RoutesPart
@@ -31,6 +33,7 @@ class LoraAsk(StrEnum):
     LINEAGE = "lineage"
     TRAIN_AGAIN = "train_again"
     TRASH = "trash"
+    CHARGES = "charges"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class LoraView:
     """Everything that the inspector shows of a Lora.
 
     `run_name` is empty when its training is not known, `owner` the account on the hub, `repo` the
-    name offered for publishing.
+    name offered for publishing, `cost` what its training and its pictures cost.
     """
 
     lora: Lora
@@ -47,6 +50,7 @@ class LoraView:
     owner: str
     repo: str
     busy: bool
+    cost: Cost | None = None
 
 
 class LoraInspector(Card):
@@ -64,6 +68,8 @@ class LoraInspector(Card):
         self.sha256 = CopyLine("SHA-256")
         self.auto_v3 = CopyLine("AutoV3")
         self.run_link = button("", self._on_run, role="link", symbol="runs")
+        self.cost = label("", wrap=True)
+        self.charges_link = button("See its charges", self._on_charges, role="link", symbol="money")
         self.show_file = button("Show the file", self._on_file, role="link", symbol="folder")
         self.lineage = button("How it came to be", self._on_lineage, role="link", symbol="runs")
         self.again = button(
@@ -92,6 +98,17 @@ class LoraInspector(Card):
             row(self.again, None),
             spacing=4,
         )
+        self._money = QWidget()
+        self._money.setLayout(
+            column(
+                line(),
+                10,
+                label("Cost", "section"),
+                self.cost,
+                row(self.charges_link, None),
+                spacing=4,
+            )
+        )
         inside = QWidget()
         inside.setLayout(
             column(
@@ -102,6 +119,7 @@ class LoraInspector(Card):
                 self.routes,
                 line(),
                 file,
+                self._money,
                 None,
                 spacing=14,
                 margin=16,
@@ -125,6 +143,12 @@ class LoraInspector(Card):
         self.run_link.setVisible(bool(view.run_name))
         self.run_link.setText(f"Training: {view.run_name}")
         self.trash.setEnabled(not view.busy)
+        self._show_cost(view.cost)
+
+    def _show_cost(self, cost: Cost | None) -> None:
+        self._money.setVisible(cost is not None and cost.whole.count > 0)
+        if cost is not None:
+            self.cost.setText(lora_cost_words(cost))
 
     @Slot(object)
     def _on_unfolded(self, form: QWidget) -> None:
@@ -153,6 +177,9 @@ class LoraInspector(Card):
 
     def _on_export(self) -> None:
         self.asked.emit(LoraAsk.EXPORT)
+
+    def _on_charges(self) -> None:
+        self.asked.emit(LoraAsk.CHARGES)
 
     def _on_trash(self) -> None:
         self.asked.emit(LoraAsk.TRASH)

@@ -12,10 +12,12 @@ from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 
 from fluxlora_desktop.domain.exchange import ExportChoice
 from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.spending import LedgerQuery
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraPictures, LoraWork
+from fluxlora_desktop.ui.desks.money import LedgerPlace, MoneyDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.exchange.dialog import ChooseFolder, ExportDialog, choose_folder
 from fluxlora_desktop.ui.library.card_dialog import CardDialog
@@ -25,6 +27,7 @@ from fluxlora_desktop.ui.library.inspector import LoraAsk, LoraInspector, LoraVi
 from fluxlora_desktop.ui.library.model import LoraCard, card_of
 from fluxlora_desktop.ui.library.publication import HubAsk
 from fluxlora_desktop.ui.library.works import WorkLines
+from fluxlora_desktop.ui.money.costs import CostWatch
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import Card, EmptyState, button, row, set_mark
@@ -63,6 +66,7 @@ class LibraryPage(Page):
         runs: RunDesk,
         jobs: JobRunner,
         hub_owner: Callable[[], str] = str,
+        money: MoneyDesk | None = None,
         choose_file: ChooseFile = ask_for_file,
         exchange: ExchangeDesk | None = None,
         choose_folder: ChooseFolder = choose_folder,
@@ -70,6 +74,7 @@ class LibraryPage(Page):
         super().__init__("library", "Library")
         self._exchange, self._choose_folder = exchange, choose_folder
         self._loras, self._runs = loras, runs
+        self._costs = None if money is None else CostWatch(money, self)
         self._hub_owner, self._choose_file = hub_owner, choose_file
         self._known: frozenset[str] | None = None
         self._importing: set[str] = set()
@@ -125,6 +130,8 @@ class LibraryPage(Page):
         self._loras.failed.connect(self._on_failed)
         self._loras.pictures_found.connect(self._on_pictures_found)
         self._runs.listed.connect(self._show_selected)
+        if self._costs is not None:
+            self._costs.changed.connect(self._show_selected)
         self.grid.chosen.connect(self._on_chosen)
         self.grid.opened.connect(self._on_opened)
         self.grid.remove_requested.connect(self._on_delete)
@@ -145,7 +152,9 @@ class LibraryPage(Page):
             self.works.stop_requested.connect(self._exchange.stop)
 
     def shown(self) -> None:
-        """Let the arrow keys walk the cards at once."""
+        """Let the arrow keys walk the cards at once, and add up the selected one's cost again."""
+        if self._costs is not None:
+            self._costs.refresh()
         if self.states.currentWidget() is self._filled:
             self.grid.setFocus()
 
@@ -240,6 +249,8 @@ class LibraryPage(Page):
         if lora is None:
             return
         run = self._runs.run(lora.run_id) if lora.run_id else None
+        if self._costs is not None:
+            self._costs.watch(LedgerQuery(lora_id=lora.id))
         view = LoraView(
             lora=lora,
             routes=self._loras.routes(lora),
@@ -247,6 +258,7 @@ class LibraryPage(Page):
             owner=self._hub_owner(),
             repo=repo_name(lora.name),
             busy=self._loras.busy(lora.id),
+            cost=self._costs.cost if self._costs is not None else None,
         )
         self.inspector.show_view(view)
 
@@ -267,6 +279,9 @@ class LibraryPage(Page):
             self.lineage_requested.emit(lora)
         elif ask is LoraAsk.TRAIN_AGAIN:
             self._train_again(lora)
+        elif ask is LoraAsk.CHARGES:
+            place = LedgerPlace(LedgerQuery(lora_id=lora.id), f"LoRA: {lora.name}")
+            self.go.emit("spending", place)
         elif ask is LoraAsk.TRASH:
             self._on_delete(lora.id)
 

@@ -15,7 +15,7 @@ MOST_IN_A_ROW = 3
 
 _QUIET = frozenset(
     {Ask.OPEN_AT_SERVICE, Ask.OPEN_ON_HUB, Ask.OPEN_RUNS_PAGE, Ask.SHOW_IN_LIBRARY, Ask.REMOVE}
-    | {Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE}
+    | {Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE, Ask.CHARGES}
 )
 _WHILE_OPEN = frozenset(
     {Ask.LOOK_NOW, Ask.SAY_FOUND, Ask.SAY_ABSENT, Ask.CANCEL, Ask.CANCEL_IF_FOUND, Ask.LET_IT_RUN}
@@ -45,6 +45,8 @@ _WORDS = {
     Ask.COMPARE: "Compare with another",
     Ask.LINEAGE: "From photos to pictures",
     Ask.CAPTIONS: "Captions the trainer wrote",
+    Ask.CHARGES: "See its charges",
+    Ask.LIMIT: "Change the limit",
     Ask.REMOVE: "Remove from list",
 }
 
@@ -76,7 +78,7 @@ class Around:
     `runs_page` is the address of the page with all trainings, `cancel_wished` tells whether a
     launch in doubt is to be cancelled if it is found, `work_under_way` whether the Lora is being
     published right now, `settling` whether a person's word about the run is being checked,
-    `captions` whether its trainer wrote some.
+    `captions` whether its trainer wrote some, `charges` whether the ledger has some.
     """
 
     can_cancel: bool = True
@@ -88,6 +90,7 @@ class Around:
     work_under_way: bool = False
     settling: bool = False
     captions: bool = False
+    charges: bool = False
 
 
 _NOTHING = Around()
@@ -142,6 +145,7 @@ def _possible(ask: Ask, run: Run, lora: Lora | None, around: Around) -> bool:
         Ask.COMPARE: run.version_id is not None and not run.recovered,
         Ask.LINEAGE: lora is not None,
         Ask.CAPTIONS: around.captions,
+        Ask.CHARGES: around.charges,
     }
     return known.get(ask, True)
 

@@ -26,6 +26,7 @@ _SYMBOLS = {
     Ask.USE_PHOTOS: "create",
     Ask.COMPARE: "photos",
     Ask.LINEAGE: "runs",
+    Ask.CHARGES: "money",
     Ask.CAPTIONS: "eye",
     Ask.REMOVE: "close",
 }

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QScrollArea, QWid
 
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.runs import LossPoint, Run, RunState
+from fluxlora_desktop.ui.desks.money import Cost
 from fluxlora_desktop.ui.runs.actions import Offer, question_for
 from fluxlora_desktop.ui.runs.asks import AskBar, AskLinks
 from fluxlora_desktop.ui.runs.curve import LossCurve
@@ -51,6 +52,7 @@ class RunView:
     offers: tuple[Offer, ...]
     attention: str
     next_step: str
+    cost: Cost | None = None
 
 
 class RunDetail(Card):
@@ -150,7 +152,7 @@ class RunDetail(Card):
         self.next.setVisible(bool(self.next.text()))
         self._show_strip(view)
         self.timeline.show_stages(view.stages, now.astimezone().date())
-        facts = facts_of(run, view.trained_at)
+        facts = facts_of(run, view.trained_at, view.cost)
         if facts != self._facts_shown:
             self._show_facts(facts)
         self.links.show_offers([offer for offer in view.offers if not offer.main])

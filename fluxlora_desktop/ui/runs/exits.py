@@ -42,6 +42,8 @@ class Ask(StrEnum):
     USE_PHOTOS = "use_photos"
     COMPARE = "compare"
     LINEAGE = "lineage"
+    CHARGES = "charges"
+    LIMIT = "limit"
     CAPTIONS = "captions"
     REMOVE = "remove"
 
@@ -327,6 +329,14 @@ EXITS: tuple[Exit, ...] = (
         words={Ask.TRY_AGAIN: "Start for {price}"},
     ),
     Exit(
+        key="over the limit",
+        state=_S.FAILED,
+        when=_kind("LimitReached"),
+        safe=f"{_KEPT} It starts when you agree to pass the limit, or change it.",
+        asks=(Ask.TRY_AGAIN, Ask.LIMIT),
+        words={Ask.TRY_AGAIN: "Start now, {price}"},
+    ),
+    Exit(
         key="weights damaged",
         state=_S.FAILED,
         when=_weights_missing("WeightsError"),
@@ -381,10 +391,10 @@ EXITS: tuple[Exit, ...] = (
 )
 ALWAYS = (
     *(Ask.OPEN_AT_SERVICE, Ask.SHOW_IN_LIBRARY),
-    *(Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE),
+    *(Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE, Ask.CHARGES),
 )
-"""What is offered wherever there is such a page, LoRA, caption or dataset; finished runs can be
-removed."""
+"""What is offered wherever there is such a page, LoRA, caption, dataset or charge; finished runs
+can be removed."""
 
 
 def exit_of(run: Run, lora: Lora | None = None) -> Exit:

@@ -9,6 +9,7 @@ from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.runs import Run, RunState
 from fluxlora_desktop.domain.services import service_title
+from fluxlora_desktop.ui.desks.money import Cost
 from fluxlora_desktop.ui.wording import duration, file_size, plural, price_range, usd, when
 
 _MOVING = {
@@ -37,9 +38,17 @@ _REASONS = {
 }
 
 
-def facts_of(run: Run, trained_at: str) -> tuple[tuple[str, str], ...]:
-    """Return pairs of name and value; `trained_at` is the service's title."""
+def facts_of(run: Run, trained_at: str, cost: Cost | None = None) -> tuple[tuple[str, str], ...]:
+    """Return pairs of name and value; `trained_at` is the service's title.
+
+    `cost` is what the ledger knows of the run and of the pictures made with its LoRA.
+    """
     facts = [cost_fact(run), ("Trained at", trained_at)]
+    if cost is not None and cost.pictures.count:
+        pictures = plural(cost.pictures.count, "picture")
+        facts.insert(1, ("In all", f"{usd(cost.whole.charged)} with {pictures}"))
+    if cost is not None and cost.whole.maybe:
+        facts.insert(2, ("May have been charged", usd(cost.whole.maybe)))
     if run.base:
         facts.append(("Base", title_of(run.base)))
     if run.total:

@@ -16,9 +16,11 @@ from fluxlora_desktop.domain.runs import FINAL, Run
 from fluxlora_desktop.domain.services import service_named
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraWork
+from fluxlora_desktop.ui.desks.money import Cost, LedgerPlace, MoneyDesk, charges_of
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
 from fluxlora_desktop.ui.desks.runs import RunCaptions, RunDesk, RunDetails, RunTransfer
-from fluxlora_desktop.ui.notices import BILLING_PAGES
+from fluxlora_desktop.ui.money.costs import CostWatch
+from fluxlora_desktop.ui.notices import BILLING_PAGES, SPENDING
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.runs.actions import Around, next_step, offers_for
 from fluxlora_desktop.ui.runs.captions import CaptionsDialog
@@ -54,9 +56,11 @@ class RunsPage(Page):
         loras: LoraDesk,
         jobs: JobRunner,
         recover: RecoverDesk | None = None,
+        money: MoneyDesk | None = None,
     ) -> None:
         super().__init__("runs", "Runs")
         self._recover = recover
+        self._costs = None if money is None else CostWatch(money, self)
         self._runs, self._loras = runs, loras
         self._details: RunDetails | None = None
         self._known: frozenset[str] = frozenset()
@@ -93,6 +97,8 @@ class RunsPage(Page):
             Ask.LINEAGE: self.lineage_requested.emit,
             Ask.CAPTIONS: self._show_captions,
             Ask.REMOVE: self._remove,
+            Ask.CHARGES: self._show_charges,
+            Ask.LIMIT: self._change_limit,
         }
         self._lay_out()
         self._listen()
@@ -143,10 +149,17 @@ class RunsPage(Page):
         self.detail.asked.connect(self._on_asked)
         self.countdown.ticked.connect(self._on_tick)
         self.found.show_requested.connect(self._on_show_found)
+        if self._costs is not None:
+            self._costs.changed.connect(self._show_selected)
         if self._recover is not None:
             self.found.closed.connect(self._recover.found_seen)
             self._recover.found.connect(self._on_found)
             self._on_found()
+
+    def shown(self) -> None:
+        """Add up again what the selected training cost."""
+        if self._costs is not None:
+            self._costs.refresh()
 
     def showEvent(self, event: QShowEvent) -> None:
         """Count down while somebody looks."""
@@ -219,6 +232,8 @@ class RunsPage(Page):
             self._show_selected()
             if before is None or before.state is not run.state:
                 self._runs.load_details(run.id)
+                if self._costs is not None:
+                    self._costs.refresh()
 
     @Slot(str)
     def _on_cover(self, run_id: str) -> None:
@@ -278,6 +293,8 @@ class RunsPage(Page):
         if run is None:
             return
         lora, backend = self._lora_of(run), self._backend(run)
+        if self._costs is not None:
+            self._costs.watch(charges_of(run))
         published = lora is not None and lora.publication is not None
         events = self._details.events if self._details else ()
         view = RunView(
@@ -287,8 +304,12 @@ class RunsPage(Page):
             offers=offers_for(run, lora, self._around(run, lora)),
             attention=self._attention(run, lora),
             next_step=next_step(run, lora),
+            cost=self._cost(),
         )
         self.detail.show_view(view, datetime.now(UTC))
+
+    def _cost(self) -> Cost | None:
+        return self._costs.cost if self._costs is not None else None
 
     def _around(self, run: Run, lora: Lora | None) -> Around:
         backend = self._backend(run)
@@ -305,6 +326,7 @@ class RunsPage(Page):
             work_under_way=lora is not None and self._loras.busy(lora.id),
             settling=self._runs.settling(run.id),
             captions=bool(self._details and self._details.captions.photos),
+            charges=(cost := self._cost()) is not None and cost.whole.count > 0,
         )
 
     def _version_page(self, run: Run) -> str:
@@ -462,6 +484,13 @@ class RunsPage(Page):
         self.reading.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.reading.using.connect(partial(self.go.emit, "create", brought))
         self.reading.open()
+
+    def _show_charges(self, run: Run) -> None:
+        says = f"Training: {run.plan.name or 'Unnamed'}"
+        self.go.emit("spending", LedgerPlace(charges_of(run), says))
+
+    def _change_limit(self, _run: Run) -> None:
+        self.go.emit("settings", SPENDING)
 
     def _remove(self, run: Run) -> None:
         self._runs.hide(run.id)

@@ -9,15 +9,17 @@ from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 
 from fluxlora_desktop.domain.services import SERVICES
 from fluxlora_desktop.ui.account_card import AccountCard
-from fluxlora_desktop.ui.desks.accounts import AccountDesk, Spending
+from fluxlora_desktop.ui.desks.accounts import AccountDesk
+from fluxlora_desktop.ui.desks.money import MoneyDesk
 from fluxlora_desktop.ui.exchange.card import ExchangeCard
+from fluxlora_desktop.ui.money.card import SpendingCard
+from fluxlora_desktop.ui.notices import SPENDING
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.scrolling import scrolling
 from fluxlora_desktop.ui.settings.addresses import AddressesCard
 from fluxlora_desktop.ui.settings.preferences import Computer, Preferences
 from fluxlora_desktop.ui.theme import Scheme
-from fluxlora_desktop.ui.widgets import Card, button, clear, column, label, row
-from fluxlora_desktop.ui.wording import plural, usd, when
+from fluxlora_desktop.ui.widgets import Card, button, column, label, row
 
 _REMEDIES = {
     "linux": (
@@ -36,7 +38,6 @@ _REMEDIES = {
     ),
 }
 _WIDEST = 860
-_CHARGES_SHOWN = 8
 _SCHEMES = ((Scheme.SYSTEM, "As the system"), (Scheme.LIGHT, "Light"), (Scheme.DARK, "Dark"))
 
 
@@ -58,13 +59,14 @@ class SettingsPage(Page):
         self,
         *,
         accounts: AccountDesk,
+        money: MoneyDesk,
         preferences: Preferences,
         computer: Computer,
         check: QWidget | None = None,
         exchange: ExchangeCard | None = None,
     ) -> None:
         super().__init__("settings", "Settings")
-        self._accounts, self._preferences = accounts, preferences
+        self._accounts, self._money, self._preferences = accounts, money, preferences
         self._computer = computer
         self.hint.setText(
             "Practice mode has settings of its own; nothing here touches your real accounts."
@@ -74,9 +76,11 @@ class SettingsPage(Page):
         self.addresses = AddressesCard(preferences=preferences)
         if computer.practice:
             self.addresses.hide()  # the practice services say themselves where they are
+        self.spending = SpendingCard(money=money, practice=computer.practice)
+        self.spending.ledger_requested.connect(self._on_ledger)
         inside = column(
             self._make_accounts(),
-            self._make_spending(),
+            self.spending,
             self._make_look(),
             self._make_storage(),
             *([] if exchange is None else [exchange]),
@@ -88,20 +92,26 @@ class SettingsPage(Page):
         )
         self.area = scrolling(inside, "Settings", widest=_WIDEST)
         self.body.addWidget(self.area, 1)
-        accounts.spending_ready.connect(self._show_spending)
         if exchange is not None:
             exchange.reveal_requested.connect(self.reveal_requested)
 
     def shown(self) -> None:
         """Add up what was spent again."""
-        self._accounts.load_spending()
+        self._money.load()
 
     def arrive(self, what: object) -> None:
-        """Bring the named account into view."""
+        """Bring the named account, or what was spent, into view."""
+        if what == SPENDING:
+            self.area.ensureWidgetVisible(self.spending)
+            self.spending.field.setFocus()
+            return
         card = next((c for c in self.cards if c.objectName() == f"account_{what}"), None)
         if card is not None:
             self.area.ensureWidgetVisible(card)
             card.field.setFocus()
+
+    def _on_ledger(self) -> None:
+        self.go.emit("spending", None)
 
     def _make_accounts(self) -> Card:
         card = Card()
@@ -141,33 +151,6 @@ class SettingsPage(Page):
 
     def _on_how(self) -> None:
         self.remedy.setVisible(self.remedy.isHidden())
-
-    def _make_spending(self) -> Card:
-        card = Card()
-        card.body.addWidget(label("Spending", "section"))
-        self.spent = label("", wrap=True)
-        self._charges = column(spacing=4)
-        card.body.addWidget(self.spent)
-        card.body.addLayout(self._charges)
-        return card
-
-    def _show_spending(self, spending: Spending) -> None:
-        says = f"{usd(spending.month)} this month, {usd(spending.total)} in all."
-        if spending.maybe:
-            says += f" {usd(spending.maybe)} of it may have been charged: the answer was lost."
-        if self._computer.practice:
-            says += " Practice money: nothing was really charged."
-        self.spent.setText(says)
-        clear(self._charges)
-        for charge in spending.charges[:_CHARGES_SHOWN]:
-            what = f"{charge.kind.capitalize()} · {charge.note}" if charge.note else charge.kind
-            amount = label(usd(charge.amount_usd), "strong")
-            self._charges.addLayout(
-                row(label(when(charge.at), "caption"), label(what, "muted"), None, amount)
-            )
-        more = len(spending.charges) - _CHARGES_SHOWN
-        if more > 0:
-            self._charges.addWidget(label(f"and {plural(more, 'earlier charge')}", "caption"))
 
     def _make_look(self) -> Card:
         card = Card()
