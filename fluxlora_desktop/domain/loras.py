@@ -78,6 +78,17 @@ class Lora:
         """Return AutoV3: the 12 hex digits that other programs show."""
         return self.tensor_hash[:12]
 
+    @property
+    def hub_is_behind(self) -> bool:
+        """Tell whether the hub holds these weights with an older header.
+
+        What was verified there once differs from the file here only by what the app itself wrote:
+        the recommended strength.
+        """
+        there = self.publication
+        verified = there is not None and there.status is PublicationStatus.VERIFIED
+        return there is not None and verified and there.sha256 != self.sha256
+
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:

@@ -32,8 +32,10 @@ from fluxlora_desktop.domain.pictures import (
     PictureText,
 )
 from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.sheets import Sheet
 from fluxlora_desktop.domain.store_ports import DatasetStore as DatasetStore
 from fluxlora_desktop.domain.store_ports import Files as Files
+from fluxlora_desktop.domain.store_ports import GridStore as GridStore
 from fluxlora_desktop.domain.store_ports import Ledger as Ledger
 from fluxlora_desktop.domain.store_ports import LoraStore as LoraStore
 from fluxlora_desktop.domain.store_ports import PictureStore as PictureStore
@@ -299,6 +301,12 @@ class PictureWorkshop(Protocol):
 
     def thumbnail(self, source: Path, thumb: Path) -> None:
         """Write a picture's thumbnail again; raises `UnreadablePhoto`."""
+
+    def sheet(self, sheet: Sheet, target: Path) -> None:
+        """Write a table of pictures as one labelled picture, in the format of the target's name.
+
+        Raises `InputError` for another suffix than .png, .jpg, .jpeg and .webp.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from fluxlora_desktop.domain.datasets import Dataset, DatasetVersion, Photo, Pho
 from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.exchange import Arrived, ExportChoice, NewHere, Row
 from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery
+from fluxlora_desktop.domain.grids import Grid
 from fluxlora_desktop.domain.journal import Event, Settling
 from fluxlora_desktop.domain.loras import Lora, Publication
 from fluxlora_desktop.domain.money import Charge
@@ -274,8 +275,14 @@ class LoraStore(Protocol):
     def with_sha256(self, sha256: str) -> Lora | None:
         """Return the Lora whose file has this hash."""
 
+    def with_tensors(self, tensor_hash: str) -> Lora | None:
+        """Return the Lora whose tensors have this hash, whatever its header says."""
+
     def update(self, lora_id: str, **changes: Any) -> Lora:
         """Change columns; the names are those of `Lora`."""
+
+    def reheaded(self, lora_id: str, sha256: str, size_bytes: int) -> Lora:
+        """Keep what a Lora's file is since its header was written anew, with the same tensors."""
 
     def publish(self, publication: Publication) -> Lora:
         """Keep where a Lora is published, in place of what was there."""
@@ -336,6 +343,22 @@ class Exchange(Protocol):
         """Put rows into the library, all of them or none; those known here already stay."""
 
 
+class GridStore(Protocol):
+    """Grids; their cells are pictures that name them."""
+
+    def add(self, grid: Grid) -> None:
+        """Keep a new grid."""
+
+    def get(self, grid_id: str) -> Grid:
+        """Return a grid; raises `KeyError`."""
+
+    def all(self) -> tuple[Grid, ...]:
+        """Return the grids not in the trash, newest first; unreadable ones are left out."""
+
+    def trash(self, grid_id: str, trashed: bool = True) -> Grid:
+        """Put a grid into the app's trash or take it out; its pictures stay where they are."""
+
+
 class Ledger(Protocol):
     """What was spent."""
 
@@ -372,3 +395,4 @@ class Stores:
     pictures: PictureStore
     ledger: Ledger
     exchange: Exchange
+    grids: GridStore

@@ -23,6 +23,7 @@ from fluxlora_desktop.domain.edits import PLAIN, Edits, edited_size
 from fluxlora_desktop.domain.errors import UnexpectedReply, UnreadablePhoto
 from fluxlora_desktop.domain.pictures import PictureText
 from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.sheets import Sheet
 from fluxlora_desktop.imaging import checks, faces
 from fluxlora_desktop.imaging.decode import (
     Decoded,
@@ -52,6 +53,7 @@ from fluxlora_desktop.imaging.measure import (
 )
 from fluxlora_desktop.imaging.metadata import read_picture_text, write_picture
 from fluxlora_desktop.imaging.package import build_archive, encode_photo
+from fluxlora_desktop.imaging.sheet import write_sheet
 
 WORKING_SIDE: Final = 2048
 THUMB_SIDE: Final = 512
@@ -154,6 +156,10 @@ class PillowPictureWorkshop:
     def thumbnail(self, source: Path, thumb: Path) -> None:
         """Write a picture's thumbnail again; raises `UnreadablePhoto`."""
         _write_thumb(open_photo(source).image, thumb)
+
+    def sheet(self, sheet: Sheet, target: Path) -> None:
+        """Write a table of pictures as one labelled picture, in the format of the target's name."""
+        write_sheet(sheet, target)
 
 
 def _open_large_enough(original: Path, edits: Edits = PLAIN) -> Decoded:

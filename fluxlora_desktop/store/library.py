@@ -21,6 +21,7 @@ from fluxlora_desktop.store.datasets import SqlDatasetStore
 from fluxlora_desktop.store.errors import translate_storage_errors
 from fluxlora_desktop.store.exchange import SqlExchange
 from fluxlora_desktop.store.files import LibraryFiles, remove_leftovers
+from fluxlora_desktop.store.grids import SqlGridStore
 from fluxlora_desktop.store.ground import find_ground
 from fluxlora_desktop.store.ledger import SqlLedger
 from fluxlora_desktop.store.lock import LibraryLock
@@ -168,6 +169,7 @@ def _join(data_dir: Path, database: Database, clock: Clock, library_id: str, dev
         pictures=SqlPictureStore(database=database, clock=clock),
         ledger=SqlLedger(database=database),
         exchange=SqlExchange(database=database),
+        grids=SqlGridStore(database=database, clock=clock),
     )
 
 

@@ -51,6 +51,21 @@ class SqlLoraStore:
             row = session.scalars(same.order_by(LoraRow.trashed_at.is_not(None))).first()
             return None if row is None else _lora(session, row)
 
+    def with_tensors(self, tensor_hash: str) -> Lora | None:
+        """Return the Lora whose tensors have this hash, rather one that is not in the trash."""
+        same = select(LoraRow).where(LoraRow.tensor_hash == tensor_hash)
+        with self._database.read() as session:
+            row = session.scalars(same.order_by(LoraRow.trashed_at.is_not(None))).first()
+            return None if row is None else _lora(session, row)
+
+    def reheaded(self, lora_id: str, sha256: str, size_bytes: int) -> Lora:
+        """Keep what a Lora's file is since its header was written anew, with the same tensors."""
+        with self._database.write() as session:
+            row = _row(session, lora_id)
+            row.sha256, row.size_bytes = sha256, size_bytes
+            session.flush()
+            return _lora(session, row)
+
     def update(self, lora_id: str, **changes: Any) -> Lora:
         """Change columns; raises `TypeError` for an unknown one."""
         with self._database.write() as session:

@@ -26,6 +26,7 @@ from fluxlora_desktop.domain.runs import Run, RunState
 from fluxlora_desktop.domain.services import NOT_A_TOKEN_FIELD, holds_token
 from fluxlora_desktop.domain.training import RemoteState, RunSnapshot
 from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights, keep_damaged
+from fluxlora_desktop.domain.weights_header import strength_in
 from fluxlora_desktop.workflows.captioning import keep_trainer_captions
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import LONGEST_WAIT, remote_of
@@ -111,13 +112,20 @@ def _put_aside(run: Run, error: WeightsError, tools: Tools) -> WeightsError:
 def _same_lora(run: Run, path: Path, facts: WeightsFacts, tools: Tools) -> Lora | None:
     """Return the Lora that a recovered training turns out to be, out of the trash, or None."""
     stores = tools.stores
-    known = stores.loras.with_sha256(facts.sha256) if run.recovered else None
+    known = _known(facts, tools) if run.recovered else None
     if known is None:
         return None
     kept = stores.files.lora(known.id)
     if not kept.is_file():
         stores.files.place(path, kept)
+        known = stores.loras.reheaded(known.id, facts.sha256, facts.size_bytes)
     return stores.loras.trash(known.id, trashed=False) if known.trashed_at else known
+
+
+def _known(facts: WeightsFacts, tools: Tools) -> Lora | None:
+    """Return the Lora that a file is, also one whose header the app has changed since."""
+    loras = tools.stores.loras
+    return loras.with_sha256(facts.sha256) or loras.with_tensors(facts.tensor_hash)
 
 
 def _new_lora(run: Run, path: Path, facts: WeightsFacts, service: str, tools: Tools) -> Lora:
@@ -232,13 +240,15 @@ def import_lora_repo(repo: str, tools: Tools, ctx: JobContext) -> Lora:
 
 def _keep_import(path: Path, facts: WeightsFacts, name: str, source: str, tools: Tools) -> Lora:
     stores = tools.stores
-    known = stores.loras.with_sha256(facts.sha256)
+    known = _known(facts, tools)
     lora_id = known.id if known is not None else facts.sha256[:16]
     kept = stores.files.lora(lora_id)
     if known is None or not kept.is_file():  # the file of a deleted Lora lies in the trash
         stores.files.copy(path, kept)
         if inspect_weights(kept).sha256 != facts.sha256:
             raise WeightsError(path, "it changed while it was copied")
+        if known is not None:
+            known = stores.loras.reheaded(known.id, facts.sha256, facts.size_bytes)
     if known is not None:
         return stores.loras.trash(known.id, trashed=False) if known.trashed_at else known
     return stores.loras.add(
@@ -252,6 +262,7 @@ def _keep_import(path: Path, facts: WeightsFacts, name: str, source: str, tools:
             size_bytes=facts.size_bytes,
             rank=facts.rank,
             created_at=tools.clock.now(),
+            recommended_scale=strength_in(facts.metadata) or 1.0,
             source=source,
             key_style=facts.key_style,
         )

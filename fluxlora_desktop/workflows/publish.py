@@ -268,7 +268,9 @@ def look_at_publication(lora_id: str, tools: Tools) -> Lora:
     now = hub.status(old.repo)
     if not now.exists:
         status = PublicationStatus.MISSING
-    elif now.weights_sha256 != lora.sha256:
+    elif now.weights_sha256 != lora.sha256 and not (
+        lora.hub_is_behind and now.weights_sha256 == old.sha256
+    ):
         status = PublicationStatus.DIFFERENT
     else:
         status = PublicationStatus.VERIFIED

@@ -28,6 +28,7 @@ from fluxlora_desktop.domain.pictures import Picture, PictureState, PictureText
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.runs import RunPlan
 from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights
+from fluxlora_desktop.domain.weights_header import strength_in
 from fluxlora_desktop.workflows.collect import lora_of
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
@@ -120,7 +121,8 @@ class _Taking:
             self._stores.loras.get(lora_id)
         except KeyError:
             facts = inspect_weights(path, self._ctx.check)
-            if self._stores.loras.with_sha256(facts.sha256) is not None:
+            loras = self._stores.loras
+            if loras.with_sha256(facts.sha256) or loras.with_tensors(facts.tensor_hash):
                 return False
             self._stores.loras.add(self._made_lora(lora_id, facts, path))
             return True
@@ -142,11 +144,14 @@ class _Taking:
                 size_bytes=facts.size_bytes,
                 rank=facts.rank,
                 created_at=_changed(path),
+                recommended_scale=strength_in(facts.metadata) or 1.0,
                 source="found",
                 key_style=facts.key_style,
             )
         service = run.external_training_service or run.plan.backend
-        return replace(lora_of(run, facts, service, self._tools), created_at=_changed(path))
+        lora = lora_of(run, facts, service, self._tools)
+        scale = strength_in(facts.metadata) or lora.recommended_scale
+        return replace(lora, created_at=_changed(path), recommended_scale=scale)
 
     def _picture(self, path: Path) -> bool:
         picture_id, files = path.stem, self._stores.files
