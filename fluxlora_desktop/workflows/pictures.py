@@ -118,13 +118,13 @@ def waiting_orders(tools: Tools) -> tuple[tuple[PictureRequest, tuple[Picture, .
     orders: dict[str, list[Picture]] = {}
     oldest = tools.clock.now() - _LONGEST_ORDER
     for picture in tools.stores.pictures.unfinished():
-        if picture.state is not PictureState.WAITING:
-            continue
+        if picture.state is not PictureState.WAITING or picture.grid_id:
+            continue  # a grid takes up its own cells
         if picture.created_at < oldest or not _has_loras(picture, tools):
             _failed(picture, AppError(_NOT_SENT), tools)
             continue
         orders.setdefault(picture.order_id, []).append(picture)
-    return tuple((_request_of(some[0], len(some), tools), tuple(some)) for some in orders.values())
+    return tuple((request_of(some[0], len(some), tools), tuple(some)) for some in orders.values())
 
 
 def _has_loras(picture: Picture, tools: Tools) -> bool:
@@ -132,7 +132,8 @@ def _has_loras(picture: Picture, tools: Tools) -> bool:
     return all(use.lora_id in known for use in picture.loras)
 
 
-def _request_of(picture: Picture, count: int, tools: Tools) -> PictureRequest:
+def request_of(picture: Picture, count: int, tools: Tools) -> PictureRequest:
+    """Return the order that a waiting picture stands for; raises `KeyError` for a Lora gone."""
     loras = tools.stores.loras
     return PictureRequest(
         picture.generator,
@@ -169,12 +170,21 @@ def make_pictures(
     of the app; where a person stopped the order, `end_order` comes after it. `LimitReached` comes
     before anything is sent and leaves everything waiting.
     """
-    generator = tools.services.generator(request.generator)
-    waiting = list(pictures)
+    return make_each(((picture, request) for picture in pictures), tools, ctx)
+
+
+def make_each(
+    orders: Iterable[tuple[Picture, PictureRequest]], tools: Tools, ctx: JobContext
+) -> tuple[Picture, ...]:
+    """The same for waiting pictures that have a request each; none is sent unless all may be."""
+    waiting = list(orders)
+    generators = {each.generator: tools.services.generator(each.generator) for _, each in waiting}
     try:
-        model = check_request(request, generator.abilities())
+        models = [
+            check_request(each, generators[each.generator].abilities()) for _, each in waiting
+        ]
     except AppError as error:
-        for picture in waiting:
+        for picture, _ in waiting:
             ctx.report(PictureChanged(_failed(picture, error, tools)))
         raise
     for order_id in dict.fromkeys(picture.order_id for picture in waiting):
@@ -182,7 +192,8 @@ def make_pictures(
         let_through(order_id, _most(model, some), tools, agreed)
     done: list[Picture] = []
     stopped: AppError | None = None
-    for picture in waiting:
+    for (picture, request), model in zip(waiting, models, strict=True):
+        generator = generators[request.generator]
         if stopped is not None:
             ended = _failed(picture, stopped, tools)
         else:
