@@ -269,8 +269,10 @@ class Session(QObject):
         self.desks.recover.begin()
         self.desks.runs.load()
         self.desks.loras.load()
+        self.desks.grids.load()
         if not any(remark.kind is RemarkKind.OTHER_DEVICE for remark in opened.remarks):
             self.desks.pictures.resume()  # else the other computer may have sent them
+            self.desks.grids.resume()
         self.desks.accounts.check_all()
         tell_opening(self.window.notices, self.settings, opened.remarks, opened.taken)
         if self.options.files:

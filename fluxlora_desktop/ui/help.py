@@ -17,6 +17,7 @@ WAY = (
     ("Review", "See what is uploaded, to whom, the price and the time. Only Start costs money."),
     ("Runs", "The training goes on when the app is closed, and is found again at the next start."),
     ("Library", "The weights come home, are checked, and are published to a repo of your own."),
+    ("Strength", "Find the best strength compares a LoRA at several; a click takes one for good."),
     ("Gallery", "Name the trigger word in the prompt; each picture carries what made it."),
 )
 KEYS = (
@@ -39,6 +40,7 @@ KEYS = (
     ("Ctrl+L", "Write the prompt, in Gallery"),
     ("Ctrl+Enter", "Make the pictures"),
     ("Space, Enter", "Look at a picture large; Esc goes back"),
+    ("C; arrows; +, -", "In a grid: compare with the base, the next one, larger or smaller"),
     ("Ctrl+C, Ctrl+S, R", "Copy, save, reuse the settings of a picture"),
     ("Ctrl+Shift+S", "Save a picture without what made it"),
     ("Ctrl+F, Esc", "Filter the captions, show all again; search the log of a run"),
@@ -73,6 +75,7 @@ FACTS = (
     "Tokens live in this computer's password store and go only to their own service.",
     "Every photo is made anew as a file that trainers read, so they ignore none of your formats.",
     "Photos are uploaded without metadata, and only to the service that trains.",
+    "A LoRA's strength also stands in its weights; their numbers are not touched by that.",
     "Settings says where the library lies and what was spent; it is backed up once a day.",
     "Settings, See every charge lists what each training, picture and caption cost; CSV goes out.",
     "With a monthly limit the app asks before anything that would pass it is sent.",

@@ -25,6 +25,7 @@ from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
+from fluxlora_desktop.ui.desks.grids import GridDesk
 from fluxlora_desktop.ui.desks.lineage import LineageDesk, Lines
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.money import MoneyDesk
@@ -33,6 +34,7 @@ from fluxlora_desktop.ui.desks.recover import RecoverDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.exchange.card import ExchangeCard
 from fluxlora_desktop.ui.gallery.page import GalleryPage
+from fluxlora_desktop.ui.grids.page import GridsPage
 from fluxlora_desktop.ui.import_tokens import Import, ImportTokensDialog
 from fluxlora_desktop.ui.library.page import LibraryPage
 from fluxlora_desktop.ui.lineage.dialog import LineageDialog
@@ -81,6 +83,7 @@ class Desks:
     exchange: ExchangeDesk
     lineage: LineageDesk
     money: MoneyDesk
+    grids: GridDesk
 
     @classmethod
     def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
@@ -98,6 +101,10 @@ class Desks:
         exchange.arrived.connect(runs.load)
         pictures = PictureDesk(tools, jobs, trash, parent)
         exchange.arrived.connect(pictures.restored)
+        grids = GridDesk(tools, jobs, parent)
+        grids.ordered.connect(pictures.ordered)  # the gallery shows cells as any other picture
+        grids.changed.connect(pictures.changed)
+        exchange.arrived.connect(grids.load)
         return cls(
             draft=draft,
             runs=runs,
@@ -109,12 +116,13 @@ class Desks:
             exchange=exchange,
             lineage=LineageDesk(tools, jobs, parent),
             money=MoneyDesk(tools, jobs, parent),
+            grids=grids,
         )
 
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
-        yield from (self.recover, self.captioning, self.exchange)
+        yield from (self.recover, self.captioning, self.exchange, self.grids)
         yield from (self.lineage, self.money)
 
 
@@ -170,6 +178,7 @@ def make_pages(desks: Desks, around: Surroundings) -> Mapping[str, Callable[[], 
         "recover": partial(_recover, desks),
         "library": partial(_library, desks, around),
         "gallery": partial(_gallery, desks, around),
+        "grids": partial(_grids, desks, around),
         "settings": partial(_settings, desks, around),
         "spending": partial(_spending, desks, around),
     }
@@ -276,6 +285,15 @@ def _hub_owner(desks: Desks) -> str:
 
 def _gallery(desks: Desks, around: Surroundings) -> Page:
     page = GalleryPage(pictures=desks.pictures, loras=desks.loras, jobs=around.jobs)
+    page.reveal_requested.connect(around.reveal)
+    page.grid_requested.connect(partial(page.go.emit, "grids"))
+    return page
+
+
+def _grids(desks: Desks, around: Surroundings) -> Page:
+    page = GridsPage(
+        grids=desks.grids, pictures=desks.pictures, loras=desks.loras, jobs=around.jobs
+    )
     page.reveal_requested.connect(around.reveal)
     return page
 

@@ -27,7 +27,9 @@ from fluxlora_desktop.domain.money import NOTHING, Estimate
 from fluxlora_desktop.domain.pictures import Picture, PictureLora, PictureRequest, PictureState
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.sheets import Sheet, SheetCell
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.workflows.pictures import end_order, make_each, request_of
+from fluxlora_desktop.workflows.spending import passing
 from fluxlora_desktop.workflows.tools import Tools
 
 LONGEST_WAIT = timedelta(days=1)
@@ -89,28 +91,40 @@ def estimate_of(requests: Sequence[PictureRequest], tools: Tools) -> Estimate:
     return replace(total, basis="; ".join(dict.fromkeys(one.basis for one in found if one.basis)))
 
 
-def order_grid(title: str, lora_id: str, spec: GridSpec, tools: Tools) -> OpenGrid:
+def order_grid(
+    title: str, lora_id: str, spec: GridSpec, tools: Tools, agreed: Agreement | None = None
+) -> OpenGrid:
     """Keep a grid and write its cells down as waiting; nothing is sent yet.
 
-    Raises `InputError` and `LoraNotUsable` when one of the cells cannot be made.
+    Raises `InputError` and `LoraNotUsable` when one of the cells cannot be made, `LimitReached`.
     """
     requests = requests_of(spec, tools)
     name = title.strip()[:120] or "Grid"
     grid = Grid(secrets.token_hex(8), name, lora_id, spec, tools.clock.now())
-    tools.stores.grids.add(grid)
-    return order_cells(grid, {cell: request for cell, request in enumerate(requests)}, tools)
+    order = secrets.token_hex(8)
+    with passing(order, estimate_of(requests, tools).high_usd, tools, agreed):
+        tools.stores.grids.add(grid)
+        return _order_cells(order, grid, dict(enumerate(requests)), tools)
 
 
-def order_missing(grid_id: str, tools: Tools) -> OpenGrid:
-    """Order the cells anew that hold no picture: lost, stopped or thrown away."""
+def order_missing(grid_id: str, tools: Tools, agreed: Agreement | None = None) -> OpenGrid:
+    """Order the cells anew that hold no picture: lost, stopped or thrown away.
+
+    Raises as `order_grid` does.
+    """
     there = open_grid(grid_id, tools)
     requests = requests_of(there.grid.spec, tools)
-    return order_cells(there.grid, {cell: requests[cell] for cell in there.missing()}, tools)
-
-
-def order_cells(grid: Grid, requests: Mapping[int, PictureRequest], tools: Tools) -> OpenGrid:
-    """Write cells down as waiting pictures of one order, and return the grid as it stands."""
+    missing = {cell: requests[cell] for cell in there.missing()}
     order = secrets.token_hex(8)
+    price = estimate_of(tuple(missing.values()), tools).high_usd
+    with passing(order, price, tools, agreed):
+        return _order_cells(order, there.grid, missing, tools)
+
+
+def _order_cells(
+    order: str, grid: Grid, requests: Mapping[int, PictureRequest], tools: Tools
+) -> OpenGrid:
+    """Write cells down as waiting pictures of one order, and return the grid as it stands."""
     tools.stores.pictures.add(
         [_picture(order, request, grid.id, cell, tools) for cell, request in requests.items()]
     )
@@ -148,7 +162,9 @@ def open_grid(grid_id: str, tools: Tools) -> OpenGrid:
     return OpenGrid(tools.stores.grids.get(grid_id), newest_by_cell(pictures.page(ids)))
 
 
-def make_grid(grid_id: str, tools: Tools, ctx: JobContext) -> tuple[Picture, ...]:
+def make_grid(
+    grid_id: str, tools: Tools, ctx: JobContext, agreed: Agreement | None = None
+) -> tuple[Picture, ...]:
     """Make the waiting cells of a grid, one after another, as `make_pictures` makes an order."""
     orders: list[tuple[Picture, PictureRequest]] = []
     for picture in _waiting(grid_id, tools):
@@ -156,7 +172,7 @@ def make_grid(grid_id: str, tools: Tools, ctx: JobContext) -> tuple[Picture, ...
             orders.append((picture, request_of(picture, 1, tools)))
         except KeyError:
             end_order(picture.order_id, tools, _GONE)
-    return make_each(orders, tools, ctx)
+    return make_each(orders, tools, ctx, agreed)
 
 
 def _waiting(grid_id: str, tools: Tools) -> tuple[Picture, ...]:

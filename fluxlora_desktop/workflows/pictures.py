@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -170,11 +171,14 @@ def make_pictures(
     of the app; where a person stopped the order, `end_order` comes after it. `LimitReached` comes
     before anything is sent and leaves everything waiting.
     """
-    return make_each(((picture, request) for picture in pictures), tools, ctx)
+    return make_each(((picture, request) for picture in pictures), tools, ctx, agreed)
 
 
 def make_each(
-    orders: Iterable[tuple[Picture, PictureRequest]], tools: Tools, ctx: JobContext
+    orders: Iterable[tuple[Picture, PictureRequest]],
+    tools: Tools,
+    ctx: JobContext,
+    agreed: Agreement | None = None,
 ) -> tuple[Picture, ...]:
     """The same for waiting pictures that have a request each; none is sent unless all may be."""
     waiting = list(orders)
@@ -187,9 +191,11 @@ def make_each(
         for picture, _ in waiting:
             ctx.report(PictureChanged(_failed(picture, error, tools)))
         raise
-    for order_id in dict.fromkeys(picture.order_id for picture in waiting):
-        some = [picture for picture in waiting if picture.order_id == order_id]
-        let_through(order_id, _most(model, some), tools, agreed)
+    prices: dict[str, Decimal] = defaultdict(Decimal)
+    for (picture, _), model in zip(waiting, models, strict=True):
+        prices[picture.order_id] += _most(model, (picture,))
+    for order_id, price in prices.items():
+        let_through(order_id, price, tools, agreed)
     done: list[Picture] = []
     stopped: AppError | None = None
     for (picture, request), model in zip(waiting, models, strict=True):

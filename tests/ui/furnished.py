@@ -12,6 +12,7 @@ from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.errors import PaymentRequired, ServiceRefused
+from fluxlora_desktop.domain.grids import Axis, AxisKind, GridBase, GridSpec
 from fluxlora_desktop.domain.pictures import GeneratedImage, PictureRequest
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.runs import RunState
@@ -39,9 +40,15 @@ from tests.workflows.fakes import TRAINER, FakeBackend, FakeGenerator, training
 SCREENS = (
     "welcome",
     *(f"create {step.name.lower()}" for step in Step),
-    *("runs", "recover", "library", "gallery", "settings", "spending"),
+    *("runs", "recover", "library", "gallery", "grids", "settings", "spending"),
 )
 ORDER = PictureRequest("replicate", "base", "TOK fox on a beach at sunset", seed=7, count=3)
+
+GRID = GridSpec(
+    GridBase("replicate", "base", "TOK fox in the snow"),
+    Axis(AxisKind.SEED, (1, 2)),
+    Axis(AxisKind.STEPS, (10, 20)),
+)
 
 
 class Painter(FakeGenerator):
@@ -156,6 +163,8 @@ class House:
         assert ready.state is RunState.READY, ready.error
         self.bench.generator.replies = [ServiceRefused("replicate", "NSFW content detected")]
         self.desks.pictures.make(ORDER)
+        self.rest()
+        self.desks.grids.make("Steps and seeds", "", GRID)
         self.rest()
         self.desks.draft.set_plan(name="Second fox", rights_confirmed=True)
         self.bench.backend.listed = [

@@ -23,6 +23,8 @@ from fluxlora_desktop.domain.loras import (
 )
 from fluxlora_desktop.domain.ports import FetchedWeights, JobContext, Transferred
 from fluxlora_desktop.domain.training import Visibility
+from fluxlora_desktop.domain.weights import inspect_weights
+from fluxlora_desktop.domain.weights_header import strength_in
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.undoable import Undoable
 from tests.ui.desk_bench import DeskBench, Heard
@@ -230,6 +232,28 @@ def test_what_is_changed_by_hand_is_kept(shelf: Shelf) -> None:
     lora = shelf.lora
     assert (lora.name, lora.trigger_word, lora.recommended_scale) == ("Red fox", "GLZ", 0.8)
     assert lora.base == "flux.2-dev"
+
+
+def test_strength_changed_in_haste_or_while_publishing_ends_in_row_and_weights(
+    shelf: Shelf,
+) -> None:
+    lora_id, hub = shelf.lora.id, shelf.hub
+    hub.hold = True
+    shelf.desk.publish(lora_id, "fox", Visibility.PUBLIC)
+    shelf.qtbot.waitUntil(lambda: shelf.desk.busy(lora_id))
+    for scale in (0.5, 0.6, 0.7):
+        shelf.desk.set_scale(lora_id, scale)
+    shelf.qtbot.waitUntil(lambda: shelf.lora.recommended_scale == 0.7)
+    assert strength_in(inspect_weights(shelf.desk.path(lora_id)).metadata) is None
+    hub.hold = False
+    shelf.rest()
+    facts, lora = inspect_weights(shelf.desk.path(lora_id)), shelf.lora
+    assert strength_in(facts.metadata) == 0.7
+    assert (lora.sha256, lora.hub_is_behind) == (facts.sha256, True)
+    assert len(shelf.undoables) == 0
+    shelf.desk.update_on_hub(lora_id)
+    shelf.rest()
+    assert not shelf.lora.hub_is_behind
 
 
 def test_deleted_lora_lies_in_the_trash_and_comes_back(shelf: Shelf) -> None:

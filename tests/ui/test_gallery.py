@@ -536,3 +536,16 @@ def test_picture_that_another_page_names_is_shown_large(qtbot: QtBot, room: Room
     room.page.arrive(ShowPicture("nobody"))
     qtbot.waitUntil(lambda: bool(said))
     assert said == ["The picture is not among those that the filters let through."]
+
+
+def test_strength_that_nobody_changed_follows_its_lora(qtbot: QtBot, room: Room) -> None:
+    choice = room.page.panel.first
+    room.page.arrive("fox")
+    assert choice.strength.value() == 0.8
+    room.loras.set_scale("fox", 0.65)
+    qtbot.waitUntil(lambda: choice.strength.value() == 0.65)
+    choice.strength.number.setValue(1.1)
+    room.loras.set_scale("fox", 0.7)
+    qtbot.waitUntil(lambda: choice.lora().recommended_scale == 0.7)
+    assert choice.strength.value() == 1.1
+    qtbot.waitUntil(lambda: room.jobs.live() == 0)

@@ -11,6 +11,7 @@ import pytest
 from fluxlora_desktop.domain.errors import (
     InputError,
     JobCancelled,
+    LimitReached,
     OutcomeUnknown,
     PaymentRequired,
     ServiceRefused,
@@ -18,6 +19,7 @@ from fluxlora_desktop.domain.errors import (
 from fluxlora_desktop.domain.grids import Axis, AxisKind, GridBase, GridSpec
 from fluxlora_desktop.domain.pictures import PictureState
 from fluxlora_desktop.domain.runs import EffectKind, EffectState
+from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.workflows.events import PictureChanged
 from fluxlora_desktop.workflows.grids import (
     end_grid,
@@ -63,6 +65,28 @@ def test_each_cell_is_asked_for_once_along_the_rows(bench):
     assert {e.picture.cell for e in bench.ctx.events if isinstance(e, PictureChanged)} == {
         *range(6)
     }
+
+
+def test_grid_that_would_pass_the_monthly_limit_is_not_kept_unless_a_person_agrees(bench):
+    bench.tools.budget.set_limit(Decimal("0.10"))
+    with pytest.raises(LimitReached) as asked:
+        order(bench)
+    assert bench.tools.stores.grids.all() == ()
+    assert bench.tools.stores.pictures.unfinished() == ()
+
+    grid = order_grid("Steps", "", SPEC, bench.tools, Agreement(asked.value.reach)).grid
+
+    assert len(make_grid(grid.id, bench.tools, bench.ctx)) == 6
+
+
+def test_rest_of_a_grid_asks_at_the_limit_too(bench):
+    grid = order(bench).grid
+    end_grid(grid.id, bench.tools, "stopped")
+    bench.tools.budget.set_limit(Decimal("0.10"))
+    with pytest.raises(LimitReached) as asked:
+        order_missing(grid.id, bench.tools)
+    rest = order_missing(grid.id, bench.tools, Agreement(asked.value.reach))
+    assert len(rest.waiting()) == 6
 
 
 def test_price_of_a_grid_is_that_of_its_cells(bench):

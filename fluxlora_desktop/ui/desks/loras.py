@@ -29,6 +29,13 @@ from fluxlora_desktop.workflows.publish import (
     show_on_card,
     withdraw_publication,
 )
+from fluxlora_desktop.workflows.strength import (
+    StrengthWritten,
+    finish_strengths,
+    keep_strength,
+    update_on_hub,
+    write_strength,
+)
 from fluxlora_desktop.workflows.tools import Tools
 
 
@@ -59,6 +66,15 @@ class LoraPictures:
     pictures: tuple[Picture, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Strength:
+    """A strength to be written; `old` is offered back, `header` is put back as it was."""
+
+    scale: float
+    old: float | None = None
+    header: bytes | None = None
+
+
 class LoraDesk(Desk):
     """Holds the Loras of the library.
 
@@ -80,13 +96,16 @@ class LoraDesk(Desk):
         self._trash = trash
         self._loras: dict[str, Lora] = {}
         self._working: dict[str, Job] = {}
+        self._to_write: dict[str, _Strength] = {}
         self.loaded = False
 
     def load(self) -> None:
         """Read the library's Loras."""
         self._run("List LoRAs", self._list, lane="library", done=self._on_listed)
 
-    def _list(self, _ctx: JobContext) -> tuple[Lora, ...]:
+    def _list(self, ctx: JobContext) -> tuple[Lora, ...]:
+        if not self.loaded:
+            finish_strengths(self.tools, ctx)  # later on, whatever is unfinished is under way
         return self.tools.stores.loras.all()
 
     @Slot(object)
@@ -207,9 +226,55 @@ class LoraDesk(Desk):
         """Keep the trigger word of an imported Lora."""
         self._change(lora_id, trigger_word=word.strip())
 
-    def set_scale(self, lora_id: str, scale: float) -> None:
-        """Keep the strength that is offered first."""
-        self._change(lora_id, recommended_scale=scale)
+    def set_scale(self, lora_id: str, scale: float, *, undoable: bool = False) -> None:
+        """Keep the strength that is offered first, in the weights' own words too."""
+        before = self._loras.get(lora_id)
+        old = before.recommended_scale if before is not None and undoable else None
+        self._keep_scale(lora_id, _Strength(scale, old))
+
+    def _keep_scale(self, lora_id: str, wanted: _Strength) -> None:
+        def work(_ctx: JobContext) -> Lora:
+            return keep_strength(lora_id, wanted.scale, self.tools)
+
+        self._run("Change LoRA", work, lane="library", done=partial(self._on_scale_kept, wanted))
+
+    def _on_scale_kept(self, wanted: _Strength, lora: Lora) -> None:
+        self._keep(lora)
+        self._write_scale(lora.id, wanted)
+
+    def _write_scale(self, lora_id: str, wanted: _Strength) -> None:
+        """Write the strength into the weights, after what is under way with them."""
+        if lora_id in self._working:
+            self._to_write[lora_id] = wanted
+            return
+
+        def work(ctx: JobContext) -> StrengthWritten:
+            return write_strength(lora_id, self.tools, ctx, wanted.header)
+
+        job = self._run(
+            "Write the strength into the weights",
+            work,
+            lane="disk",
+            done=partial(self._on_scale_written, wanted),
+        )
+        self._working[lora_id] = job
+        job.finished.connect(partial(self._on_rest, lora_id))
+
+    def _on_scale_written(self, wanted: _Strength, written: StrengthWritten) -> None:
+        lora = written.lora
+        self._keep(lora)
+        if wanted.old is not None and wanted.old != wanted.scale:
+            back = partial(self._keep_scale, lora.id, _Strength(wanted.old, header=written.before))
+            says = f"{lora.name} is used at strength {wanted.scale:g} from now on."
+            self.undoable.emit(Undoable(says, back))
+
+    def update_on_hub(self, lora_id: str) -> None:
+        """Send a published Lora's weights and card again, with what changed here."""
+
+        def work(ctx: JobContext) -> Lora:
+            return update_on_hub(lora_id, self.tools, ctx)
+
+        self._work(lora_id, "Updating the hub", work, "The hub says the same now.")
 
     def set_base(self, lora_id: str, base: str) -> None:
         """Keep the base of an imported Lora whose header does not tell it."""
@@ -267,6 +332,9 @@ class LoraDesk(Desk):
 
     def _on_rest(self, lora_id: str) -> None:
         self._working.pop(lora_id, None)
+        wanted = self._to_write.pop(lora_id, None)
+        if wanted is not None:
+            self._write_scale(lora_id, wanted)
         self.rested.emit(lora_id)
 
     @Slot(object)

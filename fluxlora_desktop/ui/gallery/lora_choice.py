@@ -56,14 +56,18 @@ class LoraChoice(QWidget):
         self.strength.changed.connect(self._on_strength)
 
     def show_loras(self, loras: Sequence[Lora]) -> None:
-        """Offer these LoRAs; what was chosen stays chosen while it is among them."""
+        """Offer these LoRAs; what was chosen stays chosen while it is among them.
+
+        A strength that nobody changed follows when its LoRA is recommended another one.
+        """
         kept = self.lora()
+        usual = kept is not None and abs(self.strength.value() - kept.recommended_scale) < 0.005
         self._loras = tuple(loras)
         self.combo.clear()
         self.combo.addItem(self._none_says)
         for lora in self._loras:
             self.combo.addItem(f"{lora.name} ({title_of(lora.base)})")
-        self.choose(kept.id if kept else "", keep_strength=True)
+        self.choose(kept.id if kept else "", keep_strength=not usual)
 
     def lora(self) -> Lora | None:
         """Return the chosen LoRA."""

@@ -23,7 +23,7 @@ from fluxlora_desktop.ui.gallery.dialogs import (
 from fluxlora_desktop.ui.gallery.prompt import PromptPanel
 from fluxlora_desktop.ui.gallery.viewer import Viewer
 from fluxlora_desktop.ui.page import Page
-from fluxlora_desktop.ui.widgets import row
+from fluxlora_desktop.ui.widgets import button, row
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,14 @@ class ShowPicture:
 
 
 class GalleryPage(Page):
-    """Make pictures and look at them; `reveal_requested(Path)` asks to show a file."""
+    """Make pictures and look at them.
+
+    `reveal_requested(Path)` asks to show a file, `grid_requested(Picture)` for a grid of pictures
+    like this one.
+    """
 
     reveal_requested = Signal(object)
+    grid_requested = Signal(object)
 
     def __init__(
         self,
@@ -66,6 +71,9 @@ class GalleryPage(Page):
         self._connect()
 
     def _build(self) -> None:
+        self.grids = button("Grids", self._on_grids, symbol="photos")
+        self.grids.setToolTip("The same picture at several strengths, seeds or other settings")
+        self.header.addWidget(self.grids)
         browse = QWidget()
         whole = row(self.panel, self.browser, spacing=16)
         whole.setStretch(1, 1)
@@ -124,6 +132,12 @@ class GalleryPage(Page):
         self.panel.on_theme_changed()
         self.browser.on_theme_changed()
         self.viewer.commands.on_theme_changed()
+
+    def _on_grids(self) -> None:
+        """Show the grids; a new one begins with what the panel says."""
+        offer = self.panel.offer.offer()
+        basis = self.panel.request(offer) if offer and not self.panel.problem() else ""
+        self.go.emit("grids", basis)
 
     @property
     def viewing(self) -> bool:
@@ -190,6 +204,7 @@ class GalleryPage(Page):
     def _show_head(self, shown: bool) -> None:
         self.title.setVisible(shown)
         self.hint.setVisible(shown)
+        self.grids.setVisible(shown)
 
     @Slot(object)
     def _on_changed(self, picture: Picture) -> None:

@@ -35,8 +35,13 @@ def file_facts(lora: Lora) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def status_words(publication: Publication) -> tuple[str, str]:
-    """Return how a publication stands, in words, and the tint for them."""
+def status_words(publication: Publication, *, behind: bool = False) -> tuple[str, str]:
+    """Return how a publication stands, in words, and the tint for them.
+
+    `behind` tells that the hub holds these weights with the strength they had before.
+    """
+    if behind:
+        return "The hub still has the older strength.", "warn"
     return _STATUS[publication.status]
 
 

@@ -27,6 +27,7 @@ class LoraAsk(StrEnum):
     """One thing that a person can ask for a Lora."""
 
     MAKE_PICTURES = "make_pictures"
+    FIND_STRENGTH = "find_strength"
     SHOW_RUN = "show_run"
     SHOW_FILE = "show_file"
     EXPORT = "export"
@@ -67,6 +68,9 @@ class LoraInspector(Card):
         self.routes = RoutesPart()
         self.sha256 = CopyLine("SHA-256")
         self.auto_v3 = CopyLine("AutoV3")
+        self.find_strength = button(
+            "Find the best strength", self._on_find, role="link", symbol="photos"
+        )
         self.run_link = button("", self._on_run, role="link", symbol="runs")
         self.cost = label("", wrap=True)
         self.charges_link = button("See its charges", self._on_charges, role="link", symbol="money")
@@ -112,7 +116,7 @@ class LoraInspector(Card):
         inside = QWidget()
         inside.setLayout(
             column(
-                self.words,
+                column(self.words, row(self.find_strength, None), spacing=4),
                 line(),
                 self.publication,
                 line(),
@@ -162,6 +166,9 @@ class LoraInspector(Card):
 
     def _on_make(self) -> None:
         self.asked.emit(LoraAsk.MAKE_PICTURES)
+
+    def _on_find(self) -> None:
+        self.asked.emit(LoraAsk.FIND_STRENGTH)
 
     def _on_run(self) -> None:
         self.asked.emit(LoraAsk.SHOW_RUN)

@@ -269,6 +269,8 @@ class LibraryPage(Page):
             return
         if ask is LoraAsk.MAKE_PICTURES:
             self.go.emit("gallery", lora.id)
+        elif ask is LoraAsk.FIND_STRENGTH:
+            self.go.emit("grids", lora.id)
         elif ask is LoraAsk.SHOW_RUN and lora.run_id:
             self.go.emit("runs", self._runs.run(lora.run_id))
         elif ask is LoraAsk.SHOW_FILE:
@@ -311,6 +313,8 @@ class LibraryPage(Page):
             self.open_requested.emit(lora.publication.page)
         elif ask is HubAsk.CHECK:
             self._loras.look(lora.id)
+        elif ask is HubAsk.UPDATE:
+            self._loras.update_on_hub(lora.id)
         elif ask is HubAsk.CREATE:
             there = lora.publication
             self._loras.publish(lora.id, there.repo, there.visibility)

@@ -24,6 +24,7 @@ class HubAsk(StrEnum):
 
     OPEN = "open"
     CHECK = "check"
+    UPDATE = "update"
     CREATE = "create"
     CARD = "card"
     MAKE_PUBLIC = "make_public"
@@ -54,12 +55,13 @@ class PublicationPart(QWidget):
         copy = icon_button("copy", "Copy the commit's id", self._copy_commit)
         self.open = button("Open on the hub", self._on_open, role="link", symbol="link")
         self.check = button("Check at the hub", self._on_check, role="link", symbol="refresh")
+        self.update_hub = button("Update on the hub", self._on_update, role="link", symbol="upload")
         self.recreate = button("Create again", self._on_create, role="link", symbol="upload")
         self.card = button("", self._on_card, role="link", symbol="gallery")
         self.switch = button("", self._on_switch, role="link", symbol="globe")
         self.remove = button("Delete the repo", self._on_remove, role="link", symbol="remove")
         self._links = (
-            *(self.open, self.check, self.recreate, self.card),
+            *(self.open, self.update_hub, self.check, self.recreate, self.card),
             *(self.switch, self.remove),
         )
         who = row(self._symbol, self.who, spacing=6)
@@ -99,7 +101,7 @@ class PublicationPart(QWidget):
         self.repo.setText(published.repo)
         self._symbol.show_symbol("globe" if published.public else "lock", "muted")
         self.who.setText(visibility_words(published))
-        words, tint = status_words(published)
+        words, tint = status_words(published, behind=lora.hub_is_behind)
         self.status.setText(words)
         set_role(self.status, tint)
         self.commit.setText(f"Commit {published.commit[:12]}")
@@ -110,6 +112,7 @@ class PublicationPart(QWidget):
         self.card.setVisible(there)
         self.switch.setVisible(there)
         self.recreate.setVisible(not there)
+        self.update_hub.setVisible(lora.hub_is_behind)
 
     def _show_parts(self) -> None:
         published = self._lora is not None and self._lora.publication is not None
@@ -143,6 +146,9 @@ class PublicationPart(QWidget):
 
     def _on_check(self) -> None:
         self.asked.emit(HubAsk.CHECK)
+
+    def _on_update(self) -> None:
+        self.asked.emit(HubAsk.UPDATE)
 
     def _on_create(self) -> None:
         self.asked.emit(HubAsk.CREATE)

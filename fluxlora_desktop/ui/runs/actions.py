@@ -16,6 +16,7 @@ MOST_IN_A_ROW = 3
 _QUIET = frozenset(
     {Ask.OPEN_AT_SERVICE, Ask.OPEN_ON_HUB, Ask.OPEN_RUNS_PAGE, Ask.SHOW_IN_LIBRARY, Ask.REMOVE}
     | {Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE, Ask.CHARGES}
+    | {Ask.FIND_STRENGTH}
 )
 _WHILE_OPEN = frozenset(
     {Ask.LOOK_NOW, Ask.SAY_FOUND, Ask.SAY_ABSENT, Ask.CANCEL, Ask.CANCEL_IF_FOUND, Ask.LET_IT_RUN}
@@ -35,6 +36,7 @@ _WORDS = {
     Ask.FREE_SPACE: "Free space",
     Ask.CHOOSE_NAME: "Choose another name",
     Ask.MAKE_PICTURES: "Make pictures",
+    Ask.FIND_STRENGTH: "Find the best strength",
     Ask.PUBLISH: "Publish now",
     Ask.LOOK_IN_VERSION: "Look in the model version",
     Ask.REPORT: "Copy a report",
@@ -137,6 +139,7 @@ def _possible(ask: Ask, run: Run, lora: Lora | None, around: Around) -> bool:
         Ask.LOOK_IN_VERSION: bool(around.version_page),
         Ask.OPEN_AT_SERVICE: bool(run.page),
         Ask.MAKE_PICTURES: lora is not None,
+        Ask.FIND_STRENGTH: lora is not None and run.state is RunState.READY,
         Ask.SHOW_IN_LIBRARY: lora is not None,
         Ask.PUBLISH: lora is not None and not around.work_under_way,
         Ask.CHOOSE_NAME: lora is not None and not around.work_under_way,

@@ -33,6 +33,7 @@ class Ask(StrEnum):
     FREE_SPACE = "free_space"
     CHOOSE_NAME = "choose_name"
     MAKE_PICTURES = "make_pictures"
+    FIND_STRENGTH = "find_strength"
     PUBLISH = "publish"
     LOOK_IN_VERSION = "look_in_version"
     REPORT = "report"
@@ -390,7 +391,7 @@ EXITS: tuple[Exit, ...] = (
     ),
 )
 ALWAYS = (
-    *(Ask.OPEN_AT_SERVICE, Ask.SHOW_IN_LIBRARY),
+    *(Ask.FIND_STRENGTH, Ask.OPEN_AT_SERVICE, Ask.SHOW_IN_LIBRARY),
     *(Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE, Ask.CHARGES),
 )
 """What is offered wherever there is such a page, LoRA, caption, dataset or charge; finished runs

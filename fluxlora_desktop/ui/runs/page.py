@@ -88,6 +88,7 @@ class RunsPage(Page):
             Ask.LOOK_IN_VERSION: self._look_in_version,
             Ask.REPORT: self._report,
             Ask.MAKE_PICTURES: self._make_pictures,
+            Ask.FIND_STRENGTH: self._find_strength,
             Ask.PUBLISH: self._publish,
             Ask.OPEN_AT_SERVICE: self._open_at_service,
             Ask.OPEN_ON_HUB: self._open_on_hub,
@@ -447,6 +448,9 @@ class RunsPage(Page):
 
     def _make_pictures(self, run: Run) -> None:
         self.go.emit("gallery", run.lora_id)
+
+    def _find_strength(self, run: Run) -> None:
+        self.go.emit("grids", run.lora_id)
 
     def _publish(self, run: Run) -> None:
         lora, plan = self._lora_of(run), run.plan

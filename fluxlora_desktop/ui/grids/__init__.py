@@ -1,0 +1,1 @@
+"""The strength finder and grids of any two settings."""
