@@ -38,7 +38,9 @@ from fluxlora_desktop.domain.store_ports import Files as Files
 from fluxlora_desktop.domain.store_ports import GridStore as GridStore
 from fluxlora_desktop.domain.store_ports import Ledger as Ledger
 from fluxlora_desktop.domain.store_ports import LoraStore as LoraStore
+from fluxlora_desktop.domain.store_ports import OrderStore as OrderStore
 from fluxlora_desktop.domain.store_ports import PictureStore as PictureStore
+from fluxlora_desktop.domain.store_ports import PromptStore as PromptStore
 from fluxlora_desktop.domain.store_ports import RunStore as RunStore
 from fluxlora_desktop.domain.store_ports import Stores as Stores
 from fluxlora_desktop.domain.training import (

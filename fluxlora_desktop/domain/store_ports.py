@@ -18,8 +18,10 @@ from fluxlora_desktop.domain.exchange import Arrived, ExportChoice, NewHere, Row
 from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery
 from fluxlora_desktop.domain.grids import Grid
 from fluxlora_desktop.domain.journal import Event, Settling
+from fluxlora_desktop.domain.kept_prompts import KeptPrompt
 from fluxlora_desktop.domain.loras import Lora, Publication
 from fluxlora_desktop.domain.money import Charge
+from fluxlora_desktop.domain.orders import OrderProgress, PictureOrder
 from fluxlora_desktop.domain.pictures import Picture
 from fluxlora_desktop.domain.recovery import Adoption
 from fluxlora_desktop.domain.runs import (
@@ -71,6 +73,9 @@ class Files(Protocol):
 
     def picture_thumb(self, picture_id: str) -> Path:
         """Return where a picture's thumbnail lies."""
+
+    def wildcards(self) -> Path:
+        """Return the folder of the wildcards' text files; it exists."""
 
     def resolve(self, relative: str) -> Path:
         """Return the path of a name from the database; refuses one that leaves the folder."""
@@ -359,6 +364,50 @@ class GridStore(Protocol):
         """Put a grid into the app's trash or take it out; its pictures stay where they are."""
 
 
+class OrderStore(Protocol):
+    """The queue of pictures; an order is in it until its last picture has ended."""
+
+    def add(self, order: PictureOrder) -> PictureOrder:
+        """Put an order at the end of the queue, where `position` says so."""
+
+    def all(self) -> tuple[PictureOrder, ...]:
+        """Return every order, first to last."""
+
+    def update(self, order_id: str, **changes: Any) -> PictureOrder:
+        """Change fields other than the position; raises `KeyError` when the order is over."""
+
+    def arrange(self, order_ids: Sequence[str]) -> None:
+        """Put orders into this order; those not named come after them as they were."""
+
+    def remove(self, order_id: str) -> None:
+        """Take an order out; its pictures stay."""
+
+    def progress(self, order_ids: Sequence[str]) -> dict[str, OrderProgress]:
+        """Return how far orders are and what they took."""
+
+    def is_paused(self) -> bool:
+        """Tell whether the whole queue waits."""
+
+    def pause(self, paused: bool) -> None:
+        """Let the whole queue wait, or go on."""
+
+
+class PromptStore(Protocol):
+    """Prompts that were used, and those that were saved; each text once."""
+
+    def all(self) -> tuple[KeptPrompt, ...]:
+        """Return every prompt, the one used last first."""
+
+    def use(self, text: str) -> None:
+        """Note that a prompt is used now; the oldest unsaved ones make room."""
+
+    def put(self, prompt: KeptPrompt) -> None:
+        """Keep a prompt in place of what is known of its text."""
+
+    def remove(self, text: str) -> None:
+        """Forget a prompt."""
+
+
 class Ledger(Protocol):
     """What was spent."""
 
@@ -396,3 +445,5 @@ class Stores:
     ledger: Ledger
     exchange: Exchange
     grids: GridStore
+    orders: OrderStore
+    prompts: PromptStore

@@ -72,6 +72,13 @@ class LibraryFiles:
         """Return where a picture's thumbnail lies."""
         return self._in("thumbs", "pictures", f"{_safe(picture_id)}.jpg")
 
+    def wildcards(self) -> Path:
+        """Return the folder of the wildcards' text files; it exists."""
+        folder = self._in("wildcards")
+        with translate_storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def _in(self, *parts: str) -> Path:
         """Return a path; whoever writes makes the folder, since screens ask for paths too."""
         return self.root.joinpath(*parts)

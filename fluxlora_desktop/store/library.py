@@ -26,7 +26,9 @@ from fluxlora_desktop.store.ground import find_ground
 from fluxlora_desktop.store.ledger import SqlLedger
 from fluxlora_desktop.store.lock import LibraryLock
 from fluxlora_desktop.store.loras import SqlLoraStore
+from fluxlora_desktop.store.orders import SqlOrderStore
 from fluxlora_desktop.store.pictures import SqlPictureStore
+from fluxlora_desktop.store.prompts import SqlPromptStore
 from fluxlora_desktop.store.recovery import recover_interrupted
 from fluxlora_desktop.store.runs import SqlRunStore
 from fluxlora_desktop.store.schema import LibraryRow
@@ -170,6 +172,8 @@ def _join(data_dir: Path, database: Database, clock: Clock, library_id: str, dev
         ledger=SqlLedger(database=database),
         exchange=SqlExchange(database=database),
         grids=SqlGridStore(database=database, clock=clock),
+        orders=SqlOrderStore(database=database),
+        prompts=SqlPromptStore(database=database, clock=clock),
     )
 
 
