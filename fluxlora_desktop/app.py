@@ -270,9 +270,10 @@ class Session(QObject):
         self.desks.runs.load()
         self.desks.loras.load()
         self.desks.grids.load()
-        if not any(remark.kind is RemarkKind.OTHER_DEVICE for remark in opened.remarks):
-            self.desks.pictures.resume()  # else the other computer may have sent them
-            self.desks.grids.resume()
+        elsewhere = any(remark.kind is RemarkKind.OTHER_DEVICE for remark in opened.remarks)
+        self.desks.pictures.resume(elsewhere=elsewhere)
+        if not elsewhere:
+            self.desks.grids.resume()  # else the other computer may have sent them
         self.desks.accounts.check_all()
         tell_opening(self.window.notices, self.settings, opened.remarks, opened.taken)
         if self.options.files:

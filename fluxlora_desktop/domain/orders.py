@@ -44,12 +44,13 @@ class PictureOrder:
 
 @dataclass(frozen=True, slots=True)
 class OrderProgress:
-    """What became of an order's pictures: `ended` of `total`, `made` of those.
+    """What became of an order's pictures: `waiting` and `ended` of `total`, `made` of the latter.
 
     `charged` and `maybe` are in US dollars; the latter may have been charged.
     """
 
     total: int = 0
+    waiting: int = 0
     ended: int = 0
     made: int = 0
     charged: Decimal = NOTHING
@@ -58,6 +59,7 @@ class OrderProgress:
     def __add__(self, other: OrderProgress) -> OrderProgress:
         return OrderProgress(
             self.total + other.total,
+            self.waiting + other.waiting,
             self.ended + other.ended,
             self.made + other.made,
             self.charged + other.charged,
@@ -94,11 +96,15 @@ def title_for(prompt: str) -> str:
 
 
 def due(queue: Queue, at_once: int) -> tuple[str, ...]:
-    """Return the orders that shall be made now: the first `at_once` of each generator."""
+    """Return the orders that shall be made now: the first `at_once` of each generator.
+
+    One whose last pictures are being made is not among them.
+    """
     taken: dict[str, int] = {}
     found: list[str] = []
     for order in queue.orders:
-        if queue.paused or order.paused or taken.get(order.generator, 0) >= at_once:
+        waits = queue.paused or order.paused or not queue.done_of(order.id).waiting
+        if waits or taken.get(order.generator, 0) >= at_once:
             continue
         taken[order.generator] = taken.get(order.generator, 0) + 1
         found.append(order.id)

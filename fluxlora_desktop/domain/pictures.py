@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from fluxlora_desktop.domain.money import Estimate
+from fluxlora_desktop.domain.prompts import Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,10 @@ class GeneratorAbilities:
 
 @dataclass(frozen=True, slots=True)
 class PictureRequest:
-    """One order of pictures; each picture is its own request with its own seed."""
+    """One order of pictures; each picture is its own request with its own seed.
+
+    `spread` says how the prompt becomes the prompts of the pictures, `count` is of all of them.
+    """
 
     generator: str
     model: str
@@ -115,6 +119,7 @@ class PictureRequest:
     guidance: float = 3.0
     seed: int = 0
     count: int = 1
+    spread: Spread = Spread.LITERAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,13 +32,14 @@ Work = Callable[[JobContext], Any]
 
 DEFAULT_LIMIT = 4
 LANES: Mapping[str, int] = MappingProxyType(
-    {"training": 16, "network": 4, "disk": 2, "photos": 2, "thumbs": 2, "pictures": 2}
+    {"training": 16, "network": 4, "disk": 2, "photos": 2, "thumbs": 2, "pictures": 2, "orders": 16}
     | {"library": 1, "details": 1, "captions": 1}
 )
 """How many jobs of a lane run at once.
 
 "library" is one, so that writes to SQLite keep order; "details" and "captions" are, so that what is
-asked last is answered last. A training mostly waits, so many may be followed.
+asked last is answered last. A training mostly waits, so many may be followed; which orders of
+pictures are made at once is decided by their queue.
 """
 
 

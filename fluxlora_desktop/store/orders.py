@@ -72,11 +72,11 @@ class SqlOrderStore:
     def progress(self, order_ids: Sequence[str]) -> dict[str, OrderProgress]:
         """Return how far orders are and what they took; an unknown one is not in the answer."""
         row, charge = PictureRow, ChargeRow
-        ended = case((row.state.in_(_ON_ITS_WAY), 0), else_=1)
-        made = case((row.state == PictureState.DONE, 1), else_=0)
-        counts = select(row.order_id, func.count(), func.sum(ended), func.sum(made)).group_by(
-            row.order_id
-        )
+        waiting = func.sum(case((row.state == PictureState.WAITING, 1), else_=0))
+        ended = func.sum(case((row.state.in_(_ON_ITS_WAY), 0), else_=1))
+        made = func.sum(case((row.state == PictureState.DONE, 1), else_=0))
+        counted = select(row.order_id, func.count(), waiting, ended, made)
+        counts = counted.group_by(row.order_id)
         sums = (
             select(row.order_id, charge.certainty, func.sum(charge.amount_usd))
             .join(charge, charge.picture_id == row.id)

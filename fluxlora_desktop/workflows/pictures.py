@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,6 @@ from fluxlora_desktop import __version__
 from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.errors import (
     AppError,
-    InputError,
     JobCancelled,
     LoraNotUsable,
     OutcomeUnknown,
@@ -38,21 +36,22 @@ from fluxlora_desktop.domain.pictures import (
     PictureText,
 )
 from fluxlora_desktop.domain.ports import ImageGenerator, JobContext
+from fluxlora_desktop.domain.prompts import NO_WILDCARDS, Spread, prompts_of
 from fluxlora_desktop.domain.routes import Route, check_request, routes_for, use_of
 from fluxlora_desktop.domain.runs import Effect, EffectKind
 from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.workflows.events import PictureChanged
 from fluxlora_desktop.workflows.paid import ENDS_ORDER, InDoubt, Paid, confirm, send_paid
+from fluxlora_desktop.workflows.prompts import read_wildcards
 from fluxlora_desktop.workflows.spending import let_through, passing
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
-SEED_LIMIT = 2**31 - 1
-_LONGEST_ORDER = timedelta(days=1)
+TEMPLATE, SPREAD = "template", "spread"
+"""The facts of a picture whose prompt had alternatives: as it was written, and how it was used."""
 STOPPED = "You stopped it before it was sent. Nothing was charged."
 FAULT = "A fault of the app broke the order off before this was sent. Nothing was charged."
 _FAULT_MEANWHILE = "A fault of the app broke this off; the log has the details."
 _BROKEN_OFF = "It was broken off while it was made."
-_NOT_SENT = "The app stopped before this was sent. Nothing was charged."
 _THROWN_AWAY = "You deleted it before it was sent. Nothing was charged."
 _SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp"}
 
@@ -70,8 +69,8 @@ def order_pictures(
 
     Raises `InputError`, `LoraNotUsable`, which names the routes that work, or `LimitReached`.
     """
-    if request.count < 1:
-        raise InputError("count", "at least 1")
+    wildcards = read_wildcards(tools) if request.spread is not Spread.LITERAL else NO_WILDCARDS
+    prompts = prompts_of(request.prompt, request.spread, request.seed, request.count, wildcards)
     generator = tools.services.generator(request.generator)
     working = {
         f"{route.generator_title}: {route.model_title}"
@@ -81,7 +80,10 @@ def order_pictures(
         )
         if route.works
     }
-    model = check_request(request, generator.abilities(), working_routes=tuple(sorted(working)))
+    routes, abilities = tuple(sorted(working)), generator.abilities()
+    for prompt in dict.fromkeys((request.prompt, *(prompt for prompt, _seed in prompts))):
+        model = check_request(replace(request, prompt=prompt), abilities, working_routes=routes)
+    facts = {} if request.spread is Spread.LITERAL else _facts_of(request)
     order, now = secrets.token_hex(8), tools.clock.now()
     pictures = tuple(
         Picture(
@@ -91,7 +93,7 @@ def order_pictures(
             generator=request.generator,
             model=request.model,
             base=model.base,
-            prompt=request.prompt,
+            prompt=prompt,
             loras=tuple(
                 PictureLora(use.lora_id, use.name, use.scale, use.tensor_hash)
                 for use in request.loras
@@ -100,37 +102,28 @@ def order_pictures(
             height=request.height,
             steps=request.steps,
             guidance=request.guidance,
-            seed=(request.seed + place) % SEED_LIMIT,
+            seed=seed,
             created_at=now,
+            facts=facts,
         )
-        for place in range(request.count)
+        for place, (prompt, seed) in enumerate(prompts)
     )
     with passing(order, _most(model, pictures), tools, agreed):
         tools.stores.pictures.add(pictures)
     return pictures
 
 
-def waiting_orders(tools: Tools) -> tuple[tuple[PictureRequest, tuple[Picture, ...]], ...]:
-    """Return what was ordered and never sent, oldest first, to be made with `make_pictures`.
-
-    An order that waits for more than a day, or whose Lora is gone, fails instead: nothing was
-    charged, and a person may order it again.
-    """
-    orders: dict[str, list[Picture]] = {}
-    oldest = tools.clock.now() - _LONGEST_ORDER
-    for picture in tools.stores.pictures.unfinished():
-        if picture.state is not PictureState.WAITING or picture.grid_id:
-            continue  # a grid takes up its own cells
-        if picture.created_at < oldest or not _has_loras(picture, tools):
-            _failed(picture, AppError(_NOT_SENT), tools)
-            continue
-        orders.setdefault(picture.order_id, []).append(picture)
-    return tuple((request_of(some[0], len(some), tools), tuple(some)) for some in orders.values())
+def template_of(picture: Picture) -> tuple[str, Spread]:
+    """Return the prompt of a picture's order as it was written, and how it was used."""
+    written = picture.facts.get(TEMPLATE)
+    if not written or picture.source:
+        return picture.prompt, Spread.LITERAL
+    every = picture.facts.get(SPREAD) == Spread.EVERY
+    return written, Spread.EVERY if every else Spread.RANDOM
 
 
-def _has_loras(picture: Picture, tools: Tools) -> bool:
-    known = {lora.id for lora in tools.stores.loras.all()}
-    return all(use.lora_id in known for use in picture.loras)
+def _facts_of(request: PictureRequest) -> Mapping[str, str]:
+    return {TEMPLATE: request.prompt, SPREAD: request.spread}
 
 
 def request_of(picture: Picture, count: int, tools: Tools) -> PictureRequest:
@@ -150,6 +143,10 @@ def request_of(picture: Picture, count: int, tools: Tools) -> PictureRequest:
     )
 
 
+def _always() -> bool:
+    return True
+
+
 def _most(model: GeneratorModel, pictures: Sequence[Picture]) -> Decimal:
     """Return the most that pictures of a model can cost, in US dollars."""
     prices = (model.estimate(one.width, one.height, one.steps).high_usd for one in pictures)
@@ -162,6 +159,7 @@ def make_pictures(
     tools: Tools,
     ctx: JobContext,
     agreed: Agreement | None = None,
+    goes_on: Callable[[], bool] = _always,
 ) -> tuple[Picture, ...]:
     """Make the waiting pictures of an order, one after another; return them as they ended.
 
@@ -169,9 +167,10 @@ def make_pictures(
     are marked with the same words and nothing more is sent. Only what still waits, and was not
     thrown away meanwhile, is sent. `JobCancelled` leaves what was not sent waiting, as at the end
     of the app; where a person stopped the order, `end_order` comes after it. `LimitReached` comes
-    before anything is sent and leaves everything waiting.
+    before anything is sent and leaves everything waiting. What waits when `goes_on` says no stays
+    so too.
     """
-    return make_each(((picture, request) for picture in pictures), tools, ctx, agreed)
+    return make_each(((picture, request) for picture in pictures), tools, ctx, agreed, goes_on)
 
 
 def make_each(
@@ -179,6 +178,7 @@ def make_each(
     tools: Tools,
     ctx: JobContext,
     agreed: Agreement | None = None,
+    goes_on: Callable[[], bool] = _always,
 ) -> tuple[Picture, ...]:
     """The same for waiting pictures that have a request each; none is sent unless all may be."""
     waiting = list(orders)
@@ -202,6 +202,8 @@ def make_each(
         generator = generators[request.generator]
         if stopped is not None:
             ended = _failed(picture, stopped, tools)
+        elif not goes_on():
+            break
         else:
             try:
                 ctx.check()
@@ -250,7 +252,9 @@ def _make_one(
     tools: Tools,
     ctx: JobContext,
 ) -> tuple[Picture, AppError | None]:
-    single = replace(request, seed=picture.seed, count=1)
+    single = replace(
+        request, prompt=picture.prompt, seed=picture.seed, count=1, spread=Spread.LITERAL
+    )
     paid = Paid(
         EffectKind.PICTURE,
         picture.id,

@@ -34,8 +34,8 @@ from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop, PillowPicture
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.workflows.carry import carry_run
 from fluxlora_desktop.workflows.launch import start_run, try_again
+from fluxlora_desktop.workflows.orders import make_order, place_order, take_up
 from fluxlora_desktop.workflows.photos import take_in_photo
-from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures, waiting_orders
 from fluxlora_desktop.workflows.publish import publish_lora
 from fluxlora_desktop.workflows.tools import Patience, Tools
 
@@ -296,15 +296,15 @@ def make_all(scene: Scene, lora: Lora, tools: Tools, ctx: Impatient) -> str:
         done = [picture for picture in pictures if picture.state is PictureState.DONE]
         if len(done) >= PICTURES:
             return "done"
-        waiting = waiting_orders(tools)
-        for request, ordered in waiting:
-            make_pictures(ordered, request, tools, ctx)
-        if waiting:
+        queue, _waiting = take_up(tools)
+        for order in queue.orders:
+            make_order(order.id, tools, ctx)
+        if queue.orders:
             continue
         prompt = f"{scene.name}{scene.who} GLZFOX {len(read_diary(scene, 'picture')) + 1}"
         write_down(scene, "picture", prompt=prompt)
-        request = request_for(lora, prompt)
-        make_pictures(order_pictures(request, tools), request, tools, ctx)
+        placed = place_order(request_for(lora, prompt), tools)
+        make_order(placed.order.id, tools, ctx)
     return "pictures: too many turns"
 
 

@@ -99,7 +99,7 @@ def test_progress_counts_pictures_and_sums_what_was_and_may_have_been_charged(sh
 
     assert told == {
         "a": OrderProgress(
-            total=6, ended=4, made=2, charged=Decimal("0.05"), maybe=Decimal("0.025")
+            total=6, waiting=1, ended=4, made=2, charged=Decimal("0.05"), maybe=Decimal("0.025")
         )
     }
 

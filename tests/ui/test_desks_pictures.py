@@ -30,8 +30,8 @@ from fluxlora_desktop.domain.pictures import (
     PictureState,
 )
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.jobs.runner import LANES
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.desks.queue import AT_ONCE
 from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.pictures import FAULT, STOPPED
 from tests.ui.desk_bench import DeskBench, Heard
@@ -176,9 +176,9 @@ def test_stopped_order_keeps_what_is_there_and_sends_no_more(easel: Easel) -> No
 
 def test_order_that_is_stopped_before_its_turn_is_never_taken_up(easel: Easel) -> None:
     easel.painter.hold = True
-    for _ in range(LANES["pictures"] + 1):
+    for _ in range(AT_ONCE + 1):
         easel.desk.make(ORDER)
-    easel.until(lambda: len(easel.ordered) == LANES["pictures"] + 1)
+    easel.until(lambda: len(easel.ordered) == AT_ONCE + 1)
     last = easel.ordered.last[0].order_id
 
     easel.desk.stop(last)

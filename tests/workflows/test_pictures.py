@@ -23,15 +23,14 @@ from fluxlora_desktop.domain.errors import (
 )
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import LoraUse, PictureRequest, PictureState
+from fluxlora_desktop.domain.prompts import SEED_LIMIT
 from fluxlora_desktop.domain.runs import EffectKind, EffectState
 from fluxlora_desktop.workflows.events import PictureChanged
 from fluxlora_desktop.workflows.pictures import (
-    SEED_LIMIT,
     STOPPED,
     end_order,
     make_pictures,
     order_pictures,
-    waiting_orders,
 )
 from tests.workflows.conftest import Bench
 from tests.workflows.fakes import Context
@@ -222,7 +221,7 @@ def test_order_that_a_person_stopped_is_not_taken_up_again(bench):
 
     assert {picture.error for picture in ended} == {STOPPED}
     assert states(bench) == [PictureState.DONE, PictureState.FAILED, PictureState.FAILED]
-    assert waiting_orders(bench.tools) == ()
+    assert bench.tools.stores.pictures.unfinished() == ()
 
 
 class StoppedWhileItWaits(Context):
@@ -239,8 +238,8 @@ def test_picture_that_the_service_asked_to_wait_for_waits_after_the_app_ended(be
 
     assert states(bench) == [PictureState.WAITING]
     assert charges(bench) == {}
-    ((request, waiting),) = waiting_orders(bench.tools)
-    (made,) = make_pictures(waiting, request, bench.tools, bench.ctx)
+    (waiting,) = bench.tools.stores.pictures.unfinished()
+    (made,) = make_pictures([waiting], ONE, bench.tools, bench.ctx)
     assert made.state is PictureState.DONE
 
 
@@ -313,30 +312,6 @@ def test_lora_is_sent_and_kept_with_its_strength_and_hash(bench):
     assert bench.generator.asked[0].loras == (use,)
     (kept,) = picture.loras
     assert (kept.name, kept.scale, kept.tensor_hash) == ("Fox", 0.8, "a" * 64)
-
-
-def test_order_that_was_never_sent_is_made_after_a_restart_as_it_was_ordered(bench):
-    first, *rest = order_pictures(ORDER, bench.tools)
-    make_pictures([first], ORDER, bench.tools, bench.ctx)
-
-    ((request, waiting),) = waiting_orders(bench.tools)
-    make_pictures(waiting, request, bench.tools, bench.ctx)
-
-    assert waiting == tuple(rest)
-    assert request == replace(ORDER, seed=8, count=2)
-    assert [asked.seed for asked in bench.generator.asked] == [7, 8, 9]
-    assert waiting_orders(bench.tools) == ()
-
-
-def test_order_of_last_week_is_not_sent_by_itself(bench):
-    (old,) = order_pictures(ONE, bench.tools)
-    bench.clock.pass_seconds(25 * 3600)
-
-    assert waiting_orders(bench.tools) == ()
-    ended = bench.tools.stores.pictures.get(old.id)
-    assert ended.state is PictureState.FAILED
-    assert "Nothing was charged" in ended.error
-    assert bench.generator.asked == []
 
 
 def test_order_whose_model_is_gone_fails_in_words_and_does_not_wait_for_ever(bench):

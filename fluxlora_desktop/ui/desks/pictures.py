@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,27 +17,15 @@ from fluxlora_desktop.domain.pictures import (
     GeneratorModel,
     LoraUse,
     Picture,
-    PictureRequest,
     PictureState,
 )
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import refusal
-from fluxlora_desktop.domain.spending import Agreement
-from fluxlora_desktop.jobs.runner import Job, JobRunner
-from fluxlora_desktop.ui.desks.base import Desk
+from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import Trash
+from fluxlora_desktop.ui.desks.queue import QueueDesk
 from fluxlora_desktop.ui.undoable import Undoable
-from fluxlora_desktop.workflows.events import PictureChanged
-from fluxlora_desktop.workflows.pictures import (
-    FAULT,
-    STOPPED,
-    end_order,
-    make_pictures,
-    order_pictures,
-    save_picture,
-    unsaved_file,
-    waiting_orders,
-)
+from fluxlora_desktop.workflows.pictures import save_picture, unsaved_file
 from fluxlora_desktop.workflows.tools import Tools
 
 
@@ -65,18 +52,15 @@ class GalleryRows:
     ids: tuple[str, ...]
 
 
-class PictureDesk(Desk):
-    """Makes pictures and reads the gallery.
+class PictureDesk(QueueDesk):
+    """Makes pictures, as `QueueDesk` tells, and reads the gallery.
 
     `rows_ready(GalleryRows)` answers `find`, `page_ready(tuple of Picture)` answers `read`,
-    `ordered(tuple of Picture)` when new pictures wait, `changed(Picture)` for each step of one,
     `offers_changed()` when a service said what it offers now, `removed(tuple of ids)`.
     """
 
     rows_ready = Signal(object)
     page_ready = Signal(object)
-    ordered = Signal(object)
-    changed = Signal(object)
     offers_changed = Signal()
     removed = Signal(object)
     restored = Signal(object)
@@ -86,9 +70,6 @@ class PictureDesk(Desk):
     ) -> None:
         super().__init__(tools, jobs, parent)
         self._trash = trash
-        self._orders: dict[str, Job] = {}
-        self._ending: dict[str, str] = {}
-        self._ended: deque[Picture] = deque()
         self._offers_asked = False
 
     def offers(self, loras: Sequence[LoraUse]) -> tuple[Offer, ...]:
@@ -124,112 +105,6 @@ class PictureDesk(Desk):
     def estimate(self, offer: Offer, width: int, height: int, steps: int, count: int) -> Estimate:
         """Return the price and time range of an order."""
         return offer.model.estimate(width, height, steps).times(count)
-
-    def resume(self) -> None:
-        """Make what was ordered before the app ended and never sent."""
-        self._run(
-            "Find waiting pictures",
-            lambda _ctx: waiting_orders(self.tools),
-            lane="library",
-            done=self._on_waiting,
-        )
-
-    def _on_waiting(self, orders: tuple[tuple[PictureRequest, tuple[Picture, ...]], ...]) -> None:
-        for request, pictures in orders:
-            self._on_ordered(request, pictures)
-
-    def make(self, request: PictureRequest, agreed: Agreement | None = None) -> None:
-        """Order pictures: the click that costs money. They appear one by one."""
-        if not self._may_launch():
-            return
-        self._run(
-            "Order pictures",
-            partial(self._order, request, agreed),
-            lane="library",
-            done=partial(self._on_ordered, request),
-            agreeable=partial(self.make, request),
-        )
-
-    def _order(
-        self, request: PictureRequest, agreed: Agreement | None, _ctx: JobContext
-    ) -> tuple[Picture, ...]:
-        return order_pictures(request, self.tools, agreed)
-
-    def _on_ordered(self, request: PictureRequest, pictures: tuple[Picture, ...]) -> None:
-        self.ordered.emit(pictures)
-        self._send(request, pictures)
-
-    def _send(
-        self,
-        request: PictureRequest,
-        pictures: tuple[Picture, ...],
-        agreed: Agreement | None = None,
-    ) -> None:
-        order_id = pictures[0].order_id
-        job = self._run(
-            "Make pictures",
-            partial(self._make, request, pictures, agreed),
-            lane="pictures",
-            failed=partial(self._on_order_failed, order_id),
-            progress=self._on_progress,
-            agreeable=partial(self._send, request, pictures),
-            waits="They go on waiting, and you are asked again at the next start.",
-        )
-        self._orders[order_id] = job
-        job.finished.connect(partial(self._on_order_over, order_id))
-
-    def _make(
-        self,
-        request: PictureRequest,
-        pictures: tuple[Picture, ...],
-        agreed: Agreement | None,
-        ctx: JobContext,
-    ) -> tuple[Picture, ...]:
-        return make_pictures(pictures, request, self.tools, ctx, agreed)
-
-    @Slot(object)
-    def _on_progress(self, event: object) -> None:
-        if isinstance(event, PictureChanged):
-            self.changed.emit(event.picture)
-
-    def _on_order_failed(self, order_id: str, error: object) -> None:
-        """Tell of trouble, never to be done again by a click on the bar: what was sent is paid."""
-        self._ending[order_id] = error.detail if isinstance(error, AppError) else FAULT
-        self._tell_only(error)
-
-    def _on_order_over(self, order_id: str) -> None:
-        self._orders.pop(order_id, None)
-        words = self._ending.pop(order_id, "")
-        if words:
-            self._end(order_id, words)
-
-    def making(self) -> int:
-        """Return how many orders are being made."""
-        return len(self._orders)
-
-    def stop(self, order_id: str) -> None:
-        """Stop an order: what was sent is kept, the rest is not sent.
-
-        What waits is ended at once, so that no later start takes it up; a picture whose request
-        was about to leave is looked at again when the work has stopped.
-        """
-        job = self._orders.get(order_id)
-        if job is not None:
-            self._ending[order_id] = STOPPED
-            job.cancel()
-        self._end(order_id, STOPPED)
-
-    def _end(self, order_id: str, words: str) -> None:
-        def write() -> None:
-            self._ended.extend(end_order(order_id, self.tools, words))
-
-        self._save("End order", write)
-
-    @Slot(object)
-    def _on_saved(self, nothing: object) -> None:
-        super()._on_saved(nothing)
-        while self._ended:
-            self.changed.emit(self._ended.popleft())
 
     def find(self, query: PictureQuery) -> None:
         """Look up the rows of the gallery."""
