@@ -104,9 +104,15 @@ class PickList(QListView, Generic[R]):
     chosen = Signal(str)
     remove_requested = Signal(str)
 
-    def __init__(self, delegate: QStyledItemDelegate, thumbs: ThumbLoader) -> None:
+    def __init__(
+        self,
+        delegate: QStyledItemDelegate,
+        thumbs: ThumbLoader | None = None,
+        rows: RowModel[R] | None = None,
+    ) -> None:
         super().__init__()
-        self.rows = RowModel[R](self)
+        self.rows = RowModel[R](self) if rows is None else rows
+        self.rows.setParent(self)
         self.setModel(self.rows)
         delegate.setParent(self)
         self.setItemDelegate(delegate)
@@ -116,7 +122,8 @@ class PickList(QListView, Generic[R]):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.selectionModel().currentChanged.connect(self._on_current)
-        thumbs.ready.connect(self._on_thumb)
+        if thumbs is not None:
+            thumbs.ready.connect(self._on_thumb)
 
     def show_rows(self, rows: Iterable[R]) -> None:
         """Show the rows; what was selected stays so, else its neighbour is."""

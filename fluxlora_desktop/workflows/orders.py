@@ -98,15 +98,24 @@ class Settled:
     over: tuple[tuple[PictureOrder, OrderProgress], ...] = ()
 
 
-def settle_queue(tools: Tools) -> Settled:
-    """Take the orders out of the queue whose pictures have all ended; return what is left."""
+def _never(_order_id: str) -> bool:
+    return False
+
+
+def settle_queue(tools: Tools, is_made: Callable[[str], bool] = _never) -> Settled:
+    """Take the orders out of the queue whose pictures have all ended; return what is left.
+
+    So is one of which nothing waits and which nobody makes, as `is_made` says: the next start
+    settles the picture that it was broken off with.
+    """
     store = tools.stores.orders
     orders = store.all()
+    made = {order.id for order in orders if is_made(order.id)}
     progress = store.progress([order.id for order in orders])
     left, over = [], []
     for order in orders:
         done = progress.get(order.id, NOTHING_YET)
-        if done.ended < done.total:
+        if done.waiting or (done.ended < done.total and (order.id in made or is_made(order.id))):
             left.append(order)
             continue
         store.remove(order.id)

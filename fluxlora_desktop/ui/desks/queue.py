@@ -118,6 +118,10 @@ class QueueDesk(Desk):
         """Return how many orders are not over."""
         return len({*self._running, *(order.id for order in self.queue.orders)})
 
+    def waits_for(self, order_id: str) -> bool:
+        """Tell whether an order is not over."""
+        return order_id in self._running or self.queue.order(order_id) is not None
+
     def is_being_made(self, order_id: str) -> bool:
         """Tell whether pictures of an order are asked for now."""
         return order_id in self._running
@@ -278,7 +282,7 @@ class QueueDesk(Desk):
         self._looking, self._look_again = True, False
         job = self._run(
             "Read the queue",
-            lambda _ctx: settle_queue(self.tools),
+            lambda _ctx: settle_queue(self.tools, self.is_being_made),
             lane="library",
             done=partial(self._on_settled, self._version),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
@@ -30,7 +30,6 @@ _MOST_CHOSEN = 5000
 """Pictures that one command is about at most; more rows can be selected than are read."""
 _NOT_SENT = "It was not sent: the app was closed or the order was stopped. Nothing was charged."
 _LOST_TRACK = "The app lost track of it while it was made."
-_TIDY_MS = 700
 _DRAG_COVER = 96
 
 
@@ -58,7 +57,7 @@ class PictureBrowser(QWidget):
         self._pictures, self._loras = pictures, loras
         self._query = EVERYTHING
         self.filters = FilterBar()
-        self.orders = OrdersLine()
+        self.orders = OrdersLine(pictures)
         self.model = PictureModel()
         self._thumbs = ThumbLoader(jobs, self)
         self.grid = GridView()
@@ -77,8 +76,6 @@ class PictureBrowser(QWidget):
             choose_folder=choose_folder,
         )
         self.inspector = Inspector(self.commands)
-        self._tidy = QTimer(self, interval=_TIDY_MS)
-        self._tidy.timeout.connect(self._read_what_was_left)
         self._build()
         self._connect()
         self._show_loras()
@@ -119,6 +116,7 @@ class PictureBrowser(QWidget):
         desk.page_ready.connect(self._on_page)
         desk.ordered.connect(self._on_ordered)
         desk.changed.connect(self._on_changed)
+        desk.order_over.connect(self._read_what_was_left)
         desk.removed.connect(self._on_removed)
         desk.restored.connect(self.look_up)
         desk.offers_changed.connect(self._show_generators)
@@ -126,7 +124,6 @@ class PictureBrowser(QWidget):
         self._loras.listed.connect(self._show_loras)
         self._loras.changed.connect(self._show_loras)
         self.filters.changed.connect(self._on_filter)
-        self.orders.stop_requested.connect(desk.stop)
         self.model.needed.connect(desk.read)
         self._thumbs.ready.connect(self._on_thumb)
         self._delegate.again_requested.connect(self.again_requested)
@@ -209,7 +206,7 @@ class PictureBrowser(QWidget):
         """Show a picture whose order has ended without it as what that means for the person."""
         if picture.state not in ON_ITS_WAY or self.orders.seen(picture.order_id):
             return picture
-        if self._pictures.making():
+        if self._pictures.waits_for(picture.order_id):
             return picture
         if picture.state is PictureState.WAITING:
             return replace(picture, state=PictureState.FAILED, error=_NOT_SENT)
@@ -218,7 +215,6 @@ class PictureBrowser(QWidget):
     @Slot(object)
     def _on_ordered(self, pictures: tuple[Picture, ...]) -> None:
         self.orders.follow(pictures)
-        self._tidy.start()
         self.model.take(pictures)
         if self._query == EVERYTHING:
             self.model.add(pictures)
@@ -237,12 +233,8 @@ class PictureBrowser(QWidget):
     @Slot()
     def _read_what_was_left(self) -> None:
         """Read pictures anew whose order ended in the middle: it says nothing about them."""
-        if self._pictures.making():
-            return
-        self._tidy.stop()
-        left = self.orders.under_way()
+        left = self.orders.left_behind()
         if left:
-            self.orders.forget()
             self._pictures.read(left)
 
     @Slot(object)

@@ -1,35 +1,51 @@
-"""The line above the grid: how many pictures there are, and what is being made now."""
+"""The line above the grid: how many pictures there are, and what is being made for how much."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from fluxlora_desktop.domain.orders import Queue
 from fluxlora_desktop.domain.pictures import Picture, PictureState
+from fluxlora_desktop.ui.desks.queue import OrderOver, QueueDesk
+from fluxlora_desktop.ui.gallery.queue import QueuePanel
+from fluxlora_desktop.ui.gallery.queue_words import over_words, queue_words, share_of
 from fluxlora_desktop.ui.gallery.words import ON_ITS_WAY
 from fluxlora_desktop.ui.widgets import ProgressLine, button, column, label, row
 from fluxlora_desktop.ui.wording import plural
 
 
 class OrdersLine(QWidget):
-    """Follows this session's orders; `stop_requested(str)` for each order that shall stop."""
+    """Follows this session's orders and shows the queue; what was taken stays when it is over."""
 
-    stop_requested = Signal(str)
-
-    def __init__(self) -> None:
+    def __init__(self, desk: QueueDesk) -> None:
         super().__init__()
+        self._desk = desk
         self._states: dict[str, dict[str, PictureState]] = {}
         self._seen: set[str] = set()
+        self._over = ""
         self.count = label("", "muted")
         self.making = label("", "muted")
         self.stop = button("Stop", self._on_stop, role="quiet", symbol="stop")
+        self.unfold = button("Queue", role="quiet")
+        self.unfold.setCheckable(True)
+        self.unfold.setToolTip("Pause, move or stop orders")
         self.progress = ProgressLine("Pictures made of the ones ordered")
-        self.setLayout(
-            column(row(self.count, None, self.making, self.stop), self.progress, spacing=4)
-        )
-        self._show()
+        policy = self.progress.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(policy)
+        self.queue = QueuePanel(desk)
+        self.queue.hide()
+        line = row(self.count, None, self.making, self.unfold, self.stop)
+        self.setLayout(column(line, self.progress, self.queue, spacing=4))
+        self.unfold.toggled.connect(self._on_unfold)
+        self.queue.emptied.connect(self._fold)
+        desk.queue_changed.connect(self._show)
+        desk.order_over.connect(self._on_over)
+        desk.ordered.connect(self._on_ordered)
+        self._show(desk.queue)
 
     def show_count(self, count: int, *, filtered: bool) -> None:
         """Say how many pictures the grid holds."""
@@ -37,23 +53,20 @@ class OrdersLine(QWidget):
         words = f"{plural(count, 'picture')} {found}".strip()
         self.count.setText(words if count else "")
 
-    def under_way(self) -> tuple[str, ...]:
-        """Return the ids of pictures that are waited for."""
+    def left_behind(self) -> tuple[str, ...]:
+        """Return pictures whose order is over without a word about them, and forget them."""
+        over = [order_id for order_id in self._states if not self._desk.waits_for(order_id)]
+        left = [self._states.pop(order_id) for order_id in over]
+        self._seen.difference_update(over)
         return tuple(
             picture_id
-            for order in self._states.values()
-            for picture_id, state in order.items()
+            for states in left
+            for picture_id, state in states.items()
             if state in ON_ITS_WAY
         )
 
-    def forget(self) -> None:
-        """Wait for nothing more: the orders ended without a word about these pictures."""
-        self._seen -= set(self._states)
-        self._states.clear()
-        self._show()
-
     def seen(self, order_id: str) -> bool:
-        """Tell whether an order was given since the app was started."""
+        """Tell whether an order was given, or taken up again, since the app was started."""
         return order_id in self._seen
 
     def follow(self, pictures: Iterable[Picture]) -> None:
@@ -63,30 +76,44 @@ class OrdersLine(QWidget):
             self._states.setdefault(picture.order_id, {})[picture.id] = picture.state
             if not ON_ITS_WAY & set(self._states[picture.order_id].values()):
                 del self._states[picture.order_id]
-        self._show()
 
     def note_change(self, picture: Picture) -> None:
         """Take in the new state of a picture of an order that is followed."""
         if picture.order_id in self._states:
             self.follow([picture])
 
-    def _show(self) -> None:
-        states = [state for order in self._states.values() for state in order.values()]
-        ended = sum(state not in ON_ITS_WAY for state in states)
-        for part in (self.making, self.stop):
-            part.setVisible(bool(states))
-        policy = self.progress.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self.progress.setSizePolicy(policy)
-        self.progress.setVisible(bool(states))
-        if states:
-            self.making.setText(f"Making pictures: {ended} of {len(states)} done")
-            self.progress.show_share(ended / len(states))
-        self.stop.setEnabled(True)
+    @Slot(object)
+    def _show(self, queue: Queue) -> None:
+        there = bool(queue.orders)
+        self.making.setText(queue_words(queue) or self._over)
+        for part in (self.stop, self.unfold, self.progress):
+            part.setVisible(there)
+        self.progress.show_share(share_of(queue))
+        self.stop.setText("Stop" if len(queue.orders) < 2 else "Stop all")
+        self.stop.setEnabled(there)
+        self.unfold.setText("Queue" if len(queue.orders) < 2 else f"Queue ({len(queue.orders)})")
+
+    @Slot()
+    def _on_ordered(self) -> None:
+        self._over = ""
+
+    @Slot(object)
+    def _on_over(self, over: OrderOver) -> None:
+        self._over = over_words(over.done)
+        self._show(self._desk.queue)
+
+    @Slot(bool)
+    def _on_unfold(self, unfolded: bool) -> None:
+        self.queue.setVisible(unfolded)
+        if unfolded:
+            self.queue.list.setFocus()
+
+    @Slot()
+    def _fold(self) -> None:
+        self.unfold.setChecked(False)
 
     @Slot()
     def _on_stop(self) -> None:
+        self._desk.stop_all()
         self.stop.setEnabled(False)
         self.making.setText("Stopping; what was sent already is kept")
-        for order_id in tuple(self._states):
-            self.stop_requested.emit(order_id)

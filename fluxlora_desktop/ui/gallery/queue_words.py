@@ -1,0 +1,110 @@
+"""The queue in words: the meter while pictures are made, what an order waits for, what it took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import reduce
+from operator import add
+
+from fluxlora_desktop.domain.money import NOTHING
+from fluxlora_desktop.domain.orders import NOTHING_YET, OrderProgress, PictureOrder, Queue
+from fluxlora_desktop.domain.services import service_title
+from fluxlora_desktop.ui.wording import plural, usd
+
+
+def meter_words(done: OrderProgress, about: Decimal) -> str:
+    """Return how far pictures are and what they took of the price that was said before."""
+    counted = f"{done.ended} of {done.total} done"
+    so_far = done.charged + done.maybe
+    if not about and not so_far:
+        return counted
+    if not so_far:
+        return f"{counted}, about {usd(about)}"
+    return f"{counted}, {usd(so_far)} so far of about {usd(max(about, so_far))}"
+
+
+def queue_words(queue: Queue) -> str:
+    """Return the meter of all orders, "" when there are none."""
+    if not queue.orders:
+        return ""
+    going = [order for order in queue.orders if not (order.paused or queue.paused)]
+    counted = going or queue.orders
+    words = meter_words(_sum(queue, counted), sum((one.low_usd for one in counted), NOTHING))
+    return f"{'Making pictures' if going else 'Paused'}: {words}"
+
+
+def share_of(queue: Queue) -> float:
+    """Return how much of all orders is done, from 0 to 1."""
+    done = _sum(queue, queue.orders)
+    return done.ended / done.total if done.total else 0.0
+
+
+def over_words(done: OrderProgress) -> str:
+    """Return what became of an order and what it took."""
+    cost = f" for {usd(done.charged)}" if done.charged else ""
+    made = (
+        plural(done.total, "picture")
+        if done.made == done.total
+        else f"{done.made} of {plural(done.total, 'picture')}"
+    )
+    if done.maybe:
+        more = " more" if done.charged else ""
+        return f"{made} made{cost}; {usd(done.maybe)}{more} may have been charged."
+    return (
+        f"{made} made{cost}." if done.made or cost else "No picture was made. Nothing was charged."
+    )
+
+
+def _sum(queue: Queue, orders: list[PictureOrder] | tuple[PictureOrder, ...]) -> OrderProgress:
+    return reduce(add, (queue.done_of(order.id) for order in orders), NOTHING_YET)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """An order as the list of the queue shows it."""
+
+    order: PictureOrder
+    done: OrderProgress
+    being_made: bool
+    queue_paused: bool
+
+    @property
+    def id(self) -> str:
+        """The order's id."""
+        return self.order.id
+
+    @property
+    def name(self) -> str:
+        """Its prompt in one line."""
+        return self.order.title
+
+    @property
+    def detail(self) -> str:
+        """Where it stands and why."""
+        order, meter = self.order, meter_words(self.done, self.order.low_usd)
+        if order.paused:
+            return f"Paused. {order.note or meter}"
+        if self.being_made:
+            return f"At {service_title(order.generator)}: {meter}"
+        if self.queue_paused:
+            return f"The queue is paused. {meter}"
+        return f"Waits for its turn at {service_title(order.generator)}. {meter}"
+
+    @property
+    def share(self) -> float | None:
+        """How much of it is done, once some is."""
+        begun = self.done.total and (self.being_made or self.done.ended)
+        return self.done.ended / self.done.total if begun else None
+
+    @property
+    def symbol(self) -> str:
+        """Whether it is made, waits, or is paused."""
+        if self.order.paused:
+            return "pause"
+        return "play" if self.being_made else "clock"
+
+    @property
+    def says(self) -> str:
+        """How a screen reader says it."""
+        return f"{self.name}. {self.detail}"
