@@ -30,6 +30,7 @@ from fluxlora_desktop.ui.desks.lineage import LineageDesk, Lines
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.money import MoneyDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.exchange.card import ExchangeCard
@@ -84,6 +85,7 @@ class Desks:
     lineage: LineageDesk
     money: MoneyDesk
     grids: GridDesk
+    prompts: PromptDesk
 
     @classmethod
     def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
@@ -117,13 +119,14 @@ class Desks:
             lineage=LineageDesk(tools, jobs, parent),
             money=MoneyDesk(tools, jobs, parent),
             grids=grids,
+            prompts=PromptDesk(tools, jobs, parent),
         )
 
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
         yield from (self.recover, self.captioning, self.exchange, self.grids)
-        yield from (self.lineage, self.money)
+        yield from (self.lineage, self.money, self.prompts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +287,9 @@ def _hub_owner(desks: Desks) -> str:
 
 
 def _gallery(desks: Desks, around: Surroundings) -> Page:
-    page = GalleryPage(pictures=desks.pictures, loras=desks.loras, jobs=around.jobs)
+    page = GalleryPage(
+        pictures=desks.pictures, loras=desks.loras, prompts=desks.prompts, jobs=around.jobs
+    )
     page.reveal_requested.connect(around.reveal)
     page.grid_requested.connect(partial(page.go.emit, "grids"))
     return page

@@ -21,6 +21,7 @@ from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.gallery.page import GalleryPage
 from fluxlora_desktop.ui.undoable import Undoable
 
@@ -83,11 +84,15 @@ class Room:
         tools = make_tools(self.stores, generators=(self.painter,))
         self.loras = LoraDesk(tools, self.jobs, self.trash)
         self.pictures = PictureDesk(tools, self.jobs, self.trash)
+        self.prompts = PromptDesk(tools, self.jobs)
+        self.prompts.undoable.connect(self.undoables.append)
+        self.prompts.failed.connect(self.troubles.append)
         self.pictures.undoable.connect(self.undoables.append)
         self.pictures.failed.connect(self.troubles.append)
         self.page = GalleryPage(
             pictures=self.pictures,
             loras=self.loras,
+            prompts=self.prompts,
             jobs=self.jobs,
             choose_target=self._choose_target,
             choose_folder=self._choose_folder,
@@ -141,6 +146,6 @@ class Room:
         """End the jobs and close the library."""
         self.painter.hold = False
         assert self.jobs.shutdown(30_000)
-        for thing in (self.jobs, self.loras, self.pictures):
+        for thing in (self.jobs, self.loras, self.pictures, self.prompts):
             thing.deleteLater()
         self.library.close()

@@ -216,8 +216,8 @@ def test_second_lora_is_offered_only_when_a_model_takes_two(
 
 def test_settings_are_used_again_when_r_is_pressed(qtbot: QtBot, room: Room) -> None:
     room.page.arrive("fox")
-    room.page.panel.shape.setCurrentIndex(4)
-    room.page.panel.shape.activated.emit(4)
+    room.page.panel.shape.setCurrentIndex(5)
+    room.page.panel.shape.activated.emit(5)
     room.page.panel.more.steps.ask(20)
     first = order(qtbot, room, 1, "GLZFOX at sea")[0]
     room.page.panel.fill(PictureRequest("replicate", "flux-dev", "something else"))
@@ -369,7 +369,7 @@ def test_stop_ends_an_order_and_keeps_its_pictures_in_words(qtbot: QtBot, room: 
     panel.prompt.setPlainText("a fox")
     panel.make.click()
     qtbot.waitUntil(lambda: len(room.painter.asked) == 1)
-    assert line.making.text() == "Making pictures: 0 of 4 done"
+    assert line.making.text() == "Making pictures: 0 of 4 done, about $0.10"
 
     qtbot.mouseClick(line.stop, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not line.stop.isVisible() and room.jobs.live() == 0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fluxlora_desktop.domain.pictures import LoraUse, Picture, PictureRequest
 from fluxlora_desktop.domain.routes import use_of
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.gallery.words import about
+from fluxlora_desktop.workflows.pictures import template_of
 
 
 def request_of(picture: Picture, loras: LoraDesk) -> PictureRequest:
@@ -28,6 +31,12 @@ def request_of(picture: Picture, loras: LoraDesk) -> PictureRequest:
         seed=picture.seed,
         count=1,
     )
+
+
+def written_request_of(picture: Picture, loras: LoraDesk) -> PictureRequest:
+    """Return the order of such pictures with its prompt as it was written, alternatives and all."""
+    written, spread = template_of(picture)
+    return replace(request_of(picture, loras), prompt=written, spread=spread)
 
 
 def price_again(picture: Picture, pictures: PictureDesk) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedLayout, QWidget
@@ -12,7 +12,8 @@ from fluxlora_desktop.domain.pictures import Picture, PictureRequest
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
-from fluxlora_desktop.ui.gallery.again import request_of
+from fluxlora_desktop.ui.desks.prompts import PromptDesk
+from fluxlora_desktop.ui.gallery.again import request_of, written_request_of
 from fluxlora_desktop.ui.gallery.browser import PictureBrowser
 from fluxlora_desktop.ui.gallery.dialogs import (
     ChooseFolder,
@@ -48,15 +49,16 @@ class GalleryPage(Page):
         *,
         pictures: PictureDesk,
         loras: LoraDesk,
+        prompts: PromptDesk,
         jobs: JobRunner,
         choose_target: ChooseTarget = choose_target,
         choose_folder: ChooseFolder = choose_folder,
     ) -> None:
         super().__init__("gallery", "Gallery")
         self.hint.setText("Write a prompt, choose a LoRA, and the pictures appear one by one.")
-        self._pictures, self._loras = pictures, loras
+        self._pictures, self._loras, self._prompts = pictures, loras, prompts
         self._awaited, self._sought = -1, ""
-        self.panel = PromptPanel(pictures=pictures, loras=loras)
+        self.panel = PromptPanel(pictures=pictures, loras=loras, prompts=prompts)
         self.browser = PictureBrowser(
             pictures=pictures,
             loras=loras,
@@ -86,13 +88,14 @@ class GalleryPage(Page):
 
     def _connect(self) -> None:
         self.panel.make_requested.connect(self._pictures.make)
+        self.panel.reveal_requested.connect(self.reveal_requested)
         self._pictures.changed.connect(self._on_changed)
         self._pictures.removed.connect(self._on_removed)
         self._pictures.page_ready.connect(self._on_read)
         self._pictures.rows_ready.connect(self._on_found)
         self.browser.opened.connect(self._view)
         self.browser.again_requested.connect(self._on_again)
-        self.browser.write_wanted.connect(self.panel.prompt.setFocus)
+        self.browser.write_wanted.connect(self.panel.write)
         self.viewer.step_wanted.connect(self._on_step)
         self.viewer.closed.connect(self._close_viewer)
         for commands in (self.browser.commands, self.viewer.commands):
@@ -104,6 +107,8 @@ class GalleryPage(Page):
         """Look the pictures up, and once ask the services what they offer now."""
         self.browser.look_up()
         self._pictures.refresh_offers_once()
+        self._prompts.load()
+        self._prompts.read_wildcards()
 
     def arrive(self, what: object) -> None:
         """Take a LoRA (itself or its id), an order, or a picture whose settings are used again.
@@ -123,8 +128,10 @@ class GalleryPage(Page):
         elif isinstance(what, PictureRequest):
             self._fill(what)
         elif isinstance(what, Picture):
-            self._fill(replace(request_of(what, self._loras), count=self.panel.count()))
-        self.panel.prompt.setFocus()
+            number = self.panel.number.currentIndex()
+            self._fill(written_request_of(what, self._loras))
+            self.panel.number.setCurrentIndex(number)
+        self.panel.write()
 
     def on_theme_changed(self) -> None:
         """Draw what depends on the look again."""

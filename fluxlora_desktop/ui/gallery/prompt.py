@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QComboBox, QFrame, QPlainTextEdit, QScrollArea, QWidget
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QComboBox, QFrame, QScrollArea, QStackedLayout, QWidget
 
 from fluxlora_desktop.domain.captions import has_trigger, replace_trigger, with_trigger
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.pictures import LoraUse, PictureRequest
+from fluxlora_desktop.domain.prompts import MOST_PICTURES, Spread, escaped
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import Offer, PictureDesk
+from fluxlora_desktop.ui.desks.prompts import PromptDesk
+from fluxlora_desktop.ui.gallery.alternatives import Alternatives
+from fluxlora_desktop.ui.gallery.history import PromptHistory
 from fluxlora_desktop.ui.gallery.lora_choice import LoraChoice
 from fluxlora_desktop.ui.gallery.more import MoreSettings
 from fluxlora_desktop.ui.gallery.offers import OfferChoice
+from fluxlora_desktop.ui.gallery.prompt_edit import PromptEdit, PromptTools, Recalled
 from fluxlora_desktop.ui.gallery.sizes import SHAPES, Size, size_of
 from fluxlora_desktop.ui.gallery.words import make_words, price_words
 from fluxlora_desktop.ui.icons import icon
@@ -22,54 +27,42 @@ from fluxlora_desktop.ui.theme import INSPECTOR_WIDTH
 from fluxlora_desktop.ui.widgets import Card, button, column, label, line, row
 
 _OWN_SIZE = len(SHAPES)
-_MOST = 8
-_PROMPT_HEIGHT = 104
-
-
-class PromptEdit(QPlainTextEdit):
-    """Where the prompt is written; `make_wanted()` at Ctrl+Enter."""
-
-    make_wanted = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAccessibleName("Prompt")
-        self.setPlaceholderText("What the picture shall show")
-        self.setTabChangesFocus(True)
-        self.setFixedHeight(_PROMPT_HEIGHT)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Make pictures at Ctrl+Enter, write otherwise."""
-        enter = event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
-        if enter and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            self.make_wanted.emit()
-            return
-        super().keyPressEvent(event)
+_FEW = 4
+_NUMBERS_SHOWN = 12
 
 
 class PromptPanel(Card):
-    """Everything that an order of pictures needs; `make_requested(PictureRequest)`."""
+    """Everything that an order of pictures needs.
+
+    `make_requested(PictureRequest)`, `reveal_requested(Path)` for the folder of wildcards.
+    """
 
     make_requested = Signal(object)
+    reveal_requested = Signal(object)
 
-    def __init__(self, *, pictures: PictureDesk, loras: LoraDesk) -> None:
+    def __init__(self, *, pictures: PictureDesk, loras: LoraDesk, prompts: PromptDesk) -> None:
         super().__init__(margin=0, spacing=0)
         self.setFixedWidth(INSPECTOR_WIDTH)
-        self._pictures, self._loras = pictures, loras
+        self._pictures, self._loras, self._prompts = pictures, loras, prompts
         self._words = ""
         self._expected = ""
         self._waiting = False
+        self._recalled = Recalled()
         self.first = LoraChoice("LoRA", "No LoRA")
         self.second = LoraChoice("Second LoRA", "No second LoRA")
         self.add_second = button("Use a second LoRA", self._show_second, role="link")
         self.prompt = PromptEdit()
+        self.tools = PromptTools(prompts)
+        self.alternatives = Alternatives()
+        self.history = PromptHistory(prompts)
         self.offer = OfferChoice()
         self.shape = QComboBox()
         self.shape.setAccessibleName("Size")
         self.number = QComboBox()
         self.number.setAccessibleName("Number of pictures")
-        self.number.addItems([str(count) for count in range(1, _MOST + 1)])
-        self.number.setCurrentIndex(3)
+        self.number.addItems([str(count) for count in range(1, MOST_PICTURES + 1)])
+        self.number.setMaxVisibleItems(_NUMBERS_SHOWN)
+        self.number.setCurrentIndex(_FEW - 1)
         self.more = MoreSettings()
         self.unfold = button("More settings", role="quiet")
         self.make = button("", self._on_make, role="primary")
@@ -101,7 +94,7 @@ class PromptPanel(Card):
                 self.first,
                 self.add_second,
                 self.second,
-                column(head, self.prompt, spacing=6),
+                column(row(head, None, self.tools), self.prompt, self.alternatives, spacing=6),
                 self.offer,
                 sizes,
                 row(self.unfold, None),
@@ -117,9 +110,16 @@ class PromptPanel(Card):
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.setWidget(inner)
-        self.body.addWidget(self.area, 1)
-        self.body.addWidget(line())
-        self.body.addLayout(column(self.note, self.make, spacing=8, margin=12))
+        order = QWidget()
+        foot = column(self.note, self.make, spacing=8, margin=12)
+        whole = column(self.area, line(), foot, spacing=0)
+        whole.setStretch(0, 1)
+        order.setLayout(whole)
+        places = QWidget()
+        self._places = QStackedLayout(places)
+        self._places.addWidget(order)
+        self._places.addWidget(self.history)
+        self.body.addWidget(places, 1)
 
     def _connect(self) -> None:
         for choice in (self.first, self.second):
@@ -128,6 +128,16 @@ class PromptPanel(Card):
         self.first.chosen.connect(self._on_lora)
         self.prompt.textChanged.connect(self._show_state)
         self.prompt.make_wanted.connect(self._on_make)
+        self.prompt.other_wanted.connect(self._on_other)
+        self.prompt.focused.connect(self._prompts.read_wildcards)
+        self.tools.history_wanted.connect(self.show_history)
+        self.tools.save_wanted.connect(self._on_save)
+        self.tools.text_wanted.connect(self.prompt.insert)
+        self.tools.reveal_requested.connect(self.reveal_requested)
+        self.alternatives.changed.connect(self._show_state)
+        self.history.used.connect(self._on_used)
+        self.history.closed.connect(self._close_history)
+        self._prompts.wildcards_changed.connect(self._show_state)
         self.offer.changed.connect(self._on_offer)
         self.shape.activated.connect(self._on_shape)
         self.number.currentIndexChanged.connect(self._show_state)
@@ -138,23 +148,64 @@ class PromptPanel(Card):
         self._loras.changed.connect(self._show_loras)
         self._pictures.offers_changed.connect(self.refresh)
         self._pictures.held_changed.connect(self._show_state)
-        self._pictures.ordered.connect(self._on_answered)
-        self._pictures.failed.connect(self._on_answered)
+        self._pictures.ordered.connect(self._on_ordered)
+        self._pictures.failed.connect(self._on_failed)
         self._pictures.over_limit.connect(self._on_answered)
-        QShortcut(QKeySequence("Ctrl+L"), self, self.prompt.setFocus)
+        QShortcut(QKeySequence("Ctrl+L"), self, self.write)
+        QShortcut(QKeySequence("Ctrl+H"), self, self.show_history)
 
     def on_theme_changed(self) -> None:
         """Draw what depends on the look again."""
         self._on_unfold(self.unfold.isChecked())
+        self.history.on_theme_changed()
+
+    @Slot()
+    def write(self) -> None:
+        """Let the prompt be written."""
+        self._close_history()
+
+    @Slot()
+    def show_history(self) -> None:
+        """Show the prompts that were used before, in place of the panel."""
+        self._places.setCurrentWidget(self.history)
+        self.history.begin()
+
+    @Slot()
+    def _close_history(self) -> None:
+        self._places.setCurrentIndex(0)
+        self.prompt.setFocus()
+
+    @Slot(str)
+    def _on_used(self, text: str) -> None:
+        self._write(text)
+        self._close_history()
+
+    @Slot(int)
+    def _on_other(self, step: int) -> None:
+        """Go to the prompt that was used before this one, or after it."""
+        written = [prompt.text for prompt in self._prompts.prompts]
+        there = self._recalled.step(step, self.prompt.toPlainText(), written)
+        if there is not None:
+            self._write(there)
+
+    @Slot()
+    def _on_save(self) -> None:
+        text = self.prompt.toPlainText().strip()
+        if text:
+            self.history.ask_name(text)
 
     def uses(self) -> tuple[LoraUse, ...]:
         """Return the chosen LoRAs with their strengths."""
         shown = [self.first] if self.second.isHidden() else [self.first, self.second]
         return tuple(use for use in (choice.use() for choice in shown) if use is not None)
 
-    def count(self) -> int:
-        """Return how many pictures shall be made."""
+    def number_chosen(self) -> int:
+        """Return how many pictures shall be made, or of each combination."""
         return self.number.currentIndex() + 1
+
+    def count(self) -> int:
+        """Return how many pictures shall be made in all."""
+        return self.number_chosen() * self.alternatives.rounds()
 
     def problem(self) -> str:
         """Return why no picture can be ordered now, "" when one can."""
@@ -164,6 +215,8 @@ class PromptPanel(Card):
             return "No connected service can make this picture now."
         if not self.prompt.toPlainText().strip():
             return "Write what the picture shall show."
+        if self.alternatives.problem(self.number_chosen()):
+            return self.alternatives.problem(self.number_chosen())
         uses = self.uses()
         if len(uses) == 2 and uses[0].lora_id == uses[1].lora_id:
             return "The two LoRAs are the same one."
@@ -183,6 +236,7 @@ class PromptPanel(Card):
             guidance=round(self.more.guidance.value(), 2),
             seed=self.more.next_seed(),
             count=self.count(),
+            spread=self.alternatives.used_as(),
         )
 
     def choose_lora(self, lora_id: str) -> bool:
@@ -204,13 +258,16 @@ class PromptPanel(Card):
                 choice.strength.ask(use.scale)
         self.second.setVisible(self.second.lora() is not None)
         self._words = ""
-        self.prompt.setPlainText(request.prompt)
+        literal = request.spread is Spread.LITERAL
+        self.alternatives.choose(request.spread)
+        self.prompt.setPlainText(escaped(request.prompt) if literal else request.prompt)
         self.offer.ask(request.generator, request.model)
         self.refresh()
         self.more.steps.ask(request.steps)
         self.more.guidance.ask(request.guidance)
         self._take_size(Size(request.width, request.height))
-        self.number.setCurrentIndex(min(_MOST, max(1, request.count)) - 1)
+        number = max(1, request.count // self.alternatives.rounds())
+        self.number.setCurrentIndex(min(MOST_PICTURES, number) - 1)
         if request.seed:
             self.more.keep(request.seed)
         self._show_state()
@@ -256,7 +313,10 @@ class PromptPanel(Card):
 
     @Slot()
     def _show_state(self) -> None:
-        prompt, problem, offer = self.prompt.toPlainText(), self.problem(), self.offer.offer()
+        prompt, seed = self.prompt.toPlainText(), self.more.seed.value()
+        self.alternatives.show_prompt(prompt, self._prompts.wildcards, seed)
+        problem, offer = self.problem(), self.offer.offer()
+        self.tools.show_prompt(prompt)
         self.first.show_prompt(prompt)
         self.second.show_prompt(prompt)
         estimate = self._estimate(offer) if offer else None
@@ -334,6 +394,15 @@ class PromptPanel(Card):
         self.make_requested.emit(self.request(offer))
 
     @Slot()
+    def _on_ordered(self) -> None:
+        self._prompts.load()
+        self._on_answered()
+
+    @Slot()
+    def _on_failed(self) -> None:
+        self._prompts.read_wildcards()  # they may be the trouble
+        self._on_answered()
+
     def _on_answered(self) -> None:
         self._waiting = False
         self._show_state()

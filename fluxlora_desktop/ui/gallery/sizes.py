@@ -32,11 +32,13 @@ class Size:
 
 
 SHAPES = (
-    Shape("Square", 1, 1),
-    Shape("Portrait", 3, 4),
-    Shape("Landscape", 4, 3),
-    Shape("Tall", 9, 16),
-    Shape("Wide", 16, 9),
+    Shape("Square 1:1", 1, 1),
+    Shape("Landscape 3:2", 3, 2),
+    Shape("Portrait 2:3", 2, 3),
+    Shape("Landscape 4:3", 4, 3),
+    Shape("Portrait 3:4", 3, 4),
+    Shape("Wide 16:9", 16, 9),
+    Shape("Tall 9:16", 9, 16),
 )
 
 
