@@ -54,18 +54,18 @@ def place_order(request: PictureRequest, tools: Tools, agreed: Agreement | None 
     pictures = order_pictures(request, tools, agreed)
     price = _price_of(pictures, tools)
     written = request.prompt if request.spread is not Spread.LITERAL else escaped(request.prompt)
-    order = tools.stores.orders.add(_order(pictures, written, price))
+    order = tools.stores.orders.add(_order(pictures, request.prompt, price))
     tools.stores.prompts.use(written)
     return Placed(order, pictures)
 
 
-def _order(pictures: tuple[Picture, ...], written: str, price: Estimate) -> PictureOrder:
+def _order(pictures: tuple[Picture, ...], prompt: str, price: Estimate) -> PictureOrder:
     first = pictures[0]
     return PictureOrder(
         id=first.order_id,
-        title=title_for(written),
+        title=title_for(prompt),
         generator=first.generator,
-        prompt=written,
+        prompt=prompt,
         count=len(pictures),
         created_at=first.created_at,
         since=first.created_at,
@@ -141,8 +141,8 @@ def take_up(tools: Tools, hold: str = "") -> tuple[Queue, tuple[Picture, ...]]:
     known = {order.id for order in store.all()}
     for order_id, pictures in waiting.items():
         if order_id not in known:
-            written, _spread = template_of(pictures[0])
-            store.add(_order(tuple(pictures), written, _price_of(pictures, tools)))
+            prompt, _spread = template_of(pictures[0])
+            store.add(_order(tuple(pictures), prompt, _price_of(pictures, tools)))
     for order in store.all():
         why = hold or (TOO_OLD if order.is_stale(tools.clock.now()) else "")
         if why and not order.paused:

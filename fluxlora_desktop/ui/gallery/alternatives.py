@@ -107,7 +107,7 @@ class Alternatives(QWidget):
     def choose(self, spread: Spread) -> None:
         """Use alternatives so; what is sent as it stands has none."""
         with QSignalBlocker(self.spread):
-            self.spread.setCurrentIndex(1 if spread is Spread.EVERY else 0)
+            self.spread.setCurrentIndex(1 if spread == Spread.EVERY else 0)
 
     def rounds(self) -> int:
         """Return how many pictures are made for each one that is asked for."""

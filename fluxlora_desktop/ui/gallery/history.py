@@ -16,7 +16,7 @@ from fluxlora_desktop.ui.gallery.rows import TwoLineDelegate
 from fluxlora_desktop.ui.icons import icon
 from fluxlora_desktop.ui.picklist import PickList
 from fluxlora_desktop.ui.widgets import button, column, icon_button, label, row
-from fluxlora_desktop.ui.wording import plural, when
+from fluxlora_desktop.ui.wording import when
 
 AskName = Callable[[QWidget, str, Callable[[str], None]], None]
 
@@ -55,7 +55,9 @@ class PromptRow:
         """Its text where it has a name, else how often and when it was used."""
         if self.prompt.saved:
             return " ".join(self.prompt.text.split())
-        return f"Used {plural(self.prompt.uses, 'time')}, last {when(self.prompt.used_at)}"
+        if self.prompt.uses < 2:
+            return f"Used {when(self.prompt.used_at)}"
+        return f"Used {self.prompt.uses} times, last {when(self.prompt.used_at)}"
 
     @property
     def symbol(self) -> str:

@@ -50,7 +50,7 @@ class LoraChoice(QWidget):
         strength = row(self._strength_title, self.strength, spacing=8)
         strength.setStretch(1, 1)
         trigger = row(self.trigger, None)
-        self.setLayout(column(head, self.combo, strength, trigger, self.remark, spacing=6))
+        self.setLayout(column(head, self.combo, strength, self.remark, trigger, spacing=6))
         self.show_loras(())
         self.combo.activated.connect(self._on_activated)
         self.strength.changed.connect(self._on_strength)

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
-from fluxlora_desktop.domain.orders import Queue
+from fluxlora_desktop.domain.orders import NOTHING_YET, Queue
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.ui.desks.queue import OrderOver, QueueDesk
 from fluxlora_desktop.ui.gallery.queue import QueuePanel
 from fluxlora_desktop.ui.gallery.queue_words import over_words, queue_words, share_of
 from fluxlora_desktop.ui.gallery.words import ON_ITS_WAY
+from fluxlora_desktop.ui.icons import icon
 from fluxlora_desktop.ui.widgets import ProgressLine, button, column, label, row
 from fluxlora_desktop.ui.wording import plural
 
@@ -25,9 +26,10 @@ class OrdersLine(QWidget):
         self._desk = desk
         self._states: dict[str, dict[str, PictureState]] = {}
         self._seen: set[str] = set()
-        self._over = ""
+        self._over = NOTHING_YET
         self.count = label("", "muted")
-        self.making = label("", "muted")
+        self.making = label("", "muted", wrap=True)
+        self.hold = button("Pause", self._on_hold, role="quiet", symbol="pause")
         self.stop = button("Stop", self._on_stop, role="quiet", symbol="stop")
         self.unfold = button("Queue", role="quiet")
         self.unfold.setCheckable(True)
@@ -38,8 +40,8 @@ class OrdersLine(QWidget):
         self.progress.setSizePolicy(policy)
         self.queue = QueuePanel(desk)
         self.queue.hide()
-        line = row(self.count, None, self.making, self.unfold, self.stop)
-        self.setLayout(column(line, self.progress, self.queue, spacing=4))
+        line = row(self.count, None, self.unfold, self.hold, self.stop, spacing=2)
+        self.setLayout(column(line, self.making, self.progress, self.queue, spacing=4))
         self.unfold.toggled.connect(self._on_unfold)
         self.queue.emptied.connect(self._fold)
         desk.queue_changed.connect(self._show)
@@ -85,21 +87,37 @@ class OrdersLine(QWidget):
     @Slot(object)
     def _show(self, queue: Queue) -> None:
         there = bool(queue.orders)
-        self.making.setText(queue_words(queue) or self._over)
-        for part in (self.stop, self.unfold, self.progress):
+        over = over_words(self._over) if self._over.total else ""
+        words = queue_words(queue) or over
+        self.making.setText(words)
+        self.making.setVisible(bool(words))
+        for part in (self.stop, self.hold, self.unfold, self.progress):
             part.setVisible(there)
+        self._show_hold(queue.paused)
         self.progress.show_share(share_of(queue))
         self.stop.setText("Stop" if len(queue.orders) < 2 else "Stop all")
         self.stop.setEnabled(there)
         self.unfold.setText("Queue" if len(queue.orders) < 2 else f"Queue ({len(queue.orders)})")
 
+    def _show_hold(self, paused: bool) -> None:
+        self.hold.setText("Resume" if paused else "Pause")
+        self.hold.setToolTip("Make what is not paused by itself" if paused else "Pause all orders")
+        self.hold.setProperty("symbol", "play" if paused else "pause")
+        self.hold.setIcon(icon(self.hold.property("symbol")))
+
+    @Slot()
+    def _on_hold(self) -> None:
+        self._desk.pause_all(not self._desk.queue.paused)
+
     @Slot()
     def _on_ordered(self) -> None:
-        self._over = ""
+        """Count anew from the first order after the queue was empty."""
+        if not self._desk.queue.orders:
+            self._over = NOTHING_YET
 
     @Slot(object)
     def _on_over(self, over: OrderOver) -> None:
-        self._over = over_words(over.done)
+        self._over += over.done
         self._show(self._desk.queue)
 
     @Slot(bool)

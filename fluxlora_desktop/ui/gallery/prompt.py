@@ -20,13 +20,13 @@ from fluxlora_desktop.ui.gallery.lora_choice import LoraChoice
 from fluxlora_desktop.ui.gallery.more import MoreSettings
 from fluxlora_desktop.ui.gallery.offers import OfferChoice
 from fluxlora_desktop.ui.gallery.prompt_edit import PromptEdit, PromptTools, Recalled
-from fluxlora_desktop.ui.gallery.sizes import SHAPES, Size, size_of
+from fluxlora_desktop.ui.gallery.shape_choice import OWN_SIZE, ShapeChoice
+from fluxlora_desktop.ui.gallery.sizes import Size
 from fluxlora_desktop.ui.gallery.words import make_words, price_words
 from fluxlora_desktop.ui.icons import icon
 from fluxlora_desktop.ui.theme import INSPECTOR_WIDTH
 from fluxlora_desktop.ui.widgets import Card, button, column, label, line, row
 
-_OWN_SIZE = len(SHAPES)
 _FEW = 4
 _NUMBERS_SHOWN = 12
 
@@ -56,8 +56,7 @@ class PromptPanel(Card):
         self.alternatives = Alternatives()
         self.history = PromptHistory(prompts)
         self.offer = OfferChoice()
-        self.shape = QComboBox()
-        self.shape.setAccessibleName("Size")
+        self.shape = ShapeChoice()
         self.number = QComboBox()
         self.number.setAccessibleName("Number of pictures")
         self.number.addItems([str(count) for count in range(1, MOST_PICTURES + 1)])
@@ -77,7 +76,7 @@ class PromptPanel(Card):
         head.setBuddy(self.prompt)
         size = label("Size", "strong")
         size.setBuddy(self.shape)
-        number = label("Number", "strong")
+        number = self._number_title = label("Number", "strong")
         number.setBuddy(self.number)
         self.number.setFixedWidth(72)
         sizes = row(
@@ -265,7 +264,9 @@ class PromptPanel(Card):
         self.refresh()
         self.more.steps.ask(request.steps)
         self.more.guidance.ask(request.guidance)
-        self._take_size(Size(request.width, request.height))
+        size = Size(request.width, request.height)
+        self.shape.choose(size)
+        self.more.ask_size(size)
         number = max(1, request.count // self.alternatives.rounds())
         self.number.setCurrentIndex(min(MOST_PICTURES, number) - 1)
         if request.seed:
@@ -292,29 +293,18 @@ class PromptPanel(Card):
             for choice in (self.first, self.second):
                 choice.strength.set_limits(*offer.model.scale)
             self.more.set_limits(offer.model)
-            self._show_shapes(offer)
+            self.shape.show_rule(offer.model.size)
+            size = self.shape.size_chosen()
+            if size is not None:
+                self.more.ask_size(size)
         self._show_state()
-
-    def _show_shapes(self, offer: Offer) -> None:
-        chosen = max(0, self.shape.currentIndex())
-        self.shape.clear()
-        for shape in SHAPES:
-            self.shape.addItem(f"{shape.title}, {size_of(shape, offer.model.size)}")
-        self.shape.addItem("Own size")
-        self.shape.setCurrentIndex(chosen)
-        if chosen < _OWN_SIZE:
-            self.more.ask_size(size_of(SHAPES[chosen], offer.model.size))
-
-    def _take_size(self, size: Size) -> None:
-        offer = self.offer.offer()
-        sizes = [size_of(shape, offer.model.size) for shape in SHAPES] if offer else []
-        self.shape.setCurrentIndex(sizes.index(size) if size in sizes else _OWN_SIZE)
-        self.more.ask_size(size)
 
     @Slot()
     def _show_state(self) -> None:
         prompt, seed = self.prompt.toPlainText(), self.more.seed.value()
         self.alternatives.show_prompt(prompt, self._prompts.wildcards, seed)
+        every = self.alternatives.used_as() is Spread.EVERY
+        self._number_title.setText("Of each" if every else "Number")
         problem, offer = self.problem(), self.offer.offer()
         self.tools.show_prompt(prompt)
         self.first.show_prompt(prompt)
@@ -365,19 +355,19 @@ class PromptPanel(Card):
         self.refresh()
         self.second.combo.setFocus()
 
-    @Slot(int)
-    def _on_shape(self, number: int) -> None:
-        offer = self.offer.offer()
-        if number < _OWN_SIZE and offer is not None:
-            self.more.ask_size(size_of(SHAPES[number], offer.model.size))
-        elif number == _OWN_SIZE:
+    @Slot()
+    def _on_shape(self) -> None:
+        size = self.shape.size_chosen()
+        if size is not None:
+            self.more.ask_size(size)
+        else:
             self.unfold.setChecked(True)
             self.more.width_field.setFocus()
         self._show_state()
 
     @Slot()
     def _on_own_size(self) -> None:
-        self.shape.setCurrentIndex(_OWN_SIZE)
+        self.shape.setCurrentIndex(OWN_SIZE)
 
     @Slot(bool)
     def _on_unfold(self, unfolded: bool) -> None:

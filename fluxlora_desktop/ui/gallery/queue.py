@@ -14,10 +14,10 @@ from fluxlora_desktop.ui.gallery.queue_words import QueueRow
 from fluxlora_desktop.ui.gallery.rows import TwoLineDelegate
 from fluxlora_desktop.ui.icons import icon
 from fluxlora_desktop.ui.picklist import PickList, RowModel
-from fluxlora_desktop.ui.widgets import Card, button, icon_button, label, row
+from fluxlora_desktop.ui.widgets import Card, icon_button, label, row
 
 _TYPE = "application/x-fluxlora-order"
-_TALLEST, _ROW = 156, 48
+_TALLEST, _ROW = 168, 48
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -95,8 +95,6 @@ class QueuePanel(Card):
         self._desk = desk
         self._model = QueueModel()
         self.list = QueueList(self._model)
-        self.hold_all = button("Pause all", self._on_hold_all, role="quiet", symbol="pause")
-        self.stop_all = button("Stop all", desk.stop_all, role="quiet", symbol="stop")
         self.hold = icon_button("pause", "Pause this order (Space)", self._on_hold)
         self.first = icon_button("to-top", "Make it first (Alt+Home)", self._on_first)
         self.up = icon_button("chevron-up", "Earlier (Alt+Up)", self._on_up)
@@ -106,7 +104,6 @@ class QueuePanel(Card):
             label("Queue", "strong"),
             None,
             *(self.hold, self.first, self.up, self.down, self.stop),
-            *(12, self.hold_all, self.stop_all),
             spacing=2,
         )
         self.body.addLayout(head)
@@ -133,9 +130,6 @@ class QueuePanel(Card):
             for order in queue.orders
         )
         self.list.setFixedHeight(min(_TALLEST, _ROW * max(1, len(queue.orders)) + 2))
-        self.hold_all.setText("Resume all" if queue.paused else "Pause all")
-        self.hold_all.setProperty("symbol", "play" if queue.paused else "pause")
-        self.hold_all.setIcon(icon(self.hold_all.property("symbol")))
         self._show_buttons()
         if not queue.orders:
             self.emptied.emit()
@@ -165,10 +159,6 @@ class QueuePanel(Card):
         chosen = self.chosen()
         if chosen is not None:
             self._desk.pause(chosen.id, not chosen.paused)
-
-    @Slot()
-    def _on_hold_all(self) -> None:
-        self._desk.pause_all(not self._desk.queue.paused)
 
     @Slot()
     def _on_stop(self) -> None:

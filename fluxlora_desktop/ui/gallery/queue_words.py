@@ -86,10 +86,10 @@ class QueueRow:
         if order.paused:
             return f"Paused. {order.note or meter}"
         if self.being_made:
-            return f"At {service_title(order.generator)}: {meter}"
+            return f"{meter} · {service_title(order.generator)}"
         if self.queue_paused:
             return f"The queue is paused. {meter}"
-        return f"Waits for its turn at {service_title(order.generator)}. {meter}"
+        return f"Waits for its turn. {meter} · {service_title(order.generator)}"
 
     @property
     def share(self) -> float | None:

@@ -19,6 +19,9 @@ class Shape:
     across: int
     down: int
 
+    def __str__(self) -> str:
+        return f"{self.across}:{self.down}"
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -32,13 +35,13 @@ class Size:
 
 
 SHAPES = (
-    Shape("Square 1:1", 1, 1),
-    Shape("Landscape 3:2", 3, 2),
-    Shape("Portrait 2:3", 2, 3),
-    Shape("Landscape 4:3", 4, 3),
-    Shape("Portrait 3:4", 3, 4),
-    Shape("Wide 16:9", 16, 9),
-    Shape("Tall 9:16", 9, 16),
+    Shape("Square", 1, 1),
+    Shape("Landscape", 3, 2),
+    Shape("Portrait", 2, 3),
+    Shape("Landscape", 4, 3),
+    Shape("Portrait", 3, 4),
+    Shape("Wide", 16, 9),
+    Shape("Tall", 9, 16),
 )
 
 
