@@ -78,6 +78,11 @@ class Queue:
     paused: bool = False
     progress: Mapping[str, OrderProgress] = field(default_factory=dict)
 
+    @property
+    def going(self) -> tuple[PictureOrder, ...]:
+        """Return the orders that are made or wait for their turn, and are not paused."""
+        return () if self.paused else tuple(one for one in self.orders if not one.paused)
+
     def order(self, order_id: str) -> PictureOrder | None:
         """Return an order by its id, or None when it is over."""
         return next((order for order in self.orders if order.id == order_id), None)
@@ -102,9 +107,9 @@ def due(queue: Queue, at_once: int) -> tuple[str, ...]:
     """
     taken: dict[str, int] = {}
     found: list[str] = []
-    for order in queue.orders:
-        waits = queue.paused or order.paused or not queue.done_of(order.id).waiting
-        if waits or taken.get(order.generator, 0) >= at_once:
+    for order in queue.going:
+        over = not queue.done_of(order.id).waiting
+        if over or taken.get(order.generator, 0) >= at_once:
             continue
         taken[order.generator] = taken.get(order.generator, 0) + 1
         found.append(order.id)

@@ -239,5 +239,5 @@ def test_size_is_the_usual_one_at_flux() -> None:
     rule = SizeRule(256, 1440, 16)
 
     assert str(size_of(SHAPES[0], rule)) == "1024 × 1024"
-    assert str(size_of(SHAPES[4], rule)) == "1360 × 768"
+    assert str(size_of(SHAPES[5], rule)) == "1360 × 768"
     assert fit_side(1000, rule) == 992

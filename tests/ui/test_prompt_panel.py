@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from fluxlora_desktop.ui.gallery.prompt_edit import Recalled
 from fluxlora_desktop.ui.gallery.queue_words import meter_words, over_words
 from fluxlora_desktop.ui.gallery.shape_choice import OWN_SIZE
 from fluxlora_desktop.ui.gallery.sizes import SHAPES, size_of
+from fluxlora_desktop.workflows.orders import place_order
 
 CTRL, ALT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
 LEFT = Qt.MouseButton.LeftButton
@@ -224,6 +226,8 @@ def test_two_loras_bring_both_words_and_keep_their_own_strengths(
     qtbot.mouseClick(panel.add_second, LEFT)
     panel.second.combo.setCurrentIndex(2 if panel.second.combo.itemText(2).startswith("Ink") else 1)
     panel.second.combo.activated.emit(panel.second.combo.currentIndex())
+    assert panel.prompt.toPlainText() == "INKST, GLZFOX"
+    panel.prompt.setPlainText("GLZFOX")
     assert panel.second.remark.isVisible()
     qtbot.mouseClick(panel.second.trigger, LEFT)
     assert not panel.second.remark.isVisible()
@@ -273,8 +277,8 @@ def test_prompt_is_saved_found_used_renamed_and_deleted_with_undo(
     for text in ("a mug", "a fox, studio light"):
         room.stores.prompts.use(text)
     panel.prompt.setPlainText("a fox, studio light")
-    qtbot.mouseClick(panel.tools.keep, LEFT)
-    qtbot.waitUntil(lambda: "Saved as Fox portrait" in panel.tools.keep.toolTip())
+    qtbot.mouseClick(panel.field.tools.keep, LEFT)
+    qtbot.waitUntil(lambda: "Saved as Fox portrait" in panel.field.tools.keep.toolTip())
 
     qtbot.keyClick(panel.prompt, Qt.Key.Key_H, CTRL)
     history = panel.history
@@ -316,8 +320,8 @@ def test_menu_writes_alternatives_and_wildcards_and_shows_their_folder(
     wildcard(qtbot, room, "place", "snow\n")
     panel.prompt.setPlainText("red")
     panel.prompt.selectAll()
-    panel.tools.menu.aboutToShow.emit()
-    first, wild, _line, folder = panel.tools.menu.actions()
+    panel.field.tools.menu.aboutToShow.emit()
+    first, wild, _line, folder = panel.field.tools.menu.actions()
 
     first.trigger()
     panel.prompt.insertPlainText("grey")
@@ -367,10 +371,32 @@ def test_queue_is_paused_moved_and_stopped_by_keys_and_tells_what_it_took(
     qtbot.mouseClick(line.hold, LEFT)
     qtbot.waitUntil(lambda: names() == ["three"])
     assert line.making.text() == "Paused: 0 of 2 done, about $0.05"
-    qtbot.mouseClick(queue.hold, LEFT)
+    assert line.hold.text() == "Resume"
+    qtbot.mouseClick(line.hold, LEFT)
     qtbot.waitUntil(lambda: line.making.text() == "4 of 6 pictures made for $0.10.")
     assert not queue.isVisible()
     assert not line.unfold.isVisible()
+
+
+def test_order_that_waited_too_long_says_so_and_is_made_by_one_click(
+    qtbot: QtBot, room: Room, page: GalleryPage
+) -> None:
+    line = page.browser.orders
+    placed = place_order(
+        PictureRequest("replicate", "flux-dev", "a fox", seed=7), room.pictures.tools
+    )
+    old = placed.order.since - timedelta(days=2)
+    room.stores.orders.update(placed.order.id, since=old)
+
+    room.pictures.resume()
+    wanted = (
+        "Paused: 0 of 1 done, about $0.025. It has waited for more than a day. Resume makes it."
+    )
+    qtbot.waitUntil(lambda: line.making.text() == wanted)
+    assert room.painter.asked == []
+
+    qtbot.mouseClick(line.hold, LEFT)
+    qtbot.waitUntil(lambda: line.making.text() == "1 picture made for $0.025.")
 
 
 def test_dropped_order_goes_where_it_was_dropped(qtbot: QtBot, room: Room) -> None:

@@ -141,6 +141,14 @@ class QueueDesk(Desk):
         self._change(replace(self.queue, paused=paused))
         self._save("Pause the queue", partial(self.tools.stores.orders.pause, paused))
 
+    def resume_all(self) -> None:
+        """Let the queue go on; where each of its orders waits on its own, all of them."""
+        if self.queue.paused:
+            self.pause_all(False)
+        if not self.queue.going:
+            for order in self.queue.orders:
+                self.pause(order.id, False)
+
     def move(self, order_id: str, place: int) -> None:
         """Bring an order to a place in the queue, counted from 0."""
         ids = moved(self.queue, order_id, place)

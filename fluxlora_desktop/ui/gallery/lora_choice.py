@@ -8,7 +8,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QComboBox, QWidget
 
 from fluxlora_desktop.domain.bases import title_of
-from fluxlora_desktop.domain.captions import has_trigger
+from fluxlora_desktop.domain.captions import has_trigger, replace_trigger, with_trigger
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import LoraUse
 from fluxlora_desktop.domain.routes import use_of
@@ -31,6 +31,7 @@ class LoraChoice(QWidget):
         super().__init__()
         self._none_says = none_says
         self._loras: tuple[Lora, ...] = ()
+        self._word = ""
         self.combo = QComboBox()
         self.combo.setAccessibleName(title)
         self.combo.setSizeAdjustPolicy(
@@ -91,6 +92,21 @@ class LoraChoice(QWidget):
             self.combo.setCurrentIndex(0)
         self._show_parts()
         return self.lora() is not None
+
+    def called_in(self, prompt: str) -> str:
+        """Return a prompt with the LoRA's word, in place of the last LoRA's where that stands."""
+        lora = self.lora()
+        word, before = lora.trigger_word if lora else "", self._word
+        if not word:
+            return prompt
+        self._word = word
+        if before and has_trigger(prompt, before):
+            return replace_trigger(prompt, before, word)
+        return with_trigger(prompt, word)
+
+    def forget_word(self) -> None:
+        """Let the next LoRA's word stand beside what is written, in place of nothing."""
+        self._word = ""
 
     def show_prompt(self, prompt: str) -> None:
         """Say whether the prompt lacks the trigger word."""

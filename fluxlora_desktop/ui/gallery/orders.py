@@ -93,21 +93,24 @@ class OrdersLine(QWidget):
         self.making.setVisible(bool(words))
         for part in (self.stop, self.hold, self.unfold, self.progress):
             part.setVisible(there)
-        self._show_hold(queue.paused)
+        self._show_hold(paused=not queue.going)
         self.progress.show_share(share_of(queue))
         self.stop.setText("Stop" if len(queue.orders) < 2 else "Stop all")
         self.stop.setEnabled(there)
         self.unfold.setText("Queue" if len(queue.orders) < 2 else f"Queue ({len(queue.orders)})")
 
-    def _show_hold(self, paused: bool) -> None:
+    def _show_hold(self, *, paused: bool) -> None:
         self.hold.setText("Resume" if paused else "Pause")
-        self.hold.setToolTip("Make what is not paused by itself" if paused else "Pause all orders")
+        self.hold.setToolTip("Make what waits" if paused else "Pause all orders")
         self.hold.setProperty("symbol", "play" if paused else "pause")
         self.hold.setIcon(icon(self.hold.property("symbol")))
 
     @Slot()
     def _on_hold(self) -> None:
-        self._desk.pause_all(not self._desk.queue.paused)
+        if self._desk.queue.going:
+            self._desk.pause_all()
+        else:
+            self._desk.resume_all()
 
     @Slot()
     def _on_ordered(self) -> None:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QComboBox, QFrame, QScrollArea, QStackedLayout, QWidget
 
-from fluxlora_desktop.domain.captions import has_trigger, replace_trigger, with_trigger
-from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.pictures import LoraUse, PictureRequest
-from fluxlora_desktop.domain.prompts import MOST_PICTURES, Spread, escaped
+from fluxlora_desktop.domain.prompts import MOST_PICTURES, Spread
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import Offer, PictureDesk
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
-from fluxlora_desktop.ui.gallery.alternatives import Alternatives
 from fluxlora_desktop.ui.gallery.history import PromptHistory
 from fluxlora_desktop.ui.gallery.lora_choice import LoraChoice
 from fluxlora_desktop.ui.gallery.more import MoreSettings
 from fluxlora_desktop.ui.gallery.offers import OfferChoice
-from fluxlora_desktop.ui.gallery.prompt_edit import PromptEdit, PromptTools, Recalled
+from fluxlora_desktop.ui.gallery.prompt_field import PromptField
 from fluxlora_desktop.ui.gallery.shape_choice import OWN_SIZE, ShapeChoice
 from fluxlora_desktop.ui.gallery.sizes import Size
 from fluxlora_desktop.ui.gallery.words import make_words, price_words
@@ -44,16 +43,13 @@ class PromptPanel(Card):
         super().__init__(margin=0, spacing=0)
         self.setFixedWidth(INSPECTOR_WIDTH)
         self._pictures, self._loras, self._prompts = pictures, loras, prompts
-        self._words = ""
         self._expected = ""
         self._waiting = False
-        self._recalled = Recalled()
         self.first = LoraChoice("LoRA", "No LoRA")
         self.second = LoraChoice("Second LoRA", "No second LoRA")
         self.add_second = button("Use a second LoRA", self._show_second, role="link")
-        self.prompt = PromptEdit()
-        self.tools = PromptTools(prompts)
-        self.alternatives = Alternatives()
+        self.field = PromptField(prompts)
+        self.prompt, self.alternatives = self.field.edit, self.field.alternatives
         self.history = PromptHistory(prompts)
         self.offer = OfferChoice()
         self.shape = ShapeChoice()
@@ -72,8 +68,6 @@ class PromptPanel(Card):
         self._show_loras()
 
     def _build(self) -> None:
-        head = label("Prompt", "strong")
-        head.setBuddy(self.prompt)
         size = label("Size", "strong")
         size.setBuddy(self.shape)
         number = self._number_title = label("Number", "strong")
@@ -93,7 +87,7 @@ class PromptPanel(Card):
                 self.first,
                 self.add_second,
                 self.second,
-                column(row(head, None, self.tools), self.prompt, self.alternatives, spacing=6),
+                self.field,
                 self.offer,
                 sizes,
                 row(self.unfold, None),
@@ -123,20 +117,15 @@ class PromptPanel(Card):
     def _connect(self) -> None:
         for choice in (self.first, self.second):
             choice.changed.connect(self.refresh)
-            choice.trigger_wanted.connect(self._insert)
-        self.first.chosen.connect(self._on_lora)
-        self.prompt.textChanged.connect(self._show_state)
+            choice.trigger_wanted.connect(self.field.call)
+            choice.chosen.connect(partial(self._on_lora, choice))
+        self.field.changed.connect(self._show_state)
         self.prompt.make_wanted.connect(self._on_make)
-        self.prompt.other_wanted.connect(self._on_other)
-        self.prompt.focused.connect(self._prompts.read_wildcards)
-        self.tools.history_wanted.connect(self.show_history)
-        self.tools.save_wanted.connect(self._on_save)
-        self.tools.text_wanted.connect(self.prompt.insert)
-        self.tools.reveal_requested.connect(self.reveal_requested)
-        self.alternatives.changed.connect(self._show_state)
+        self.field.tools.history_wanted.connect(self.show_history)
+        self.field.tools.save_wanted.connect(self._on_save)
+        self.field.tools.reveal_requested.connect(self.reveal_requested)
         self.history.used.connect(self._on_used)
-        self.history.closed.connect(self._close_history)
-        self._prompts.wildcards_changed.connect(self._show_state)
+        self.history.closed.connect(self.write)
         self.offer.changed.connect(self._on_offer)
         self.shape.activated.connect(self._on_shape)
         self.number.currentIndexChanged.connect(self._show_state)
@@ -159,39 +148,25 @@ class PromptPanel(Card):
         self.history.on_theme_changed()
 
     @Slot()
-    def write(self) -> None:
-        """Let the prompt be written."""
-        self._close_history()
-
-    @Slot()
     def show_history(self) -> None:
         """Show the prompts that were used before, in place of the panel."""
         self._places.setCurrentWidget(self.history)
         self.history.begin()
 
     @Slot()
-    def _close_history(self) -> None:
+    def write(self) -> None:
+        """Let the prompt be written."""
         self._places.setCurrentIndex(0)
         self.prompt.setFocus()
 
     @Slot(str)
     def _on_used(self, text: str) -> None:
-        self._write(text)
-        self._close_history()
-
-    @Slot(int)
-    def _on_other(self, step: int) -> None:
-        """Go to the prompt that was used before this one, or after it."""
-        written = [prompt.text for prompt in self._prompts.prompts]
-        there = self._recalled.step(step, self.prompt.toPlainText(), written)
-        if there is not None:
-            self._write(there)
+        self.field.write(text)
+        self.write()
 
     @Slot()
     def _on_save(self) -> None:
-        text = self.prompt.toPlainText().strip()
-        if text:
-            self.history.ask_name(text)
+        self.history.ask_name(self.field.text())
 
     def uses(self) -> tuple[LoraUse, ...]:
         """Return the chosen LoRAs with their strengths."""
@@ -212,7 +187,7 @@ class PromptPanel(Card):
             return "Changes are not being saved, so nothing is sent."
         if self.offer.offer() is None:
             return "No connected service can make this picture now."
-        if not self.prompt.toPlainText().strip():
+        if not self.field.text():
             return "Write what the picture shall show."
         if self.alternatives.problem(self.number_chosen()):
             return self.alternatives.problem(self.number_chosen())
@@ -227,7 +202,7 @@ class PromptPanel(Card):
         return PictureRequest(
             generator=offer.generator,
             model=offer.model.key,
-            prompt=self.prompt.toPlainText().strip(),
+            prompt=self.field.text(),
             loras=self.uses(),
             width=size.width,
             height=size.height,
@@ -241,7 +216,7 @@ class PromptPanel(Card):
     def choose_lora(self, lora_id: str) -> bool:
         """Take a LoRA and its trigger word, or as soon as it is known; tell whether it is now."""
         found = self.first.choose(lora_id)
-        self._on_lora(self.first.lora())
+        self._on_lora(self.first)
         self._expected = "" if found else lora_id
         self.refresh()
         return found
@@ -256,10 +231,9 @@ class PromptPanel(Card):
             elif use:
                 choice.strength.ask(use.scale)
         self.second.setVisible(self.second.lora() is not None)
-        self._words = ""
-        literal = request.spread is Spread.LITERAL
-        self.alternatives.choose(request.spread)
-        self.prompt.setPlainText(escaped(request.prompt) if literal else request.prompt)
+        for choice in (self.first, self.second):
+            choice.forget_word()
+        self.field.fill(request.prompt, request.spread)
         self.offer.ask(request.generator, request.model)
         self.refresh()
         self.more.steps.ask(request.steps)
@@ -301,14 +275,12 @@ class PromptPanel(Card):
 
     @Slot()
     def _show_state(self) -> None:
-        prompt, seed = self.prompt.toPlainText(), self.more.seed.value()
-        self.alternatives.show_prompt(prompt, self._prompts.wildcards, seed)
+        self.field.show_state(self.more.seed.value())
         every = self.alternatives.used_as() is Spread.EVERY
         self._number_title.setText("Of each" if every else "Number")
         problem, offer = self.problem(), self.offer.offer()
-        self.tools.show_prompt(prompt)
-        self.first.show_prompt(prompt)
-        self.second.show_prompt(prompt)
+        for choice in (self.first, self.second):
+            choice.show_prompt(self.field.text())
         estimate = self._estimate(offer) if offer else None
         self.make.setText(make_words(self.count(), estimate))
         self.make.setEnabled(not problem and not self._waiting)
@@ -326,29 +298,10 @@ class PromptPanel(Card):
             self.choose_lora(self._expected)
         self.refresh()
 
-    @Slot(object)
-    def _on_lora(self, lora: Lora | None) -> None:
-        """Put the LoRA's word into the prompt, in place of the last LoRA's where that stands."""
+    def _on_lora(self, choice: LoraChoice, _lora: object = None) -> None:
+        """Put the word of the LoRA that was chosen into the prompt."""
         self._expected = ""
-        word, text = lora.trigger_word if lora else "", self.prompt.toPlainText()
-        if word and self._words and has_trigger(text, self._words):
-            text = replace_trigger(text, self._words, word)
-        elif word:
-            text = with_trigger(text, word)
-        if word:
-            self._words = word
-            self._write(text)
-
-    @Slot(str)
-    def _insert(self, word: str) -> None:
-        self._write(with_trigger(self.prompt.toPlainText(), word))
-        self.prompt.setFocus()
-
-    def _write(self, text: str) -> None:
-        """Replace the prompt so that undo brings the old one back."""
-        cursor = self.prompt.textCursor()
-        cursor.select(cursor.SelectionType.Document)
-        cursor.insertText(text)
+        self.field.write(choice.called_in(self.prompt.toPlainText()))
 
     def _show_second(self) -> None:
         self.second.show()

@@ -28,10 +28,12 @@ def queue_words(queue: Queue) -> str:
     """Return the meter of all orders, "" when there are none."""
     if not queue.orders:
         return ""
-    going = [order for order in queue.orders if not (order.paused or queue.paused)]
-    counted = going or queue.orders
+    counted = queue.going or queue.orders
     words = meter_words(_sum(queue, counted), sum((one.low_usd for one in counted), NOTHING))
-    return f"{'Making pictures' if going else 'Paused'}: {words}"
+    if queue.going:
+        return f"Making pictures: {words}"
+    why = dict.fromkeys(order.note for order in queue.orders if order.note)
+    return " ".join([f"Paused: {words}.", *why]).removesuffix("." if not why else "")
 
 
 def share_of(queue: Queue) -> float:
@@ -56,7 +58,7 @@ def over_words(done: OrderProgress) -> str:
     )
 
 
-def _sum(queue: Queue, orders: list[PictureOrder] | tuple[PictureOrder, ...]) -> OrderProgress:
+def _sum(queue: Queue, orders: tuple[PictureOrder, ...]) -> OrderProgress:
     return reduce(add, (queue.done_of(order.id) for order in orders), NOTHING_YET)
 
 
