@@ -15,7 +15,7 @@ from fluxlora_desktop.domain.ports import JobContext, SecretStore
 from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.environment import ImportedTokens
-from fluxlora_desktop.system.trash import move_to_trash, restore
+from fluxlora_desktop.system.trash import erase, find_in_trash, move_to_trash, restore
 from fluxlora_desktop.ui.create.accounts import AccountsCard
 from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
 from fluxlora_desktop.ui.create.page import CreatePage
@@ -58,15 +58,23 @@ _SAMPLES_SHOWN = 6  # every second of these, for variety
 
 
 class ComputersTrash:
-    """Fills the desks' `Trash` with the computer's own."""
+    """Fills the port `Trash` with the computer's own."""
 
     def put(self, path: Path) -> Path | None:
         """Move a file to the trash."""
         return move_to_trash(path)
 
+    def find(self, original: Path, remembered: Path | None) -> Path | None:
+        """Return where a file lies in the trash."""
+        return find_in_trash(original, remembered)
+
     def restore(self, trashed: Path, original: Path) -> None:
         """Bring a file back."""
         restore(trashed, original)
+
+    def erase(self, trashed: Path) -> None:
+        """Delete a file of the trash for good."""
+        erase(trashed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,11 @@ from fluxlora_desktop.domain.pictures import (
     PictureRequest,
     PictureState,
 )
-from fluxlora_desktop.domain.ports import JobContext
+from fluxlora_desktop.domain.ports import JobContext, Trash
 from fluxlora_desktop.domain.routes import refusal
 from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
-from fluxlora_desktop.ui.desks.loras import Trash
 from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.events import PictureChanged
 from fluxlora_desktop.workflows.pictures import (
