@@ -25,6 +25,7 @@ from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
+from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.grids import GridDesk
 from fluxlora_desktop.ui.desks.lineage import LineageDesk, Lines
 from fluxlora_desktop.ui.desks.loras import LoraDesk
@@ -85,6 +86,7 @@ class Desks:
     runs: RunDesk
     loras: LoraDesk
     pictures: PictureDesk
+    gallery: GalleryDesk
     accounts: AccountDesk
     recover: RecoverDesk
     captioning: CaptioningDesk
@@ -107,17 +109,19 @@ class Desks:
         exchange = ExchangeDesk(tools, jobs, parent)
         exchange.arrived.connect(loras.load)
         exchange.arrived.connect(runs.load)
-        pictures = PictureDesk(tools, jobs, trash, parent)
-        exchange.arrived.connect(pictures.restored)
+        pictures = PictureDesk(tools, jobs, parent)
         grids = GridDesk(tools, jobs, parent)
         grids.ordered.connect(pictures.ordered)  # the gallery shows cells as any other picture
         grids.changed.connect(pictures.changed)
         exchange.arrived.connect(grids.load)
+        gallery = GalleryDesk(tools, jobs, trash, parent)
+        exchange.arrived.connect(gallery.tell_anew)
         return cls(
             draft=draft,
             runs=runs,
             loras=loras,
             pictures=pictures,
+            gallery=gallery,
             accounts=accounts,
             recover=recover,
             captioning=CaptioningDesk(tools, jobs, draft, secrets, parent),
@@ -130,7 +134,7 @@ class Desks:
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
-        yield from (self.recover, self.captioning, self.exchange, self.grids)
+        yield from (self.recover, self.captioning, self.exchange, self.grids, self.gallery)
         yield from (self.lineage, self.money)
 
 
@@ -292,7 +296,9 @@ def _hub_owner(desks: Desks) -> str:
 
 
 def _gallery(desks: Desks, around: Surroundings) -> Page:
-    page = GalleryPage(pictures=desks.pictures, loras=desks.loras, jobs=around.jobs)
+    page = GalleryPage(
+        pictures=desks.pictures, gallery=desks.gallery, loras=desks.loras, jobs=around.jobs
+    )
     page.reveal_requested.connect(around.reveal)
     page.grid_requested.connect(partial(page.go.emit, "grids"))
     return page
@@ -300,7 +306,11 @@ def _gallery(desks: Desks, around: Surroundings) -> Page:
 
 def _grids(desks: Desks, around: Surroundings) -> Page:
     page = GridsPage(
-        grids=desks.grids, pictures=desks.pictures, loras=desks.loras, jobs=around.jobs
+        grids=desks.grids,
+        pictures=desks.pictures,
+        gallery=desks.gallery,
+        loras=desks.loras,
+        jobs=around.jobs,
     )
     page.reveal_requested.connect(around.reveal)
     return page

@@ -1,4 +1,4 @@
-"""The picture desk: make pictures, the gallery's rows, trash."""
+"""The picture desk: make pictures, the gallery's rows."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ from fluxlora_desktop.domain.pictures import (
     LoraUse,
     Picture,
     PictureRequest,
-    PictureState,
 )
-from fluxlora_desktop.domain.ports import JobContext, Trash
+from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import refusal
 from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
-from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.events import PictureChanged
 from fluxlora_desktop.workflows.pictures import (
     FAULT,
@@ -69,7 +67,7 @@ class PictureDesk(Desk):
 
     `rows_ready(GalleryRows)` answers `find`, `page_ready(tuple of Picture)` answers `read`,
     `ordered(tuple of Picture)` when new pictures wait, `changed(Picture)` for each step of one,
-    `offers_changed()` when a service said what it offers now, `removed(tuple of ids)`.
+    `offers_changed()` when a service said what it offers now.
     """
 
     rows_ready = Signal(object)
@@ -77,14 +75,9 @@ class PictureDesk(Desk):
     ordered = Signal(object)
     changed = Signal(object)
     offers_changed = Signal()
-    removed = Signal(object)
-    restored = Signal(object)
 
-    def __init__(
-        self, tools: Tools, jobs: JobRunner, trash: Trash, parent: QObject | None = None
-    ) -> None:
+    def __init__(self, tools: Tools, jobs: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(tools, jobs, parent)
-        self._trash = trash
         self._orders: dict[str, Job] = {}
         self._ending: dict[str, str] = {}
         self._ended: deque[Picture] = deque()
@@ -273,51 +266,6 @@ class PictureDesk(Desk):
             return f"Saved as {target.name}."
 
         self._run("Save picture", work, lane="disk", done=self.said.emit)
-
-    def delete(self, pictures: Sequence[Picture]) -> None:
-        """Move pictures to the computer's trash; the bar offers to bring them back."""
-        chosen = tuple(p for p in pictures if p.state is not PictureState.MAKING)
-        if not chosen:
-            return
-        self.removed.emit(tuple(picture.id for picture in chosen))
-        self._run(
-            "Delete pictures",
-            partial(self._put_in_trash, chosen),
-            lane="library",
-            done=partial(self._on_trashed, chosen),
-        )
-
-    def _put_in_trash(
-        self, pictures: tuple[Picture, ...], _ctx: JobContext
-    ) -> tuple[tuple[Path, Path], ...]:
-        moved: list[tuple[Path, Path]] = []
-        for picture in pictures:
-            path = self.file(picture)
-            if path is not None and path.exists():
-                trashed = self._trash.put(path)
-                if trashed is not None:
-                    moved.append((trashed, path))
-        self.tools.stores.pictures.trash([picture.id for picture in pictures])
-        return tuple(moved)
-
-    def _on_trashed(
-        self, pictures: tuple[Picture, ...], moved: tuple[tuple[Path, Path], ...]
-    ) -> None:
-        noun = "picture was" if len(pictures) == 1 else "pictures were"
-        says = f"{len(pictures)} {noun} moved to the trash."
-        self.undoable.emit(Undoable(says, partial(self._bring_back, pictures, moved)))
-
-    def _bring_back(
-        self, pictures: tuple[Picture, ...], moved: tuple[tuple[Path, Path], ...]
-    ) -> None:
-        def work(_ctx: JobContext) -> tuple[str, ...]:
-            for trashed, original in moved:
-                self._trash.restore(trashed, original)
-            ids = tuple(picture.id for picture in pictures)
-            self.tools.stores.pictures.trash(ids, trashed=False)
-            return ids
-
-        self._run("Bring pictures back", work, lane="library", done=self.restored.emit)
 
 
 def _against(generator: str, model: GeneratorModel, loras: Sequence[LoraUse]) -> str:

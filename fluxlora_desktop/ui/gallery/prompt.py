@@ -18,6 +18,7 @@ from fluxlora_desktop.ui.gallery.offers import OfferChoice
 from fluxlora_desktop.ui.gallery.sizes import SHAPES, Size, size_of
 from fluxlora_desktop.ui.gallery.words import make_words, price_words
 from fluxlora_desktop.ui.icons import icon
+from fluxlora_desktop.ui.shortcuts import Group, Keys, describe
 from fluxlora_desktop.ui.theme import INSPECTOR_WIDTH
 from fluxlora_desktop.ui.widgets import Card, button, column, label, line, row
 
@@ -29,6 +30,7 @@ _PROMPT_HEIGHT = 104
 class PromptEdit(QPlainTextEdit):
     """Where the prompt is written; `make_wanted()` at Ctrl+Enter."""
 
+    KEYS = (Keys(Group.MAKE, "Ctrl+Enter", "Make the pictures, from the prompt"),)
     make_wanted = Signal()
 
     def __init__(self) -> None:
@@ -141,7 +143,8 @@ class PromptPanel(Card):
         self._pictures.ordered.connect(self._on_answered)
         self._pictures.failed.connect(self._on_answered)
         self._pictures.over_limit.connect(self._on_answered)
-        QShortcut(QKeySequence("Ctrl+L"), self, self.prompt.setFocus)
+        write = QShortcut(QKeySequence("Ctrl+L"), self, self.prompt.setFocus)
+        describe(write, "Write the prompt", Group.MAKE)
 
     def on_theme_changed(self) -> None:
         """Draw what depends on the look again."""
