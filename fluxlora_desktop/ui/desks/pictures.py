@@ -82,6 +82,7 @@ class PictureDesk(Desk):
         self._ending: dict[str, str] = {}
         self._ended: deque[Picture] = deque()
         self._offers_asked = False
+        self._finding: Job | None = None
 
     def offers(self, loras: Sequence[LoraUse]) -> tuple[Offer, ...]:
         """Return every model with what speaks against it for these Loras, the usable ones first."""
@@ -225,9 +226,17 @@ class PictureDesk(Desk):
 
     def find(self, query: PictureQuery) -> None:
         """Look up the rows of the gallery."""
-        self._run(
+        if self._finding is not None:
+            self._finding.cancel()  # what waits for its turn is not asked any more
+        job = self._run(
             "Find pictures", partial(self._find, query), lane="details", done=self.rows_ready.emit
         )
+        self._finding = job
+        job.finished.connect(partial(self._on_find_over, job))
+
+    def _on_find_over(self, job: Job) -> None:
+        if self._finding is job:
+            self._finding = None
 
     def _find(self, query: PictureQuery, _ctx: JobContext) -> GalleryRows:
         return GalleryRows(query, self.tools.stores.pictures.ids(query))
