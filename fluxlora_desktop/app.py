@@ -162,6 +162,7 @@ class Session(QObject):
         )
         from fluxlora_desktop.store.library import open_library
         from fluxlora_desktop.workflows.budget import Budget
+        from fluxlora_desktop.workflows.clean_copies import remove_clean_copies
         from fluxlora_desktop.workflows.tools import Patience, Tools
 
         importlib.import_module("fluxlora_desktop.ui.pages")  # here, so that the window need not
@@ -187,6 +188,7 @@ class Session(QObject):
 
         def close() -> None:
             workers.close()
+            remove_clean_copies(library.stores.files)
             library.close()
 
         return Opened(tools, secrets, token_place, any_token, close, library.remarks, taken)
@@ -270,6 +272,7 @@ class Session(QObject):
         self.desks.runs.load()
         self.desks.loras.load()
         self.desks.grids.load()
+        self.desks.gallery.begin()
         elsewhere = any(remark.kind is RemarkKind.OTHER_DEVICE for remark in opened.remarks)
         self.desks.pictures.resume(elsewhere=elsewhere)
         if not elsewhere:

@@ -347,6 +347,17 @@ class DamagedLibrary(CorruptFile):
     """The library's database cannot be used as it is; nothing was deleted or changed."""
 
 
+class NotInTrash(StorageError):
+    """Files of pictures that shall come back are no longer in the computer's trash.
+
+    `count` says how many; the first of them was at `path`. The others came back.
+    """
+
+    def __init__(self, path: Path | str, count: int) -> None:
+        super().__init__(path, f"{path} is not in the trash")
+        self.count = count
+
+
 class UnsettledRequests(StorageError):
     """The database may not change its form while paid requests wait for their outcome.
 

@@ -345,3 +345,19 @@ def _named(items: Iterable[K], key: str) -> K:
         if item.key == key:
             return item
     raise KeyError(key)
+
+
+class Trash(Protocol):
+    """The computer's trash."""
+
+    def put(self, path: Path) -> Path | None:
+        """Move a file to the trash; return where it lies there, or None when that is not known."""
+
+    def find(self, original: Path, remembered: Path | None) -> Path | None:
+        """Return where a file lies in the trash that was at `original`, None when it is gone."""
+
+    def restore(self, trashed: Path, original: Path) -> None:
+        """Bring a file back from the trash."""
+
+    def erase(self, trashed: Path) -> None:
+        """Delete a file of the trash for good."""

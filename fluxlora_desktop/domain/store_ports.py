@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from fluxlora_desktop.domain.datasets import Dataset, DatasetVersion, Photo, PhotoFacts
 from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.exchange import Arrived, ExportChoice, NewHere, Row
-from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery
+from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery, PictureUses
 from fluxlora_desktop.domain.grids import Grid
 from fluxlora_desktop.domain.journal import Event, Settling
 from fluxlora_desktop.domain.kept_prompts import KeptPrompt
@@ -329,8 +329,20 @@ class PictureStore(Protocol):
     def unfinished(self) -> tuple[Picture, ...]:
         """Return pictures that are waiting or being made."""
 
+    def uses(self) -> PictureUses:
+        """Return what the pictures were made with."""
+
+    def set_facts(self, facts: Mapping[str, Mapping[str, str]]) -> None:
+        """Give pictures exactly these facts, by their ids; all of them or none."""
+
     def trash(self, picture_ids: Sequence[str], trashed: bool = True) -> None:
         """Put pictures into the app's trash or take them out."""
+
+    def trashed_before(self, moment: datetime) -> tuple[str, ...]:
+        """Return the pictures that were put into the app's trash before a moment."""
+
+    def forget(self, picture_ids: Sequence[str]) -> None:
+        """Delete pictures' rows for good; what was spent on them stays in the ledger."""
 
 
 class Exchange(Protocol):

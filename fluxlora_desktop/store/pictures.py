@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Integer,
     Text,
+    bindparam,
     column,
     delete,
     func,
@@ -20,9 +22,9 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery, PictureSort
+from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery, PictureSort, PictureUses
 from fluxlora_desktop.domain.pictures import Picture, PictureLora, PictureState
 from fluxlora_desktop.domain.ports import Clock
 from fluxlora_desktop.store.database import Database
@@ -140,6 +142,37 @@ class SqlPictureStore:
             if rows:
                 session.execute(insert(PictureTagRow), rows)
 
+    def uses(self) -> PictureUses:
+        """Return what the pictures were made with that are not in the trash, by name."""
+        row, shown = PictureLoraRow, PictureRow.trashed_at.is_(None)
+        used = (
+            select(row.lora_id, func.max(row.name))
+            .join(PictureRow, PictureRow.id == row.picture_id)
+            .where(shown)
+            .group_by(row.lora_id)
+            .order_by(func.max(row.name))
+        )
+
+        def values(session: Session, of: InstrumentedAttribute[str]) -> tuple[str, ...]:
+            chosen = select(of).where(shown, of != "").distinct().order_by(of)
+            return tuple(session.scalars(chosen).all())
+
+        with self._database.read() as session:
+            return PictureUses(
+                loras=tuple((lora, name) for lora, name in session.execute(used).all()),
+                bases=values(session, PictureRow.base),
+                generators=values(session, PictureRow.generator),
+                sources=values(session, PictureRow.source),
+            )
+
+    def set_facts(self, facts: Mapping[str, Mapping[str, str]]) -> None:
+        """Give pictures exactly these facts, by their ids; all of them or none."""
+        rows = [{"picture": key, "told": dict(told)} for key, told in facts.items()]
+        changed = update(PictureRow).where(PictureRow.id == bindparam("picture"))
+        if rows:
+            with self._database.write() as session:
+                session.connection().execute(changed.values(facts=bindparam("told")), rows)
+
     def page(self, ids: Sequence[str]) -> tuple[Picture, ...]:
         """Return these pictures in this order; unknown ids are left out."""
         with self._database.read() as session:
@@ -158,6 +191,25 @@ class SqlPictureStore:
         with self._database.write() as session:
             for some in _portions(picture_ids):
                 session.execute(update(PictureRow).where(some).values(trashed_at=at))
+
+    def trashed_before(self, moment: datetime) -> tuple[str, ...]:
+        """Return the pictures that were put into the app's trash before a moment."""
+        with self._database.read() as session:
+            old = select(PictureRow.id).where(PictureRow.trashed_at < moment)
+            return tuple(session.scalars(old).all())
+
+    def forget(self, picture_ids: Sequence[str]) -> None:
+        """Delete pictures' rows for good; what was spent on them stays in the ledger."""
+        with self._database.write() as session:
+            for start in range(0, len(picture_ids), _AT_ONCE):
+                some = picture_ids[start : start + _AT_ONCE]
+                gone = select(PictureRow.seq, PictureRow.prompt).where(PictureRow.id.in_(some))
+                words = [{"seq": seq, "prompt": text} for seq, text in session.execute(gone).all()]
+                if words:
+                    session.execute(_UNINDEX, words)
+                for part in (PictureLoraRow, PictureTagRow):
+                    session.execute(delete(part).where(part.picture_id.in_(some)))
+                session.execute(delete(PictureRow).where(PictureRow.id.in_(some)))
 
 
 def _portions(picture_ids: Sequence[str]) -> Iterator[ColumnElement[bool]]:
@@ -187,6 +239,8 @@ def _wanted(query: PictureQuery) -> list[ColumnElement[bool]]:
     ):
         if value:
             wanted.append(field == value)
+    if query.imported is not None:
+        wanted.append(row.source != "" if query.imported else row.source == "")
     if query.since is not None:
         wanted.append(row.created_at >= query.since)
     if query.before is not None:

@@ -23,6 +23,7 @@ WAY = (
 KEYS = (
     ("Ctrl+1 … Ctrl+5", "Create, Runs, Library, Gallery, Settings"),
     ("F1", "This help"),
+    ("?", "The keys of the page in front"),
     ("Ctrl+W", "Close the window; trainings go on"),
     ("Ctrl+Z, Ctrl+Shift+Z", "Undo, redo; also across all captions, from the caption too"),
     ("Ctrl+Page Down, Ctrl+Page Up", "The next step of Create, the step before"),
@@ -34,6 +35,7 @@ KEYS = (
     ("Arrows, Shift+arrows", "Move the frame of the crop, size it"),
     ("Ctrl+L, Ctrl+R, Ctrl+M", "Turn the photo left or right, mirror it; Enter is done"),
     ("Delete", "Remove photos; move pictures or LoRAs to the trash"),
+    ("U, Shift+Del", "Restore a picture from the trash, delete it for good"),
     ("Enter", "From the list of captions into the caption; Tab leads out"),
     ("Ctrl+Up, Ctrl+Down", "The photo before or after, while writing captions"),
     ("Ctrl+H", "Find and replace in all captions"),
@@ -44,9 +46,14 @@ KEYS = (
     ("Space, Delete", "Pause an order of the queue, stop it"),
     ("Space, Enter", "Look at a picture large; Esc goes back"),
     ("C; arrows; +, -", "In a grid: compare with the base, the next one, larger or smaller"),
+    ("F, 0, 1, 2, 3, 4, 5, T", "Star pictures, rate them or take the rating off, tag them"),
     ("Ctrl+C, Ctrl+S, R", "Copy, save, reuse the settings of a picture"),
-    ("Ctrl+Shift+S", "Save a picture without what made it"),
-    ("Ctrl+F, Esc", "Filter the captions, show all again; search the log of a run"),
+    ("V, G", "Make a picture anew with another seed, make a grid of it"),
+    ("Ctrl+Shift+C", "Copy the prompt"),
+    ("Ctrl+Shift+S, Ctrl+Alt+C", "Save or copy a picture without what made it"),
+    ("Ctrl+Shift+D", "Drag pictures out without what made them, or with it again"),
+    ("Ctrl+F, Esc", "Filter captions and pictures, show all again; search the log of a run"),
+    ("/", "Search the prompts of the pictures"),
 )
 TROUBLE = (
     ("Needs you", "Nothing is lost. The run says why it waits, and its button goes on."),
@@ -85,6 +92,7 @@ FACTS = (
     "Settings says where the library lies and what was spent; it is backed up once a day.",
     "Settings, See every charge lists what each training, picture and caption cost; CSV goes out.",
     "With a monthly limit the app asks before anything that would pass it is sent.",
+    "Pictures in the trash come back for 30 days: Filter, Pictures in the trash, Restore.",
     "Practice mode goes the whole way with services on this computer, for nothing.",
 )
 
@@ -101,13 +109,13 @@ class HelpDialog(QDialog):
         inside.setLayout(
             column(
                 label("From photos to pictures", "section"),
-                _table(WAY),
+                table(WAY),
                 12,
                 label("Keyboard", "section"),
-                _table(KEYS),
+                table(KEYS),
                 12,
                 label("When something goes wrong", "section"),
-                _table(TROUBLE),
+                table(TROUBLE),
                 12,
                 label("Good to know", "section"),
                 *(label(fact, wrap=True) for fact in FACTS),
@@ -126,7 +134,8 @@ class HelpDialog(QDialog):
         self.setLayout(column(area, row(None, self.close_button), spacing=12, margin=20))
 
 
-def _table(lines: tuple[tuple[str, str], ...]) -> QWidget:
+def table(lines: tuple[tuple[str, str], ...]) -> QWidget:
+    """Return lines of something and what it is or does."""
     holder = QWidget()
     grid = QGridLayout(holder)
     grid.setContentsMargins(0, 0, 0, 0)

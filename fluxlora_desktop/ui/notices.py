@@ -513,6 +513,18 @@ def _newer(error: e.NewerLibrary) -> Notice:
     )
 
 
+def _not_in_trash(error: e.NotInTrash) -> Notice:
+    one = error.count == 1
+    return Notice(
+        f"Could not bring back {plural(error.count, 'picture')}.",
+        f"{'Its file is' if one else 'Their files are'} no longer in this computer's trash, which "
+        f"may have been emptied. {'It stays' if one else 'They stay'} in the gallery's trash with "
+        f"the settings to make {'it' if one else 'them'} again.",
+        Tone.WARN,
+        details=_details(error),
+    )
+
+
 def _unsettled(error: e.UnsettledRequests) -> Notice:
     waiting = plural(error.count, "paid request waits", "paid requests wait")
     return Notice(
@@ -628,6 +640,7 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
         "Your library's database is damaged.",
         "Nothing was deleted. Photos, weights and pictures lie in files of their own.",
     ),
+    e.NotInTrash: _not_in_trash,
     e.UnsettledRequests: _unsettled,
     e.LibraryBusy: _storage(
         "Another window has this library open.", "Close it first, or use that window."

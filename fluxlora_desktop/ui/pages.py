@@ -15,7 +15,7 @@ from fluxlora_desktop.domain.ports import JobContext, SecretStore
 from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.environment import ImportedTokens
-from fluxlora_desktop.system.trash import move_to_trash, restore
+from fluxlora_desktop.system.trash import erase, find_in_trash, move_to_trash, restore
 from fluxlora_desktop.ui.create.accounts import AccountsCard
 from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
 from fluxlora_desktop.ui.create.page import CreatePage
@@ -25,6 +25,7 @@ from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
+from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.grids import GridDesk
 from fluxlora_desktop.ui.desks.lineage import LineageDesk, Lines
 from fluxlora_desktop.ui.desks.loras import LoraDesk
@@ -59,15 +60,23 @@ _SAMPLES_SHOWN = 6  # every second of these, for variety
 
 
 class ComputersTrash:
-    """Fills the desks' `Trash` with the computer's own."""
+    """Fills the port `Trash` with the computer's own."""
 
     def put(self, path: Path) -> Path | None:
         """Move a file to the trash."""
         return move_to_trash(path)
 
+    def find(self, original: Path, remembered: Path | None) -> Path | None:
+        """Return where a file lies in the trash."""
+        return find_in_trash(original, remembered)
+
     def restore(self, trashed: Path, original: Path) -> None:
         """Bring a file back."""
         restore(trashed, original)
+
+    def erase(self, trashed: Path) -> None:
+        """Delete a file of the trash for good."""
+        erase(trashed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,7 @@ class Desks:
     runs: RunDesk
     loras: LoraDesk
     pictures: PictureDesk
+    gallery: GalleryDesk
     accounts: AccountDesk
     recover: RecoverDesk
     captioning: CaptioningDesk
@@ -101,17 +111,19 @@ class Desks:
         exchange = ExchangeDesk(tools, jobs, parent)
         exchange.arrived.connect(loras.load)
         exchange.arrived.connect(runs.load)
-        pictures = PictureDesk(tools, jobs, trash, parent)
-        exchange.arrived.connect(pictures.restored)
+        pictures = PictureDesk(tools, jobs, parent)
         grids = GridDesk(tools, jobs, parent)
         grids.ordered.connect(pictures.ordered)  # the gallery shows cells as any other picture
         grids.changed.connect(pictures.changed)
         exchange.arrived.connect(grids.load)
+        gallery = GalleryDesk(tools, jobs, trash, parent)
+        exchange.arrived.connect(gallery.tell_anew)
         return cls(
             draft=draft,
             runs=runs,
             loras=loras,
             pictures=pictures,
+            gallery=gallery,
             accounts=accounts,
             recover=recover,
             captioning=CaptioningDesk(tools, jobs, draft, secrets, parent),
@@ -125,7 +137,7 @@ class Desks:
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
-        yield from (self.recover, self.captioning, self.exchange, self.grids)
+        yield from (self.recover, self.captioning, self.exchange, self.grids, self.gallery)
         yield from (self.lineage, self.money, self.prompts)
 
 
@@ -288,7 +300,11 @@ def _hub_owner(desks: Desks) -> str:
 
 def _gallery(desks: Desks, around: Surroundings) -> Page:
     page = GalleryPage(
-        pictures=desks.pictures, loras=desks.loras, prompts=desks.prompts, jobs=around.jobs
+        pictures=desks.pictures,
+        gallery=desks.gallery,
+        loras=desks.loras,
+        prompts=desks.prompts,
+        jobs=around.jobs,
     )
     page.reveal_requested.connect(around.reveal)
     page.grid_requested.connect(partial(page.go.emit, "grids"))
@@ -297,7 +313,11 @@ def _gallery(desks: Desks, around: Surroundings) -> Page:
 
 def _grids(desks: Desks, around: Surroundings) -> Page:
     page = GridsPage(
-        grids=desks.grids, pictures=desks.pictures, loras=desks.loras, jobs=around.jobs
+        grids=desks.grids,
+        pictures=desks.pictures,
+        gallery=desks.gallery,
+        loras=desks.loras,
+        jobs=around.jobs,
     )
     page.reveal_requested.connect(around.reveal)
     return page

@@ -188,8 +188,9 @@ def palette_of(t: Tokens) -> QPalette:
 
 def style_sheet(t: Tokens) -> str:
     """Return the application's one style sheet; widgets opt in by the property `role`."""
-    down, up, check = (
-        resource("icons", f"small-{name}.svg").as_posix() for name in ("down", "up", "check")
+    down, up, check, minus = (
+        resource("icons", f"small-{name}.svg").as_posix()
+        for name in ("down", "up", "check", "minus")
     )
     return f"""
 QWidget {{ font-size: {BODY}px; }}
@@ -210,6 +211,7 @@ QFrame[role="choice"]:focus {{ border: 2px solid {t.accent}; padding: 0; }}
 QFrame[role="side"] {{ background: {t.surface}; border: 1px solid {t.border};
   border-radius: {CARD_RADIUS}px; padding: 1px; }}
 QFrame[role="side"][chosen="true"] {{ border: 2px solid {t.accent}; padding: 0; }}
+QFrame[role="popup"] {{ background: {t.surface}; border: 1px solid {t.border}; }}
 QFrame[role="line"] {{ background: {t.border}; border: none; max-height: 1px; min-height: 1px; }}
 QFrame[role="notice"] {{ border-radius: {RADIUS}px; border: 1px solid {t.border};
   background: {t.raised}; }}
@@ -245,10 +247,16 @@ QPushButton[role="danger"] {{ color: {t.danger}; border-color: {t.danger}; }}
 QPushButton[role="danger"]:disabled {{ color: {t.control_border}; border-color: {t.border}; }}
 QPushButton[role="quiet"], QToolButton {{ background: transparent; border: 1px solid transparent;
   border-radius: {RADIUS}px; padding: 5px 9px; color: {t.text}; }}
+QPushButton[role="chip"] {{ background: {t.accent_soft}; color: {t.accent_text};
+  border: 1px solid transparent; border-radius: 11px; padding: 0 8px; min-height: 20px; }}
+QPushButton[role="chip"]:hover {{ border-color: {t.accent_text}; }}
+QPushButton[role="chip"]:focus {{ border: 2px solid {t.accent}; padding: 0 7px; }}
+QPushButton[on="true"] {{ border-color: {t.accent}; color: {t.accent_text}; }}
 QPushButton[role="link"] {{ background: transparent; border: 1px solid transparent;
   color: {t.accent_text}; padding: 2px 4px; text-align: left; }}
 QPushButton[role="link"]:hover {{ text-decoration: underline; background: transparent; }}
 QToolButton::menu-indicator {{ image: none; }}
+QToolButton[role="digit"] {{ padding: 5px 0; border-radius: 4px; color: {t.muted}; }}
 QPushButton[role="quiet"]:hover, QToolButton:hover {{ background: {t.raised}; }}
 QPushButton[role="quiet"]:focus, QPushButton[role="link"]:focus, QToolButton:focus {{
   border: 2px solid {t.accent}; }}
@@ -260,16 +268,16 @@ QPushButton[role="nav"]:hover {{ background: {t.border}; }}
 QPushButton[role="nav"]:checked {{ background: {t.accent_soft}; color: {t.accent_text};
   font-weight: 600; }}
 QPushButton[role="nav"]:focus {{ border: 2px solid {t.accent}; }}
-QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {{
+QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QDateEdit, QComboBox {{
   background: {t.surface}; color: {t.text}; border: 1px solid {t.control_border};
   border-radius: {RADIUS}px; padding: 5px 8px; selection-background-color: {t.accent};
   selection-color: {t.on_accent}; }}
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus,
-QComboBox:focus {{ border: 2px solid {t.accent}; padding: 4px 7px; }}
+QDateEdit:focus, QComboBox:focus {{ border: 2px solid {t.accent}; padding: 4px 7px; }}
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabled {{
   color: {t.muted}; background: {t.raised}; border-color: {t.border}; }}
-QComboBox::drop-down {{ border: none; width: 22px; }}
-QComboBox::down-arrow {{ image: url("{down}"); width: 12px; height: 12px; }}
+QComboBox::drop-down, QDateEdit::drop-down {{ border: none; width: 22px; }}
+QComboBox::down-arrow, QDateEdit::down-arrow {{ image: url("{down}"); width: 12px; height: 12px; }}
 QSpinBox::up-button, QDoubleSpinBox::up-button {{ border: none; background: transparent;
   width: 20px; subcontrol-origin: border; subcontrol-position: top right; margin: 2px 2px 0 0; }}
 QSpinBox::down-button, QDoubleSpinBox::down-button {{ border: none; background: transparent;
@@ -290,6 +298,8 @@ QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {t.control_
   border-radius: 4px; background: {t.surface}; }}
 QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent};
   image: url("{check}"); }}
+QCheckBox::indicator:indeterminate {{ background: {t.accent}; border-color: {t.accent};
+  image: url("{minus}"); }}
 QCheckBox::indicator:focus {{ border: 2px solid {t.accent}; }}
 QCheckBox:focus {{ color: {t.accent_text}; }}
 QComboBox QAbstractItemView {{ background: {t.surface}; border: 1px solid {t.border};

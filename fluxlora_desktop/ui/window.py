@@ -16,6 +16,7 @@ from fluxlora_desktop.ui.help import HelpDialog
 from fluxlora_desktop.ui.notices import BILLING_PAGES, STATUS_PAGES, Action, Notice
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.save_bar import SaveBar, ask_close_unsaved
+from fluxlora_desktop.ui.shortcuts import ShortcutSheet, groups_of
 from fluxlora_desktop.ui.sidebar import PLACES, Sidebar
 from fluxlora_desktop.ui.theme import Theme
 from fluxlora_desktop.ui.widgets import column, label, retint, row
@@ -115,7 +116,11 @@ class MainWindow(QMainWindow):
         self.help_action.triggered.connect(self.show_help)
         self.diagnostics_action = QAction("Diagnostics…", self)
         self.diagnostics_action.triggered.connect(self.diagnostics_requested)
-        bar.addMenu("&Help").addActions([self.help_action, self.diagnostics_action])
+        self.keys_action = QAction("Keyboard shortcuts", self)
+        self.keys_action.setShortcut(QKeySequence("?"))
+        self.keys_action.triggered.connect(self.show_shortcuts)
+        help_menu = bar.addMenu("&Help")
+        help_menu.addActions([self.help_action, self.keys_action, self.diagnostics_action])
 
     def fill(self, makers: Mapping[str, Callable[[], Page]], first: str) -> None:
         """Take the pages, each made when it is first shown, and show the first."""
@@ -181,6 +186,17 @@ class MainWindow(QMainWindow):
         dialog = HelpDialog(self)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def show_shortcuts(self) -> None:
+        """Show what the keys of the page in front do; the help where it names none itself."""
+        page = self._pages.get(self._place)
+        groups = groups_of(page) if page is not None else ()
+        if page is None or not groups:
+            self.show_help()
+            return
+        sheet = ShortcutSheet(page.title.text(), groups, self)
+        sheet.finished.connect(sheet.deleteLater)
+        sheet.open()
 
     def open_web_page(self, url: str) -> None:
         """Open a web page in the person's browser."""

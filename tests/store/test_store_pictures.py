@@ -210,3 +210,46 @@ def test_unfinished_are_those_waiting_or_being_made(shelf: Shelf) -> None:
     pictures.add([picture(state.value, state=state) for state in PictureState])
 
     assert [p.state for p in pictures.unfinished()] == [PictureState.WAITING, PictureState.MAKING]
+
+
+def test_uses_name_what_pictures_were_made_with_outside_of_the_trash(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    fox, ink = PictureLora("l1", "Fox", 1.0), PictureLora("l2", "Ink", 1.0)
+    pictures.add([picture("a", loras=(fox,)), picture("b", loras=(fox, ink), base="flux.1-dev")])
+    pictures.add([picture("c", generator="", base="sdxl", source="A1111")])
+    pictures.add([picture("gone", generator="fal", source="ComfyUI")])
+    pictures.trash(["gone"])
+
+    uses = pictures.uses()
+
+    assert uses.loras == (("l1", "Fox"), ("l2", "Ink"))
+    assert uses.bases == ("flux.1-dev", "flux2-dev", "sdxl")
+    assert (uses.generators, uses.sources) == (("together",), ("A1111",))
+    assert pictures.ids(PictureQuery(imported=True)) == ("c",)
+    assert set(pictures.ids(PictureQuery(imported=False))) == {"a", "b"}
+
+
+def test_forgotten_pictures_leave_nothing_behind(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    fox = PictureLora("l1", "Fox", 1.0)
+    pictures.add([picture(f"p{n}", loras=(fox,), tags=("snow",)) for n in range(3)])
+
+    pictures.forget(["p0", "p2", "unknown"])
+
+    assert pictures.ids() == ("p1",)
+    assert pictures.ids(PictureQuery(words="fox")) == ("p1",)
+    assert pictures.tags() == (("snow", 1),)
+    pictures.add([picture("p0", prompt="a lake")])
+    assert pictures.get("p0").tags == ()
+
+
+def test_facts_of_many_are_set_at_once_and_old_trash_is_found(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    pictures.add([picture("a", facts={"x": "1"}), picture("b"), picture("c")])
+    pictures.set_facts({"a": {}, "b": {"y": "ü"}})
+    pictures.trash(["a"])
+    between = shelf.clock.now()
+    pictures.trash(["b"])
+
+    assert [p.facts for p in pictures.page(["a", "b", "c"])] == [{}, {"y": "ü"}, {}]
+    assert pictures.trashed_before(between) == ("a",)

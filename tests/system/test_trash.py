@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fluxlora_desktop.domain.errors import StorageError
-from fluxlora_desktop.system.trash import move_to_trash, restore
+from fluxlora_desktop.system.trash import erase, find_in_trash, move_to_trash, restore
 
 
 @pytest.fixture
@@ -54,3 +54,18 @@ def test_missing_file_has_no_place_in_the_trash(tmp_path):
 def test_restoring_what_left_the_trash_is_a_storage_error(tmp_path):
     with pytest.raises(StorageError):
         restore(tmp_path / "files" / "gone", tmp_path / "back")
+
+
+def test_trashed_file_is_found_by_its_note_and_erased_with_it(photo):
+    trashed = move_to_trash(photo)
+    photo.write_bytes(b"another")
+    again = move_to_trash(photo)
+
+    assert find_in_trash(photo, trashed) == trashed
+    assert find_in_trash(photo, None) in {trashed, again}
+    assert find_in_trash(photo.with_name("other.png"), trashed) is None
+
+    erase(trashed)
+    erase(again)
+    assert find_in_trash(photo, trashed) is None
+    assert list(trashed.parent.parent.joinpath("info").glob("*")) == []

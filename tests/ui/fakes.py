@@ -354,6 +354,12 @@ class FolderTrash:
         original.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(trashed, original)
 
+    def find(self, original: Path, remembered: Path | None) -> Path | None:
+        return remembered if remembered and remembered.exists() else None
+
+    def erase(self, trashed: Path) -> None:
+        trashed.unlink()
+
 
 def make_tools(
     stores: Stores,

@@ -19,6 +19,7 @@ from fluxlora_desktop.domain.ports import JobContext, Stores
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
+from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
@@ -83,14 +84,16 @@ class Room:
         self.troubles: list[object] = []
         tools = make_tools(self.stores, generators=(self.painter,))
         self.loras = LoraDesk(tools, self.jobs, self.trash)
-        self.pictures = PictureDesk(tools, self.jobs, self.trash)
+        self.pictures = PictureDesk(tools, self.jobs)
+        self.gallery = GalleryDesk(tools, self.jobs, self.trash)
         self.prompts = PromptDesk(tools, self.jobs)
-        self.prompts.undoable.connect(self.undoables.append)
-        self.prompts.failed.connect(self.troubles.append)
-        self.pictures.undoable.connect(self.undoables.append)
-        self.pictures.failed.connect(self.troubles.append)
+        for desk in (self.gallery, self.prompts):
+            desk.undoable.connect(self.undoables.append)
+        for desk in (self.pictures, self.gallery, self.prompts):
+            desk.failed.connect(self.troubles.append)
         self.page = GalleryPage(
             pictures=self.pictures,
+            gallery=self.gallery,
             loras=self.loras,
             prompts=self.prompts,
             jobs=self.jobs,
@@ -146,6 +149,6 @@ class Room:
         """End the jobs and close the library."""
         self.painter.hold = False
         assert self.jobs.shutdown(30_000)
-        for thing in (self.jobs, self.loras, self.pictures, self.prompts):
+        for thing in (self.jobs, self.loras, self.pictures, self.gallery, self.prompts):
             thing.deleteLater()
         self.library.close()

@@ -32,7 +32,6 @@ from fluxlora_desktop.domain.pictures import (
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.queue import AT_ONCE
-from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.pictures import FAULT, STOPPED
 from tests.ui.desk_bench import DeskBench, Heard
 from tests.workflows.fakes import FakeGenerator
@@ -73,7 +72,7 @@ class Easel:
 
     def __init__(self, bench: DeskBench, qtbot: QtBot) -> None:
         self.bench, self.qtbot = bench, qtbot
-        self.desk = PictureDesk(bench.tools, bench.jobs, bench.trash, bench.owner)
+        self.desk = PictureDesk(bench.tools, bench.jobs, bench.owner)
         self.ordered, self.changed = Heard(self.desk.ordered), Heard(self.desk.changed)
         self.troubles, self.undoables = Heard(self.desk.failed), Heard(self.desk.undoable)
 
@@ -227,33 +226,6 @@ def test_search_and_reading_answer_with_what_was_asked(easel: Easel) -> None:
     easel.desk.read([pictures[2].id, pictures[0].id])
     easel.until(lambda: len(page) == 1)
     assert [picture.id for picture in page.last] == [pictures[2].id, pictures[0].id]
-
-
-def test_deleted_pictures_go_to_the_trash_and_come_back(easel: Easel) -> None:
-    first, second, third = easel.make()
-    path = easel.desk.file(first)
-    removed, restored = Heard(easel.desk.removed), Heard(easel.desk.restored)
-    easel.desk.delete([first, second])
-    easel.rest()
-    assert removed.all == [(first.id, second.id)]
-    assert [picture.id for picture in easel.kept()] == [third.id]
-    assert not path.exists()
-    undoable = easel.undoables.last
-    assert isinstance(undoable, Undoable)
-    assert undoable.says == "2 pictures were moved to the trash."
-    undoable.undo()
-    easel.rest()
-    assert restored.all == [(first.id, second.id)]
-    assert len(easel.kept()) == 3
-    assert path.read_bytes() == b"image"
-
-
-def test_picture_that_is_being_made_is_not_deleted(easel: Easel) -> None:
-    first, *_ = easel.make(replace(ORDER, count=1))
-    easel.desk.delete([replace(first, state=PictureState.MAKING)])
-    easel.rest()
-    assert len(easel.kept()) == 1
-    assert len(easel.undoables) == 0
 
 
 @pytest.mark.parametrize("clean", [False, True])

@@ -52,7 +52,7 @@ class Hall:
 
     def open(self) -> None:
         bench = self.bench
-        self.desk = PictureDesk(bench.tools, bench.jobs, bench.trash, bench.owner)
+        self.desk = PictureDesk(bench.tools, bench.jobs, bench.owner)
         self.over, self.ordered = Heard(self.desk.order_over), Heard(self.desk.ordered)
 
     @property

@@ -28,6 +28,7 @@ from fluxlora_desktop.domain.weights_header import HINT
 from fluxlora_desktop.imaging.workshop import PillowPictureWorkshop
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
+from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.grids import GridDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
@@ -68,7 +69,8 @@ class Studio:
         self.tools = replace(tools, pictures=PillowPictureWorkshop())
         trash = FolderTrash(self.folder / "trash")
         self.loras = LoraDesk(self.tools, self.jobs, trash)
-        self.pictures = PictureDesk(self.tools, self.jobs, trash)
+        self.pictures = PictureDesk(self.tools, self.jobs)
+        self.gallery = GalleryDesk(self.tools, self.jobs, trash)
         self.grids = GridDesk(self.tools, self.jobs)
         self.undoables: list[Undoable] = []
         self.troubles: list[object] = []
@@ -80,6 +82,7 @@ class Studio:
         self.page = GridsPage(
             grids=self.grids,
             pictures=self.pictures,
+            gallery=self.gallery,
             loras=self.loras,
             jobs=self.jobs,
             choose_sheet=self._choose,
@@ -124,7 +127,7 @@ class Studio:
     def close(self) -> None:
         self.painter.hold = False
         assert self.jobs.shutdown()
-        for thing in (self.jobs, self.loras, self.pictures, self.grids):
+        for thing in (self.jobs, self.loras, self.pictures, self.gallery, self.grids):
             thing.deleteLater()
         self.library.close()
 

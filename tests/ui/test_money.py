@@ -377,7 +377,7 @@ class Counter:
         self.window.show()
         parts = (self.bench.tools, self.bench.jobs)
         self.money = MoneyDesk(*parts, self.bench.owner)
-        self.pictures = PictureDesk(*parts, self.bench.trash, self.bench.owner)
+        self.pictures = PictureDesk(*parts, self.bench.owner)
         self.failed = Heard(self.pictures.failed)
         self.asker = LimitAsker(desks=[self.pictures], money=self.money, window=self.window)
 

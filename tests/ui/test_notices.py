@@ -76,6 +76,7 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.AccessDenied: lambda: e.AccessDenied(FILE),
     e.CorruptFile: lambda: e.CorruptFile(FILE),
     e.DamagedLibrary: lambda: e.DamagedLibrary(FILE, "database disk image is malformed"),
+    e.NotInTrash: lambda: e.NotInTrash(FILE, 2),
     e.UnsettledRequests: lambda: e.UnsettledRequests(FILE, 1),
     e.LibraryBusy: lambda: e.LibraryBusy(FILE),
     e.NewerLibrary: lambda: e.NewerLibrary(FILE, found="0009", known="0001"),

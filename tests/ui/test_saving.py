@@ -23,7 +23,6 @@ from fluxlora_desktop.ui.saving import LOOK_MS, SavingWatch, words_for
 from fluxlora_desktop.ui.theme import Theme
 from fluxlora_desktop.ui.window import MainWindow
 from tests.ui.desk_bench import CopyingPhotos, DeskBench, Heard
-from tests.ui.fakes import FolderTrash
 from tests.ui.seen import seen
 
 
@@ -55,9 +54,7 @@ class Room:
         self.run = bench.draft()
         self.draft = DraftDesk(bench.tools, bench.jobs, bench.owner)
         self.runs = RunDesk(bench.tools, bench.jobs, bench.owner)
-        self.pictures = PictureDesk(
-            bench.tools, bench.jobs, FolderTrash(bench.folder / "bin"), bench.owner
-        )
+        self.pictures = PictureDesk(bench.tools, bench.jobs, bench.owner)
         with qtbot.waitSignal(self.draft.changed):
             self.draft.load()
         self.disk = Disk(monkeypatch, bench.library.data_dir)

@@ -20,8 +20,9 @@ from fluxlora_desktop.workflows.budget import Budget
 from fluxlora_desktop.workflows.captioning import order_captions, write_captions
 from fluxlora_desktop.workflows.carry import carry_run
 from fluxlora_desktop.workflows.launch import start_run, try_again
+from fluxlora_desktop.workflows.orders import make_order, place_order, take_up
 from fluxlora_desktop.workflows.paid import Paid, send_paid
-from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures, waiting_orders
+from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures
 from fluxlora_desktop.workflows.spending import COLUMNS, export_ledger, standing
 from tests.workflows.conftest import Bench
 
@@ -131,23 +132,23 @@ def test_two_orders_at_once_that_fit_alone_and_not_together_do_not_both_pass(ben
 
 def test_orders_that_wait_since_the_last_start_go_on_as_far_as_they_fit(bench: Bench) -> None:
     for _ in range(3):
-        order_pictures(FOUR, bench.tools)
+        place_order(FOUR, bench.tools)
         bench.clock.pass_seconds(1)
     limit(bench, "0.27")
     now = restarted(bench)
-    (one, first), (two, second), (three, third) = waiting_orders(now.tools)
+    first, second, third = (order.id for order in take_up(now.tools)[0].orders)
 
-    make_pictures(first, one, now.tools, now.ctx)
-    make_pictures(second, two, now.tools, now.ctx)
+    assert make_order(first, now.tools, now.ctx)
+    assert make_order(second, now.tools, now.ctx)
     with pytest.raises(LimitReached) as asked:
-        make_pictures(third, three, now.tools, now.ctx)
+        make_order(third, now.tools, now.ctx)
 
     assert len(now.generator.asked) == 8
     waiting = now.tools.stores.pictures.unfinished()
     assert [picture.state for picture in waiting] == [PictureState.WAITING] * 4
     yes = Agreement(asked.value.reach)
-    made = make_pictures(third, three, now.tools, now.ctx, yes)
-    assert [picture.state for picture in made] == [PictureState.DONE] * 4
+    assert make_order(third, now.tools, now.ctx, agreed=yes)
+    assert len(now.generator.asked) == 12
 
 
 def test_lower_limit_does_not_stop_what_was_let_through(bench: Bench) -> None:

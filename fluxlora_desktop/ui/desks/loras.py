@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.names import shown_name
 from fluxlora_desktop.domain.pictures import Picture
-from fluxlora_desktop.domain.ports import JobContext, Transferred
+from fluxlora_desktop.domain.ports import JobContext, Transferred, Trash
 from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import Job, JobRunner
@@ -37,16 +37,6 @@ from fluxlora_desktop.workflows.strength import (
     write_strength,
 )
 from fluxlora_desktop.workflows.tools import Tools
-
-
-class Trash(Protocol):
-    """The computer's trash."""
-
-    def put(self, path: Path) -> Path | None:
-        """Move a file to the trash; return where it lies there, or None when unknown."""
-
-    def restore(self, trashed: Path, original: Path) -> None:
-        """Bring a file back from the trash."""
 
 
 @dataclass(frozen=True, slots=True)

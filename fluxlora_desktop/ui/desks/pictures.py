@@ -1,4 +1,4 @@
-"""The picture desk: make pictures, the gallery's rows, trash."""
+"""The picture desk: make pictures, the gallery's rows."""
 
 from __future__ import annotations
 
@@ -17,14 +17,11 @@ from fluxlora_desktop.domain.pictures import (
     GeneratorModel,
     LoraUse,
     Picture,
-    PictureState,
 )
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.routes import refusal
-from fluxlora_desktop.jobs.runner import JobRunner
-from fluxlora_desktop.ui.desks.loras import Trash
+from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.queue import QueueDesk
-from fluxlora_desktop.ui.undoable import Undoable
 from fluxlora_desktop.workflows.pictures import save_picture, unsaved_file
 from fluxlora_desktop.workflows.tools import Tools
 
@@ -56,21 +53,17 @@ class PictureDesk(QueueDesk):
     """Makes pictures, as `QueueDesk` tells, and reads the gallery.
 
     `rows_ready(GalleryRows)` answers `find`, `page_ready(tuple of Picture)` answers `read`,
-    `offers_changed()` when a service said what it offers now, `removed(tuple of ids)`.
+    `offers_changed()` when a service said what it offers now.
     """
 
     rows_ready = Signal(object)
     page_ready = Signal(object)
     offers_changed = Signal()
-    removed = Signal(object)
-    restored = Signal(object)
 
-    def __init__(
-        self, tools: Tools, jobs: JobRunner, trash: Trash, parent: QObject | None = None
-    ) -> None:
+    def __init__(self, tools: Tools, jobs: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(tools, jobs, parent)
-        self._trash = trash
         self._offers_asked = False
+        self._finding: Job | None = None
 
     def offers(self, loras: Sequence[LoraUse]) -> tuple[Offer, ...]:
         """Return every model with what speaks against it for these Loras, the usable ones first."""
@@ -108,9 +101,17 @@ class PictureDesk(QueueDesk):
 
     def find(self, query: PictureQuery) -> None:
         """Look up the rows of the gallery."""
-        self._run(
+        if self._finding is not None:
+            self._finding.cancel()  # what waits for its turn is not asked any more
+        job = self._run(
             "Find pictures", partial(self._find, query), lane="details", done=self.rows_ready.emit
         )
+        self._finding = job
+        job.finished.connect(partial(self._on_find_over, job))
+
+    def _on_find_over(self, job: Job) -> None:
+        if self._finding is job:
+            self._finding = None
 
     def _find(self, query: PictureQuery, _ctx: JobContext) -> GalleryRows:
         return GalleryRows(query, self.tools.stores.pictures.ids(query))
@@ -149,51 +150,6 @@ class PictureDesk(QueueDesk):
             return f"Saved as {target.name}."
 
         self._run("Save picture", work, lane="disk", done=self.said.emit)
-
-    def delete(self, pictures: Sequence[Picture]) -> None:
-        """Move pictures to the computer's trash; the bar offers to bring them back."""
-        chosen = tuple(p for p in pictures if p.state is not PictureState.MAKING)
-        if not chosen:
-            return
-        self.removed.emit(tuple(picture.id for picture in chosen))
-        self._run(
-            "Delete pictures",
-            partial(self._put_in_trash, chosen),
-            lane="library",
-            done=partial(self._on_trashed, chosen),
-        )
-
-    def _put_in_trash(
-        self, pictures: tuple[Picture, ...], _ctx: JobContext
-    ) -> tuple[tuple[Path, Path], ...]:
-        moved: list[tuple[Path, Path]] = []
-        for picture in pictures:
-            path = self.file(picture)
-            if path is not None and path.exists():
-                trashed = self._trash.put(path)
-                if trashed is not None:
-                    moved.append((trashed, path))
-        self.tools.stores.pictures.trash([picture.id for picture in pictures])
-        return tuple(moved)
-
-    def _on_trashed(
-        self, pictures: tuple[Picture, ...], moved: tuple[tuple[Path, Path], ...]
-    ) -> None:
-        noun = "picture was" if len(pictures) == 1 else "pictures were"
-        says = f"{len(pictures)} {noun} moved to the trash."
-        self.undoable.emit(Undoable(says, partial(self._bring_back, pictures, moved)))
-
-    def _bring_back(
-        self, pictures: tuple[Picture, ...], moved: tuple[tuple[Path, Path], ...]
-    ) -> None:
-        def work(_ctx: JobContext) -> tuple[str, ...]:
-            for trashed, original in moved:
-                self._trash.restore(trashed, original)
-            ids = tuple(picture.id for picture in pictures)
-            self.tools.stores.pictures.trash(ids, trashed=False)
-            return ids
-
-        self._run("Bring pictures back", work, lane="library", done=self.restored.emit)
 
 
 def _against(generator: str, model: GeneratorModel, loras: Sequence[LoraUse]) -> str:

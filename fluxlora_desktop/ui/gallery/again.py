@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 
 from fluxlora_desktop.domain.pictures import LoraUse, Picture, PictureRequest
+from fluxlora_desktop.domain.prompts import SEED_LIMIT
 from fluxlora_desktop.domain.routes import use_of
 from fluxlora_desktop.ui.desks.loras import LoraDesk
-from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.desks.pictures import Offer, PictureDesk
 from fluxlora_desktop.ui.gallery.words import about
 from fluxlora_desktop.workflows.pictures import template_of
 
@@ -41,8 +43,24 @@ def written_request_of(picture: Picture, loras: LoraDesk) -> PictureRequest:
 
 def price_again(picture: Picture, pictures: PictureDesk) -> str:
     """Return what making a picture again would cost, "" when its model is not offered now."""
-    for offer in pictures.offers(()):
-        if (offer.generator, offer.model.key) == (picture.generator, picture.model):
-            cost = pictures.estimate(offer, picture.width, picture.height, picture.steps, 1)
-            return about(cost) if cost.high_usd else ""
-    return ""
+    offer = _offer_of(picture, pictures)
+    if offer is None:
+        return ""
+    cost = pictures.estimate(offer, picture.width, picture.height, picture.steps, 1)
+    return about(cost) if cost.high_usd else ""
+
+
+def offered_again(picture: Picture, pictures: PictureDesk) -> bool:
+    """Tell whether the model that made a picture is there now."""
+    return _offer_of(picture, pictures) is not None
+
+
+def varied(request: PictureRequest) -> PictureRequest:
+    """Return the same order with another seed."""
+    return replace(request, seed=secrets.randbelow(SEED_LIMIT))
+
+
+def _offer_of(picture: Picture, pictures: PictureDesk) -> Offer | None:
+    wanted = (picture.generator, picture.model)
+    offers = (o for o in pictures.offers(()) if (o.generator, o.model.key) == wanted)
+    return next(offers, None)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal, Slot
-from PySide6.QtGui import QPixmap
+from PySide6.QtGui import QAction, QPixmap
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
-from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery
+from fluxlora_desktop.domain.gallery import EVERYTHING, PictureFilter, PictureQuery, PictureSort
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import GalleryRows, PictureDesk
 from fluxlora_desktop.ui.gallery.again import price_again
@@ -21,8 +23,10 @@ from fluxlora_desktop.ui.gallery.filters import FilterBar
 from fluxlora_desktop.ui.gallery.inspector import Inspector
 from fluxlora_desktop.ui.gallery.model import PictureModel
 from fluxlora_desktop.ui.gallery.orders import OrdersLine
+from fluxlora_desktop.ui.gallery.place import go_back, remember, selected_ids
 from fluxlora_desktop.ui.gallery.view import GridView, LoadingCells
 from fluxlora_desktop.ui.gallery.words import LOST, ON_ITS_WAY, again_words
+from fluxlora_desktop.ui.shortcuts import Group, describe
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import Card, EmptyState, button, column
 
@@ -48,15 +52,17 @@ class PictureBrowser(QWidget):
         self,
         *,
         pictures: PictureDesk,
+        gallery: GalleryDesk,
         loras: LoraDesk,
         jobs: JobRunner,
         choose_target: ChooseTarget,
         choose_folder: ChooseFolder,
     ) -> None:
         super().__init__()
-        self._pictures, self._loras = pictures, loras
-        self._query = EVERYTHING
-        self.filters = FilterBar()
+        self._pictures, self._gallery, self._loras = pictures, gallery, loras
+        self.filters = FilterBar(gallery.filter)
+        self._query = self.filters.query()
+        self._found = self._query
         self.orders = OrdersLine(pictures)
         self.model = PictureModel()
         self._thumbs = ThumbLoader(jobs, self)
@@ -71,6 +77,7 @@ class PictureBrowser(QWidget):
         self.commands = PictureCommands(
             self.grid,
             pictures=pictures,
+            gallery=gallery,
             jobs=jobs,
             choose_target=choose_target,
             choose_folder=choose_folder,
@@ -78,8 +85,13 @@ class PictureBrowser(QWidget):
         self.inspector = Inspector(self.commands)
         self._build()
         self._connect()
+        self._escape = QAction("Clear the selection, then the filter", self)
+        self._escape.setShortcut(Qt.Key.Key_Escape)
+        self._escape.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._escape.triggered.connect(self._on_escape)
+        describe(self._escape, self._escape.text(), Group.FIND)
+        self.addAction(self._escape)
         self._show_loras()
-        self._show_generators()
         self._show_rows()
 
     def _build(self) -> None:
@@ -92,6 +104,12 @@ class PictureBrowser(QWidget):
         self.no_match = EmptyState(
             "search", "No picture matches", button("Clear the filter", self.filters.clear)
         )
+        self.no_trash = EmptyState(
+            "trash",
+            "The trash is empty",
+            button("Back to the pictures", self.filters.clear),
+            hint="What you move to the trash can be brought back for 30 days.",
+        )
         self.unread = EmptyState(
             "error",
             "The pictures could not be read",
@@ -102,13 +120,17 @@ class PictureBrowser(QWidget):
         cells = QWidget()
         cells.setMinimumSize(200, 140)
         self._cells = QStackedLayout(cells)
-        for part in (self._loading, self.empty, self.no_match, self.unread, self.grid):
+        for part in self._states():
             self._cells.addWidget(part)
         card = Card(margin=6)
         card.body.addWidget(cells)
         whole = column(self.filters, self.orders, card, self.inspector, spacing=10)
         whole.setStretch(2, 1)
         self.setLayout(whole)
+
+    def _states(self) -> tuple[QWidget, ...]:
+        empty = (self.empty, self.no_match, self.no_trash)
+        return (self._loading, *empty, self.unread, self.grid)
 
     def _connect(self) -> None:
         desk = self._pictures
@@ -117,13 +139,18 @@ class PictureBrowser(QWidget):
         desk.ordered.connect(self._on_ordered)
         desk.changed.connect(self._on_changed)
         desk.order_over.connect(self._read_what_was_left)
-        desk.removed.connect(self._on_removed)
-        desk.restored.connect(self.look_up)
-        desk.offers_changed.connect(self._show_generators)
+        desk.offers_changed.connect(self._on_offers)
+        marks = self._gallery
+        marks.removed.connect(self._on_removed)
+        marks.restored.connect(self._on_restored)
+        marks.marked.connect(self._on_marked)
+        marks.uses_read.connect(self.filters.show_uses)
         desk.failed.connect(self._on_failed)
         self._loras.listed.connect(self._show_loras)
         self._loras.changed.connect(self._show_loras)
         self.filters.changed.connect(self._on_filter)
+        self.filters.opened.connect(marks.read_uses)
+        self.filters.left.connect(self._on_search_left)
         self.model.needed.connect(desk.read)
         self._thumbs.ready.connect(self._on_thumb)
         self._delegate.again_requested.connect(self.again_requested)
@@ -138,7 +165,12 @@ class PictureBrowser(QWidget):
         """Ask which pictures there are."""
         if self._cells.currentWidget() is self.unread:
             self._cells.setCurrentWidget(self._loading)
+        self._query = self.filters.query()
         self._pictures.find(self._query)
+
+    def show_filter(self, chosen: PictureFilter) -> None:
+        """Show what a filter asks for."""
+        self.filters.show_filter(chosen)
 
     def go_to(self, row: int) -> None:
         """Make a row the current one, in view."""
@@ -174,17 +206,33 @@ class PictureBrowser(QWidget):
         self.filters.show_loras(self._loras.loras())
 
     @Slot()
-    def _show_generators(self) -> None:
-        offers = self._pictures.offers(())
-        services = dict.fromkeys((offer.generator_title, offer.generator) for offer in offers)
-        self.filters.show_generators(services)
+    def _on_offers(self) -> None:
+        self._on_selected()
         self.grid.viewport().update()
 
     @Slot(object)
     def _on_filter(self, query: PictureQuery) -> None:
+        self._gallery.filter = self.filters.chosen
         if query != self._query:
             self._query = query
             self._pictures.find(query)
+
+    @Slot()
+    def _on_escape(self) -> None:
+        """Take back the last narrowing: the selection, then words and filter."""
+        if self.grid.selectionModel().hasSelection():
+            self.grid.clearSelection()
+        elif self.filters.filtered():
+            self.filters.clear()
+        self.grid.setFocus()
+
+    @Slot()
+    def _on_search_left(self) -> None:
+        """Go from the search to the first of what it found."""
+        if self.model.rowCount():
+            self.grid.setFocus()
+            if not self.grid.currentIndex().isValid():
+                self.go_to(0)
 
     @Slot()
     def _on_failed(self) -> None:
@@ -193,9 +241,16 @@ class PictureBrowser(QWidget):
 
     @Slot(object)
     def _on_rows(self, rows: GalleryRows) -> None:
-        if rows.query == self._query:
-            self.model.show(rows.ids)
-            self._show_rows(known=True)
+        if rows.query != self._query:
+            return
+        place = remember(self.grid, self.model)
+        if rows.query != self._found:  # another question: its best answer is at the top
+            self._found = rows.query
+            place = replace(place, top="", selected=frozenset())
+            self.grid.scrollToTop()
+        self.model.show(rows.ids)
+        self._show_rows(known=True)
+        go_back(self.grid, self.model, place)
 
     @Slot(object)
     def _on_page(self, pictures: tuple[Picture, ...]) -> None:
@@ -216,12 +271,13 @@ class PictureBrowser(QWidget):
     def _on_ordered(self, pictures: tuple[Picture, ...]) -> None:
         self.orders.follow(pictures)
         self.model.take(pictures)
-        if self._query == EVERYTHING:
+        if self._query == EVERYTHING and self._found == EVERYTHING:
+            place = remember(self.grid, self.model)
             self.model.add(pictures)
-            self.grid.scrollToTop()
+            self._show_rows(known=True)
+            go_back(self.grid, self.model, place)
         else:
             self._pictures.find(self._query)
-        self._show_rows(known=True)
 
     @Slot(object)
     def _on_changed(self, picture: Picture) -> None:
@@ -229,6 +285,16 @@ class PictureBrowser(QWidget):
         self.model.take((picture,))
         if picture.id in {chosen.id for chosen in self.commands.chosen}:
             self._on_selected()
+
+    @Slot(object)
+    def _on_marked(self, pictures: tuple[Picture, ...]) -> None:
+        """Show marks; where they are what is asked for, look up what is shown now."""
+        shown = [picture for picture in pictures if self.model.row_of(picture.id) >= 0]
+        self.model.take(map(self._as_it_stands, shown[:_MOST_CHOSEN]))
+        self._on_selected()
+        query = self._query
+        if query.favourite or query.rating or query.tag or query.sort is PictureSort.BEST:
+            self._pictures.find(query)
 
     @Slot()
     def _read_what_was_left(self) -> None:
@@ -241,16 +307,24 @@ class PictureBrowser(QWidget):
     def _on_removed(self, ids: tuple[str, ...]) -> None:
         here = self.row()
         self.model.remove(ids)
+        self.model.forget(ids)
         self._show_rows(known=True)
         after = min(here, self.model.rowCount() - 1)
         if after >= 0:
             self.go_to(after)
 
+    @Slot(object)
+    def _on_restored(self, ids: tuple[str, ...]) -> None:
+        self.model.forget(ids)
+        self.look_up()
+
     def _show_rows(self, *, known: bool = False) -> None:
         """Show which of the four states the grid is in."""
-        count, everything = self.model.rowCount(), self._query == EVERYTHING
-        self.orders.show_count(count, filtered=not everything)
-        nothing = self.empty if everything else self.no_match
+        count, filtered = self.model.rowCount(), self.filters.filtered()
+        self.orders.show_count(count, filtered=filtered, trashed=self._query.trashed)
+        nothing = self.no_match if filtered else self.empty
+        if replace(self._query, sort=EVERYTHING.sort) == replace(EVERYTHING, trashed=True):
+            nothing = self.no_trash
         self._cells.setCurrentWidget(self.grid if count else nothing if known else self._loading)
         self._on_selected()
 
@@ -265,7 +339,7 @@ class PictureBrowser(QWidget):
         chosen = tuple(p for p in map(self.model.picture, sorted(rows)) if p is not None)
         if len(chosen) < len(rows):
             self.model.want(min(rows), max(rows))
-        self.commands.show(chosen)
+        self.commands.show(chosen, partial(selected_ids, self.grid, self.model))
         one = chosen[0] if len(chosen) == 1 else None
         price = self._price_of(one) if one is not None and one.state in LOST else ""
         self.inspector.show_pictures(chosen, selected, self.again_words(one), price)

@@ -10,6 +10,7 @@ from PySide6.QtCore import (
     QEvent,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     QRect,
     QRectF,
     QSize,
@@ -76,6 +77,8 @@ class PictureDelegate(QStyledItemDelegate):
             self._paint_thumb(painter, frame, picture)
         else:
             self._paint_words(painter, frame, picture)
+        if picture is not None:
+            _paint_rating(painter, frame, picture)
         _paint_marks(painter, frame, option.state)
         painter.restore()
 
@@ -176,6 +179,30 @@ def _draw_centred(painter: QPainter, frame: QRect, mark: QPixmap) -> None:
     place = QRect(frame.topLeft(), size)
     place.moveCenter(frame.center())
     painter.drawPixmap(place.topLeft(), mark)
+
+
+def _paint_rating(painter: QPainter, frame: QRect, picture: Picture) -> None:
+    """Paint the star and the rating, small, at the lower left."""
+    parts = [pixmap("star-filled", "text", 12)] if picture.favourite else []
+    words = f"{picture.rating}/5" if picture.rating else ""
+    if not parts and not words:
+        return
+    painter.setFont(theme.font(theme.CAPTION))
+    metrics = QFontMetrics(painter.font())
+    text_width = metrics.horizontalAdvance(words)
+    gap = 4 if parts and words else 0
+    pill = QRect(0, 0, 12 + len(parts) * 12 + gap + text_width, 20)
+    pill.moveBottomLeft(frame.bottomLeft() + QPoint(7, -7))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme.color("surface"))
+    painter.drawRoundedRect(QRectF(pill), 10, 10)
+    left = pill.left() + 6
+    for part in parts:
+        painter.drawPixmap(left, pill.top() + 4, part)
+        left += 12 + gap
+    painter.setPen(theme.color("text"))
+    place = QRect(left, pill.top(), text_width, pill.height())
+    painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words)
 
 
 def _paint_marks(painter: QPainter, frame: QRect, state: QStyle.StateFlag) -> None:

@@ -1,4 +1,4 @@
-"""The two questions about places on the disk that the Gallery asks."""
+"""The questions that the Gallery asks: where files shall go, whether they shall be gone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from fluxlora_desktop.ui.wording import plural
 
 ChooseTarget = Callable[[QWidget, str, Callable[[Path], None]], None]
 """Asks where to save a file of this name and calls back with the place, or never."""
@@ -39,3 +41,22 @@ def _open(dialog: QFileDialog, then: Callable[[Path], None]) -> None:
 
 def _answer(then: Callable[[Path], None], chosen: str) -> None:
     then(Path(chosen))
+
+
+def ask_delete_for_good(parent: QWidget, count: int, delete: Callable[[], None]) -> None:
+    """Ask before pictures are gone for good; Enter keeps them."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle("Delete for good")
+    box.setText(f"Delete {plural(count, 'picture')} for good?")
+    box.setInformativeText(
+        "The files are deleted from this computer's trash too, and there is no way back. What was "
+        "spent stays in the ledger."
+    )
+    yes = box.addButton("Delete for good", QMessageBox.ButtonRole.DestructiveRole)
+    keep = box.addButton("Keep them in the trash", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(keep)
+    box.setEscapeButton(keep)
+    yes.clicked.connect(lambda: delete())  # noqa: PLW0108 - drops Qt's `checked`
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.open()

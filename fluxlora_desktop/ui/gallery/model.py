@@ -150,6 +150,11 @@ class PictureModel(QAbstractListModel):
             self._count_places()
             self.endRemoveRows()
 
+    def forget(self, ids: Iterable[str]) -> None:
+        """Let go of what is known about pictures that have changed, or of all: it is read anew."""
+        for picture_id in tuple(ids) or tuple(self._known):
+            self._known.pop(picture_id, None)
+
     def _count_places(self) -> None:
         self._places = {picture_id: place for place, picture_id in enumerate(self._ids)}
 

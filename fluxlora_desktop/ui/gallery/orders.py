@@ -49,9 +49,11 @@ class OrdersLine(QWidget):
         desk.ordered.connect(self._on_ordered)
         self._show(desk.queue)
 
-    def show_count(self, count: int, *, filtered: bool) -> None:
+    def show_count(self, count: int, *, filtered: bool, trashed: bool = False) -> None:
         """Say how many pictures the grid holds."""
         found = "found" if filtered else ""
+        if trashed:
+            found = "in the trash, kept for 30 days"
         words = f"{plural(count, 'picture')} {found}".strip()
         self.count.setText(words if count else "")
 

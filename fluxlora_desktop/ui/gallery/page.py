@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
+from fluxlora_desktop.domain.gallery import PictureFilter
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest
 from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
-from fluxlora_desktop.ui.gallery.again import request_of, written_request_of
+from fluxlora_desktop.ui.gallery.again import request_of, varied, written_request_of
 from fluxlora_desktop.ui.gallery.browser import PictureBrowser
 from fluxlora_desktop.ui.gallery.dialogs import (
     ChooseFolder,
@@ -48,6 +50,7 @@ class GalleryPage(Page):
         self,
         *,
         pictures: PictureDesk,
+        gallery: GalleryDesk,
         loras: LoraDesk,
         prompts: PromptDesk,
         jobs: JobRunner,
@@ -56,18 +59,24 @@ class GalleryPage(Page):
     ) -> None:
         super().__init__("gallery", "Gallery")
         self.hint.setText("Write a prompt, choose a LoRA, and the pictures appear one by one.")
-        self._pictures, self._loras, self._prompts = pictures, loras, prompts
+        self._pictures, self._gallery = pictures, gallery
+        self._loras, self._prompts = loras, prompts
         self._awaited, self._sought = -1, ""
         self.panel = PromptPanel(pictures=pictures, loras=loras, prompts=prompts)
         self.browser = PictureBrowser(
             pictures=pictures,
+            gallery=gallery,
             loras=loras,
             jobs=jobs,
             choose_target=choose_target,
             choose_folder=choose_folder,
         )
         self.viewer = Viewer(
-            pictures=pictures, jobs=jobs, choose_target=choose_target, choose_folder=choose_folder
+            pictures=pictures,
+            gallery=gallery,
+            jobs=jobs,
+            choose_target=choose_target,
+            choose_folder=choose_folder,
         )
         self._build()
         self._connect()
@@ -90,7 +99,8 @@ class GalleryPage(Page):
         self.panel.make_requested.connect(self._pictures.make)
         self.panel.reveal_requested.connect(self.reveal_requested)
         self._pictures.changed.connect(self._on_changed)
-        self._pictures.removed.connect(self._on_removed)
+        self._gallery.removed.connect(self._on_removed)
+        self._gallery.restored.connect(self._on_restored)
         self._pictures.page_ready.connect(self._on_read)
         self._pictures.rows_ready.connect(self._on_found)
         self.browser.opened.connect(self._view)
@@ -101,6 +111,8 @@ class GalleryPage(Page):
         for commands in (self.browser.commands, self.viewer.commands):
             commands.reuse_requested.connect(self._on_reuse)
             commands.again_requested.connect(self._on_again)
+            commands.vary_requested.connect(self._on_vary)
+            commands.grid_requested.connect(self.grid_requested)
             commands.reveal_requested.connect(self.reveal_requested)
 
     def shown(self) -> None:
@@ -113,13 +125,17 @@ class GalleryPage(Page):
     def arrive(self, what: object) -> None:
         """Take a LoRA (itself or its id), an order, or a picture whose settings are used again.
 
-        A `ShowPicture` is looked at.
+        A `ShowPicture` is looked at, a `PictureFilter` says which ones are shown.
         """
         if what is None:
             return
         self._close_viewer()
         if isinstance(what, ShowPicture):
             self._sought = what.id  # the rows are on their way: see `shown`
+            return
+        if isinstance(what, PictureFilter):
+            self.browser.show_filter(what)
+            self.browser.grid.setFocus()
             return
         if isinstance(what, Lora):
             self.panel.choose_lora(what.id)
@@ -233,3 +249,14 @@ class GalleryPage(Page):
     @Slot(object)
     def _on_again(self, picture: Picture) -> None:
         self._pictures.make(request_of(picture, self._loras))
+
+    @Slot(object)
+    def _on_vary(self, picture: Picture) -> None:
+        self._pictures.make(varied(request_of(picture, self._loras)))
+
+    @Slot()
+    def _on_restored(self) -> None:
+        """Leave a picture of the trash that is there no longer."""
+        shown = self.viewer.picture
+        if shown is not None and shown.trashed_at is not None:
+            self._close_viewer()

@@ -23,6 +23,7 @@ from fluxlora_desktop.ui.gallery.shape_choice import OWN_SIZE, ShapeChoice
 from fluxlora_desktop.ui.gallery.sizes import Size
 from fluxlora_desktop.ui.gallery.words import make_words, price_words
 from fluxlora_desktop.ui.icons import icon
+from fluxlora_desktop.ui.shortcuts import Group, describe
 from fluxlora_desktop.ui.theme import INSPECTOR_WIDTH
 from fluxlora_desktop.ui.widgets import Card, button, column, label, line, row
 
@@ -139,8 +140,10 @@ class PromptPanel(Card):
         self._pictures.ordered.connect(self._on_ordered)
         self._pictures.failed.connect(self._on_failed)
         self._pictures.over_limit.connect(self._on_answered)
-        QShortcut(QKeySequence("Ctrl+L"), self, self.write)
-        QShortcut(QKeySequence("Ctrl+H"), self, self.show_history)
+        write = QShortcut(QKeySequence("Ctrl+L"), self, self.write)
+        describe(write, "Write the prompt", Group.MAKE)
+        history = QShortcut(QKeySequence("Ctrl+H"), self, self.show_history)
+        describe(history, "Prompts used before, and saved ones", Group.MAKE)
 
     def on_theme_changed(self) -> None:
         """Draw what depends on the look again."""

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QPlainTextEdit, QToolButton, QWidget
 
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.icons import icon
+from fluxlora_desktop.ui.shortcuts import Group, Keys
 from fluxlora_desktop.ui.widgets import icon_button, row
 
 _PROMPT_HEIGHT = 104
@@ -24,6 +25,7 @@ class PromptEdit(QPlainTextEdit):
     (1), `focused()` when it is about to be written.
     """
 
+    KEYS = (Keys(Group.MAKE, "Ctrl+Enter", "Make the pictures, from the prompt"),)
     make_wanted = Signal()
     other_wanted = Signal(int)
     focused = Signal()

@@ -38,6 +38,7 @@ from PySide6.QtWidgets import (
 )
 
 from fluxlora_desktop.ui import theme
+from fluxlora_desktop.ui.shortcuts import Group, Keys
 
 CELL = 200
 """The width that a cell aims at, in logical pixels; cells share what is left of the line."""
@@ -53,6 +54,15 @@ class GridView(QListView):
     Enter or a double click asks to see large, `drag_wanted()` that the selection is pulled away.
     """
 
+    KEYS = (
+        Keys(Group.MOVE, "Arrows", "The neighbours"),
+        Keys(Group.MOVE, "Page Up, Page Down", "A page up or down"),
+        Keys(Group.MOVE, "Home, End", "The first picture, the last one"),
+        Keys(Group.MOVE, "Shift with these", "Select all on the way"),
+        Keys(Group.MOVE, "Ctrl+Space", "Select one more, or one less"),
+        Keys(Group.MOVE, "Ctrl+A", "Select all"),
+        Keys(Group.MOVE, "Space, Enter", "Look at the picture large"),
+    )
     painted = Signal(int, int)
     opened = Signal(QModelIndex)
     drag_wanted = Signal()
@@ -253,7 +263,8 @@ class GridView(QListView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Open the row by Space or Enter; everything else moves or selects."""
         keys = {Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter}
-        if event.key() in keys and self.currentIndex().isValid():
+        plain = not event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if event.key() in keys and plain and self.currentIndex().isValid():
             self.opened.emit(self.currentIndex())
             return
         super().keyPressEvent(event)

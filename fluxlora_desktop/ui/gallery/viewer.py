@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.gallery.canvas import Canvas
 from fluxlora_desktop.ui.gallery.commands import PictureCommands
@@ -18,6 +19,7 @@ from fluxlora_desktop.ui.gallery.dialogs import ChooseFolder, ChooseTarget
 from fluxlora_desktop.ui.gallery.images import decode
 from fluxlora_desktop.ui.gallery.inspector import CommandButtons
 from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, facts_of
+from fluxlora_desktop.ui.shortcuts import Group, Keys
 from fluxlora_desktop.ui.widgets import Card, button, clear, column, icon_button, label, row
 
 _FACTS_WIDTH = 264
@@ -27,6 +29,13 @@ _KEPT = 6
 class Viewer(QWidget):
     """Shows one picture; `step_wanted(int)` asks for a neighbour, `closed()` for the grid."""
 
+    KEYS = (
+        Keys(Group.LARGE, "Left, Right", "The picture before, the next one"),
+        Keys(Group.LARGE, "0, 1, Space", "The whole picture, full size, one or the other"),
+        Keys(Group.LARGE, "+, -", "Larger, smaller"),
+        Keys(Group.LARGE, "I", "Show its settings, or not"),
+        Keys(Group.LARGE, "Esc", "Back to the grid"),
+    )
     step_wanted = Signal(int)
     closed = Signal()
 
@@ -34,6 +43,7 @@ class Viewer(QWidget):
         self,
         *,
         pictures: PictureDesk,
+        gallery: GalleryDesk,
         jobs: JobRunner,
         choose_target: ChooseTarget,
         choose_folder: ChooseFolder,
@@ -47,9 +57,11 @@ class Viewer(QWidget):
         self.commands = PictureCommands(
             self,
             pictures=pictures,
+            gallery=gallery,
             jobs=jobs,
             choose_target=choose_target,
             choose_folder=choose_folder,
+            rating_keys="Alt+",
         )
         self.canvas = Canvas()
         self.words = label("", "section", wrap=True)
@@ -72,6 +84,7 @@ class Viewer(QWidget):
         self.info.setChecked(True)
         self._build()
         self.info.toggled.connect(self.facts.setVisible)
+        gallery.marked.connect(self._on_marked)
         self.canvas.zoomed.connect(self._on_zoomed)
         self.canvas.toggled.connect(self._on_toggled)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -160,7 +173,9 @@ class Viewer(QWidget):
         shown = self._picture
         if image.isNull():
             if shown is not None and shown.id == picture_id:
-                self.words.setText("The file of this picture cannot be read. It may be gone.")
+                gone = "The file of this picture cannot be read. It may be gone."
+                in_trash = "It is in the trash. Restore it to see it large."
+                self.words.setText(in_trash if shown.trashed_at is not None else gone)
                 self.words.show()
             return
         self._kept[picture_id] = QPixmap.fromImage(image)
@@ -216,6 +231,16 @@ class Viewer(QWidget):
             self._on_full()
         else:
             self.canvas.fit()
+
+    @Slot(object)
+    def _on_marked(self, pictures: tuple[Picture, ...]) -> None:
+        """Show the marks of the picture that is shown, also when it left the list."""
+        shown = self._picture
+        for picture in pictures:
+            if shown is not None and picture.id == shown.id:
+                self._picture = picture
+                self.commands.show((picture,))
+                self._show_facts(picture)
 
     @Slot(float)
     def _on_zoomed(self, scale: float) -> None:

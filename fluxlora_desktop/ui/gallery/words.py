@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fluxlora_desktop.domain.bases import title_of
-from fluxlora_desktop.domain.money import Estimate
+from fluxlora_desktop.domain.gallery import KEPT_IN_TRASH
+from fluxlora_desktop.domain.money import NOTHING, Estimate
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.domain.services import service_title
 from fluxlora_desktop.ui.wording import plural, price_range, usd, when
@@ -19,6 +22,8 @@ STATE_WORDS = {
 }
 ON_ITS_WAY = frozenset({PictureState.WAITING, PictureState.MAKING})
 LOST = frozenset({PictureState.FAILED, PictureState.MAYBE_CHARGED})
+
+RATING_WORDS = ("No rating", "1 of 5", "2 of 5", "3 of 5", "4 of 5", "5 of 5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,30 @@ def facts_of(picture: Picture) -> tuple[Fact, ...]:
         Fact("Guidance", f"{picture.guidance:g}"),
         *cost,
         Fact("Made", when(picture.created_at)),
+        *marks_of(picture),
     )
+
+
+def marks_of(picture: Picture) -> tuple[Fact, ...]:
+    """Return what a person said about a picture."""
+    rating = (Fact("Rating", RATING_WORDS[picture.rating]),) if picture.rating else ()
+    star = (Fact("Starred", "Yes"),) if picture.favourite else ()
+    tags = (Fact("Tags", ", ".join(picture.tags)),) if picture.tags else ()
+    return (*star, *rating, *tags)
+
+
+def summary(pictures: Sequence[Picture]) -> str:
+    """Return what several pictures have in common, as one line."""
+    rated = [picture.rating for picture in pictures if picture.rating]
+    spent = sum((p.cost_usd for p in pictures if p.cost_usd is not None), start=NOTHING)
+    tags = Counter(tag for picture in pictures for tag in picture.tags)
+    parts: list[str] = []
+    if rated:
+        parts.append(f"{len(rated):,} rated, {sum(rated) / len(rated):.1f} on average")
+    parts += [f"{tag} ({count:,})" for tag, count in tags.most_common(4)]
+    if spent:
+        parts.append(f"{usd(spent)} in all")
+    return " · ".join(parts)
 
 
 def model_words(picture: Picture) -> str:
@@ -68,15 +96,20 @@ def facts_line(picture: Picture) -> str:
 
 
 def parameters_text(picture: Picture) -> str:
-    """Return prompt and facts as text to paste elsewhere."""
-    lines = "\n".join(f"{fact.title}: {fact.value}" for fact in facts_of(picture))
+    """Return prompt and facts as text to paste elsewhere; marks stay with the person."""
+    told = [fact for fact in facts_of(picture) if fact not in marks_of(picture)]
+    lines = "\n".join(f"{fact.title}: {fact.value}" for fact in told)
     return f"{picture.prompt}\n\n{lines}"
 
 
 def spoken(picture: Picture) -> str:
     """Return a cell of the grid as a screen reader says it."""
     trouble = f" {picture.error}" if picture.state in LOST and picture.error else ""
-    return f"{STATE_WORDS[picture.state]}: {picture.prompt}, seed {picture.seed}.{trouble}"
+    star, rating = ", starred" if picture.favourite else "", ""
+    if picture.rating:
+        rating = f", rated {RATING_WORDS[picture.rating]}"
+    words = f"{picture.prompt}, seed {picture.seed}{star}{rating}"
+    return f"{STATE_WORDS[picture.state]}: {words}.{trouble}"
 
 
 def lost_words(picture: Picture, price: str) -> str:
@@ -85,6 +118,14 @@ def lost_words(picture: Picture, price: str) -> str:
     if picture.state is PictureState.MAYBE_CHARGED and price:
         return f"{trouble}. It may have been charged, {price}."
     return f"{trouble}."
+
+
+def trash_words(picture: Picture) -> str:
+    """Return since when a picture is in the trash and until when it can come back."""
+    if picture.trashed_at is None:
+        return ""
+    until = picture.trashed_at + KEPT_IN_TRASH
+    return f"In the trash since {when(picture.trashed_at)}; kept until {when(until)}."
 
 
 def again_words(picture: Picture) -> str:

@@ -13,10 +13,11 @@ from fluxlora_desktop.domain.grids import Grid, GridSpec
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureState
 from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.grids import GridDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
-from fluxlora_desktop.ui.gallery.again import request_of
+from fluxlora_desktop.ui.gallery.again import request_of, varied
 from fluxlora_desktop.ui.gallery.dialogs import (
     ChooseFolder,
     ChooseTarget,
@@ -61,6 +62,7 @@ class GridsPage(Page):
         *,
         grids: GridDesk,
         pictures: PictureDesk,
+        gallery: GalleryDesk,
         loras: LoraDesk,
         jobs: JobRunner,
         choose_sheet: ChooseTarget = choose_sheet,
@@ -74,7 +76,11 @@ class GridsPage(Page):
         self.preview = GridTable(desk=grids, jobs=jobs)
         self.list = GridList(ThumbLoader(jobs, self))
         viewer = Viewer(
-            pictures=pictures, jobs=jobs, choose_target=choose_target, choose_folder=choose_folder
+            pictures=pictures,
+            gallery=gallery,
+            jobs=jobs,
+            choose_target=choose_target,
+            choose_folder=choose_folder,
         )
         self.work = GridWork(
             grids=grids, loras=loras, jobs=jobs, viewer=viewer, choose_sheet=choose_sheet
@@ -136,6 +142,8 @@ class GridsPage(Page):
         self.work.lora_wanted.connect(self._on_lora_wanted)
         viewer.commands.reveal_requested.connect(self.reveal_requested)
         viewer.commands.reuse_requested.connect(self._on_reuse)
+        viewer.commands.vary_requested.connect(self._on_vary)
+        viewer.commands.grid_requested.connect(self.arrive)
 
     def shown(self) -> None:
         """Read the grids anew: pictures may have been thrown away in the gallery."""
@@ -284,6 +292,10 @@ class GridsPage(Page):
 
     def _on_gallery(self) -> None:
         self.go.emit("gallery", None)
+
+    @Slot(object)
+    def _on_vary(self, picture: Picture) -> None:
+        self._pictures.make(varied(request_of(picture, self._loras)))
 
     @Slot(object)
     def _on_reuse(self, picture: Picture) -> None:

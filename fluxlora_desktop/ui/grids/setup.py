@@ -25,7 +25,7 @@ from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import Offer, PictureDesk
 from fluxlora_desktop.ui.gallery.numbers import Fraction, WholeNumber
 from fluxlora_desktop.ui.gallery.offers import OfferChoice
-from fluxlora_desktop.ui.gallery.prompt import PromptEdit
+from fluxlora_desktop.ui.gallery.prompt_edit import PromptEdit
 from fluxlora_desktop.ui.gallery.sizes import SHAPES, size_of
 from fluxlora_desktop.ui.gallery.words import make_words, price_words
 from fluxlora_desktop.ui.grids.axis import AxisEditor, new_seeds
