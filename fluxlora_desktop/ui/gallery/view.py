@@ -8,6 +8,7 @@ because screen readers then find a list with items.
 from __future__ import annotations
 
 from PySide6.QtCore import (
+    QEvent,
     QItemSelection,
     QItemSelectionModel,
     QItemSelectionRange,
@@ -17,6 +18,7 @@ from PySide6.QtCore import (
     QRect,
     QSize,
     Qt,
+    QTimer,
     Signal,
 )
 from PySide6.QtGui import (
@@ -43,17 +45,23 @@ CELL = 200
 """The width that a cell aims at, in logical pixels; cells share what is left of the line."""
 GAP = 6
 """Room around the picture inside its cell: here the rubber band begins."""
+_REST_MS = 150
+"""How long the width must stay before the pictures are wanted in the new size."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
 class GridView(QListView):
     """Shows one model column as square cells.
 
-    `painted(first, last)` names the rows that are visible, `opened(QModelIndex)` a row that Space,
-    Enter or a double click asks to see large, `drag_wanted()` that the selection is pulled away.
+    `painted(first, last)` names the rows that are in sight, `scrolled()` tells that others are now,
+    `resized(int)` the side of the pictures' frames when it has come to rest. `opened(QModelIndex)`
+    names a row that Space, Enter or a double click asks to see large, `drag_wanted()` tells that
+    the selection is pulled away.
     """
 
     painted = Signal(int, int)
+    scrolled = Signal()
+    resized = Signal(int)
     opened = Signal(QModelIndex)
     drag_wanted = Signal()
 
@@ -71,6 +79,10 @@ class GridView(QListView):
         self.doubleClicked.connect(self.opened)
         self._band = QRubberBand(QRubberBand.Shape.Rectangle, self.viewport())
         self._pressed_at = QPoint()
+        self._pointed = -1
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self._tell_side)
+        self._told_side = 0
 
     def columns(self) -> int:
         """Return how many cells a line holds."""
@@ -130,6 +142,7 @@ class GridView(QListView):
     def doItemsLayout(self) -> None:
         """Do in one step what a reset, insert, removal or resize needs."""
         self.updateGeometries()
+        self._pointed = self._pointed_row()
         self.viewport().update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -144,16 +157,38 @@ class GridView(QListView):
             self.verticalScrollBar().setValue(top // self.columns() * self.cell().height())
         if in_view:
             self.scrollTo(self.currentIndex())
+        if self._told_side and self.isVisible():
+            self._rest.start()
+        else:
+            self._tell_side()
+
+    def _tell_side(self) -> None:
+        side = self.cell().width() - 2 * GAP
+        if side != self._told_side:
+            self._told_side = side
+            self.resized.emit(side)
 
     def scrollContentsBy(self, _dx: int, _dy: int) -> None:
         """Paint anew where the scroll bar says."""
+        self.scrolled.emit()
+        self._pointed = self._pointed_row()
         self.viewport().update()
 
+    def rows_in_sight(self) -> tuple[int, int]:
+        """Return the first and the last row in sight; the last is lower where there is none."""
+        return self._rows_between(0, self.viewport().height() - 1)
+
+    def _rows_between(self, top: int, bottom: int) -> tuple[int, int]:
+        side, columns, offset = self.cell().height(), self.columns(), self.verticalOffset()
+        first = max(0, (offset + top) // side * columns)
+        return first, min(((offset + bottom) // side + 1) * columns, self._count()) - 1
+
     def dataChanged(self, first: _Index, last: _Index, _roles: object = ()) -> None:
-        """Paint one cell anew, or all."""
+        """Paint one cell anew, or all when some of those in sight are among several."""
+        top, bottom = self.rows_in_sight()
         if first == last:
             self.viewport().update(self.visualRect(first))
-        else:
+        elif first.row() <= bottom and last.row() >= top:
             self.viewport().update()
 
     def scrollTo(
@@ -231,24 +266,37 @@ class GridView(QListView):
         painter, option = QPainter(self.viewport()), QStyleOptionViewItem()
         self.initViewItemOption(option)
         plain = option.state & ~QStyle.StateFlag.State_HasFocus
+        delegate, model, region = self.itemDelegate(), self.model(), event.region()
         side, offset, columns = self.cell().height(), self.verticalOffset(), self.columns()
-        area, focused = event.rect(), self.hasFocus()
-        first = max(0, (offset + area.top()) // side * columns)
-        last = min(((offset + area.bottom()) // side + 1) * columns, self._count()) - 1
-        pointed = self.viewport().mapFromGlobal(self.cursor().pos())
+        selected = self.selectionModel() if self.selectionModel().hasSelection() else None
+        current = self.currentIndex().row() if self.hasFocus() else -1
+        several = region.rectCount() > 1
+        first, last = self._rows_between(event.rect().top(), event.rect().bottom())
         for row in range(first, last + 1):
-            index = self.model().index(row, 0)
-            option.rect, option.state = self.visualRect(index), plain
-            if self.selectionModel().isSelected(index):
-                option.state |= QStyle.StateFlag.State_Selected
-            if focused and index == self.currentIndex():
-                option.state |= QStyle.StateFlag.State_HasFocus
-            if self.underMouse() and frame_of(option.rect).contains(pointed):
-                option.state |= QStyle.StateFlag.State_MouseOver
-            self.itemDelegate().paint(painter, option, index)
+            line, column = divmod(row, columns)
+            rect = QRect(column * side, line * side - offset, side, side)
+            if several and not region.intersects(rect):
+                continue
+            index = model.index(row, 0)
+            state = plain
+            if selected is not None and selected.isSelected(index):
+                state |= QStyle.StateFlag.State_Selected
+            if row == current:
+                state |= QStyle.StateFlag.State_HasFocus
+            if row == self._pointed:
+                state |= QStyle.StateFlag.State_MouseOver
+            option.rect, option.state = rect, state
+            delegate.paint(painter, option, index)
         painter.end()
+        first, last = self.rows_in_sight()
         if last >= first:
             self.painted.emit(first, last)
+
+    def _pointed_row(self) -> int:
+        """Return the row whose picture lies under the pointer, or -1."""
+        if not self.underMouse():
+            return -1
+        return self.indexAt(self.viewport().mapFromGlobal(self.cursor().pos())).row()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Open the row by Space or Enter; everything else moves or selects."""
@@ -270,7 +318,18 @@ class GridView(QListView):
             start = self._pressed_at - QPoint(0, self.verticalOffset())
             self._band.setGeometry(QRect(start, event.position().toPoint()).normalized())
             self._band.show()
-        self.viewport().update()
+        self._point_at(self.indexAt(event.position().toPoint()).row())
+
+    def _point_at(self, row: int) -> None:
+        """Paint anew what the pointer left and what it came to."""
+        for changed in {row, self._pointed} if row != self._pointed else ():
+            self.viewport().update(self.visualRect(self.model().index(changed, 0)))
+        self._pointed = row
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Point at nothing any more."""
+        super().leaveEvent(event)
+        self._point_at(-1)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Take the rubber band away."""
