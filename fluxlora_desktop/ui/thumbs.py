@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from fluxlora_desktop.domain.errors import StorageError
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.jobs.runner import JobRunner
 
-_MOST_BYTES = 96 * 2**20
-"""What the pixmaps of one loader may take: three screens of a large window at scale 2."""
+_MOST_BYTES = 48 * 2**20
+"""What the pixmaps of a loader may take: two screens of a large window at scale 2, ten at 1."""
 _MOST_KNOWN = 4000
 """Files that are remembered at most, with those that cannot be read."""
 _JOBS = 2
+_TELL_S = 0.008
 _A_JOB = 16
 """Files that one job decodes, before other loaders have their turn in the lane."""
 
@@ -80,7 +82,8 @@ class ThumbLoader(QObject):
         if key not in self._wanted:
             self._wanted.add(key)
             self._queue.append(key)
-            self._work_on()
+            if self._working < _JOBS:
+                self._work_on()
         other = self._latest.get(key.path)
         if other is not None and other.fill == fill:
             return self._kept.get(other)
@@ -125,7 +128,11 @@ class ThumbLoader(QObject):
         self._work_on()
 
     @Slot(object)
-    def _on_loaded(self, loaded: _Loaded) -> None:
+    def _on_loaded(self, several: list[_Loaded]) -> None:
+        for loaded in several:
+            self._keep(loaded)
+
+    def _keep(self, loaded: _Loaded) -> None:
         key = loaded.key
         self._wanted.discard(key)
         pixmap = None
@@ -149,14 +156,24 @@ class ThumbLoader(QObject):
 
 
 def _decode(queue: deque[_Key], locate: Callable[[str], Path], ctx: JobContext) -> None:
-    """Decode what stands first in the queue; several jobs may take from it."""
+    """Decode what stands first in the queue; several jobs may take from it.
+
+    What is decoded within half a frame is told at once: each telling costs the window's thread
+    as much as painting a picture does.
+    """
+    several, told = list[_Loaded](), time.perf_counter()
     for _ in range(_A_JOB):
         ctx.check()
         try:
             key = queue.popleft()
         except IndexError:
-            return
-        ctx.report(_Loaded(key, _load(key, locate)))
+            break
+        several.append(_Loaded(key, _load(key, locate)))
+        if time.perf_counter() - told > _TELL_S:
+            ctx.report(several)
+            several, told = [], time.perf_counter()
+    if several:
+        ctx.report(several)
 
 
 def _load(key: _Key, locate: Callable[[str], Path]) -> QImage:

@@ -16,13 +16,21 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPen
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyleOptionViewItem
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.ui import theme
-from fluxlora_desktop.ui.gallery.cell_looks import CellLooks, looks_at
-from fluxlora_desktop.ui.gallery.model import PictureRole
-from fluxlora_desktop.ui.gallery.view import CELL, GAP, frame_of
+from fluxlora_desktop.ui.gallery.cell_looks import looks_at
+from fluxlora_desktop.ui.gallery.model import PictureModel, PictureRole
+from fluxlora_desktop.ui.gallery.view import (
+    CELL,
+    FOCUSED,
+    GAP,
+    POINTED,
+    SELECTED,
+    CellDelegate,
+    frame_of,
+)
 from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, again_words
 from fluxlora_desktop.ui.icons import pixmap
 from fluxlora_desktop.ui.thumbs import ThumbLoader
@@ -38,14 +46,7 @@ _LOOKS = {
 }
 
 
-_MARKED = (
-    QStyle.StateFlag.State_Selected
-    | QStyle.StateFlag.State_MouseOver
-    | QStyle.StateFlag.State_HasFocus
-)
-
-
-class PictureDelegate(QStyledItemDelegate):
+class PictureDelegate(CellDelegate):
     """Paints thumbnails and placeholders of the same size from the theme's tokens.
 
     `again_requested(Picture)` when the button in a lost picture's cell is pressed; `price_of` says
@@ -60,17 +61,24 @@ class PictureDelegate(QStyledItemDelegate):
         super().__init__()
         self._thumbs, self._price_of = thumbs, price_of
         self.side = CELL - 2 * GAP
+        self._look = looks_at(theme.tokens().window, 1.0)
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: _Index) -> QSize:
         """Return the size that the grid aims at."""
         return QSize(CELL, CELL)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        """Paint one cell."""
-        picture = index.data(PictureRole)
-        frame = frame_of(option.rect)
+    def prepare(self, painter: QPainter) -> None:
+        """Look up what all cells share."""
+        self._look = looks_at(theme.tokens().window, painter.device().devicePixelRatioF())
+
+    def paint_cell(
+        self, painter: QPainter, frame: QRect, model: QAbstractItemModel, row: int
+    ) -> None:
+        """Paint a picture, or what stands for it."""
+        assert isinstance(model, PictureModel)
+        picture = model.picture(row)
         if picture is None:
-            painter.drawPixmap(frame.topLeft(), _look(painter).empty(frame.width()))
+            painter.drawPixmap(frame.topLeft(), self._look.empty(frame.width()))
         elif picture.state is PictureState.DONE:
             self._paint_thumb(painter, frame, picture)
         else:
@@ -78,17 +86,27 @@ class PictureDelegate(QStyledItemDelegate):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_words(painter, frame, picture)
             painter.restore()
-        if option.state & _MARKED:
-            painter.save()
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            _paint_marks(painter, frame, option.state)
-            painter.restore()
+
+    def paint_marks(self, painter: QPainter, frame: QRect, marks: int) -> None:
+        """Paint pointed at, selected and focused: thin edge, strong edge with a tick, ring."""
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        radius = theme.THUMB_RADIUS
+        if marks & SELECTED:
+            painter.drawPixmap(frame.topLeft(), self._look.selected(frame.width()))
+        elif marks & POINTED:
+            painter.setPen(QPen(theme.color("control_border"), 1))
+            painter.drawRoundedRect(QRectF(frame).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+        if marks & FOCUSED:
+            painter.setPen(QPen(theme.color("accent"), 2))
+            around = QRectF(frame).adjusted(-4, -4, 4, 4)
+            painter.drawRoundedRect(around, radius + 4, radius + 4)
+        painter.restore()
 
     def _paint_thumb(self, painter: QPainter, frame: QRect, picture: Picture) -> None:
         thumb = self._thumbs.get(picture.thumb, self.side) if picture.thumb else None
-        look = _look(painter)
         if thumb is None:
-            painter.drawPixmap(frame.topLeft(), look.waiting(frame.width()))
+            painter.drawPixmap(frame.topLeft(), self._look.waiting(frame.width()))
             return
         own = thumb.deviceIndependentSize().toSize()
         size = own.scaled(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)
@@ -97,13 +115,13 @@ class PictureDelegate(QStyledItemDelegate):
         if abs(size.width() - frame.width()) <= 2 and abs(size.height() - frame.height()) <= 2:
             place = frame
         else:
-            painter.fillRect(frame, look.raised)
+            painter.fillRect(frame, self._look.raised)
         if own == place.size():
             painter.drawPixmap(place.topLeft(), thumb)
         else:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawPixmap(place, thumb)
-        look.round_off(painter, frame)
+        self._look.round_off(painter, frame)
 
     def _paint_words(self, painter: QPainter, frame: QRect, picture: Picture) -> None:
         symbol, tint, ground = _LOOKS[picture.state]
@@ -175,25 +193,6 @@ def _fill(painter: QPainter, frame: QRect, token: str) -> None:
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(theme.color(token))
     painter.drawRoundedRect(QRectF(frame), theme.THUMB_RADIUS, theme.THUMB_RADIUS)
-
-
-def _look(painter: QPainter) -> CellLooks:
-    return looks_at(theme.tokens().window, painter.device().devicePixelRatioF())
-
-
-def _paint_marks(painter: QPainter, frame: QRect, state: QStyle.StateFlag) -> None:
-    """Paint pointed at, selected and focused: a thin edge, a strong edge with a tick, a ring."""
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    radius = theme.THUMB_RADIUS
-    if state & QStyle.StateFlag.State_Selected:
-        painter.drawPixmap(frame.topLeft(), _look(painter).selected(frame.width()))
-    elif state & QStyle.StateFlag.State_MouseOver:
-        painter.setPen(QPen(theme.color("control_border"), 1))
-        painter.drawRoundedRect(QRectF(frame).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
-    if state & QStyle.StateFlag.State_HasFocus:
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(theme.color("accent"), 2))
-        painter.drawRoundedRect(QRectF(frame).adjusted(-4, -4, 4, 4), radius + 4, radius + 4)
 
 
 def _draw_lines(painter: QPainter, place: QRect, text: str, most: int) -> int:

@@ -12,7 +12,7 @@ from fluxlora_desktop.domain.pictures import Picture
 from fluxlora_desktop.ui.gallery.words import spoken
 
 PAGE = 128
-_KEPT = 40 * PAGE
+_KEPT = 20 * PAGE
 _RECENT = 1000
 """Rows among which a picture that was just ordered can be already."""
 _FEW = 4
@@ -86,7 +86,7 @@ class PictureModel(QAbstractListModel):
 
     @Slot(int, int)
     def want(self, first: int, last: int) -> None:
-        """Ask for the pages that these rows and as many around them lie in, unless one is asked.
+        """Ask for the pages that these rows and their neighbours lie in, one after another.
 
         What is looked at when that one comes is asked for then: rows that were scrolled past in
         the meantime are never read.
@@ -98,22 +98,19 @@ class PictureModel(QAbstractListModel):
         for picture_id in self._ids[first : last + 1]:
             if picture_id in self._known:
                 self._known.move_to_end(picture_id)
-        around = min(last - first + 1, PAGE)
-        for low, high in ((first, last), (last + 1, last + around), (first - around, first - 1)):
+        for low, high in ((first, last), (last + 1, last + PAGE), (first - PAGE, first - 1)):
             self._ask(max(0, low), high)
             if self._asked:
                 return
 
     def _ask(self, first: int, last: int) -> None:
-        if all(self._settled(picture_id) for picture_id in self._ids[first : last + 1]):
+        known, gone = self._known, self._gone
+        if not [p for p in self._ids[first : last + 1] if p not in known and p not in gone]:
             return
         start, stop = first // PAGE * PAGE, (last // PAGE + 1) * PAGE
         self._asked_from = start
-        self._asked = tuple(p for p in self._ids[start:stop] if not self._settled(p))
+        self._asked = tuple(p for p in self._ids[start:stop] if p not in known and p not in gone)
         self.needed.emit(self._asked)
-
-    def _settled(self, picture_id: str) -> bool:
-        return picture_id in self._known or picture_id in self._gone
 
     @Slot(object)
     def answer(self, pictures: Iterable[Picture]) -> None:

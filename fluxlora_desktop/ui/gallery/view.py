@@ -7,7 +7,10 @@ because screen readers then find a list with items.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import (
+    QAbstractItemModel,
     QEvent,
     QItemSelection,
     QItemSelectionModel,
@@ -34,8 +37,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QListView,
     QRubberBand,
-    QStyle,
-    QStyleOptionViewItem,
+    QStyledItemDelegate,
     QWidget,
 )
 
@@ -45,9 +47,28 @@ CELL = 200
 """The width that a cell aims at, in logical pixels; cells share what is left of the line."""
 GAP = 6
 """Room around the picture inside its cell: here the rubber band begins."""
+SELECTED, POINTED, FOCUSED = 1, 2, 4
 _REST_MS = 150
 """How long the width must stay before the pictures are wanted in the new size."""
 _Index = QModelIndex | QPersistentModelIndex
+
+
+class CellDelegate(QStyledItemDelegate):
+    """Paints the pictures of a `GridView` without what Qt makes for each cell, which takes longer.
+
+    The view calls `prepare` once before the cells of each paint.
+    """
+
+    def prepare(self, painter: QPainter) -> None:
+        """Look up what all cells share."""
+
+    def paint_cell(
+        self, painter: QPainter, frame: QRect, model: QAbstractItemModel, row: int
+    ) -> None:
+        """Paint the content of a row in its frame."""
+
+    def paint_marks(self, painter: QPainter, frame: QRect, marks: int) -> None:
+        """Paint how a row is marked: `SELECTED`, `POINTED` and `FOCUSED`, added up."""
 
 
 class GridView(QListView):
@@ -263,34 +284,46 @@ class GridView(QListView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Let the delegate paint the cells that the area crosses."""
-        painter, option = QPainter(self.viewport()), QStyleOptionViewItem()
-        self.initViewItemOption(option)
-        plain = option.state & ~QStyle.StateFlag.State_HasFocus
-        delegate, model, region = self.itemDelegate(), self.model(), event.region()
-        side, offset, columns = self.cell().height(), self.verticalOffset(), self.columns()
-        selected = self.selectionModel() if self.selectionModel().hasSelection() else None
-        current = self.currentIndex().row() if self.hasFocus() else -1
-        several = region.rectCount() > 1
+        painter, delegate, region = QPainter(self.viewport()), self.itemDelegate(), event.region()
+        assert isinstance(delegate, CellDelegate)
+        delegate.prepare(painter)
+        model, side, offset, columns = (
+            self.model(),
+            self.cell().height(),
+            self.verticalOffset(),
+            self.columns(),
+        )
+        marks, several, inner = self._marks(), region.rectCount() > 1, side - 2 * GAP
         first, last = self._rows_between(event.rect().top(), event.rect().bottom())
         for row in range(first, last + 1):
             line, column = divmod(row, columns)
-            rect = QRect(column * side, line * side - offset, side, side)
-            if several and not region.intersects(rect):
+            frame = QRect(column * side + GAP, line * side - offset + GAP, inner, inner)
+            if several and not region.intersects(frame.adjusted(-GAP, -GAP, GAP, GAP)):
                 continue
-            index = model.index(row, 0)
-            state = plain
-            if selected is not None and selected.isSelected(index):
-                state |= QStyle.StateFlag.State_Selected
-            if row == current:
-                state |= QStyle.StateFlag.State_HasFocus
-            if row == self._pointed:
-                state |= QStyle.StateFlag.State_MouseOver
-            option.rect, option.state = rect, state
-            delegate.paint(painter, option, index)
+            delegate.paint_cell(painter, frame, model, row)
+            mark = marks(row)
+            if mark:
+                delegate.paint_marks(painter, frame, mark)
         painter.end()
         first, last = self.rows_in_sight()
         if last >= first:
             self.painted.emit(first, last)
+
+    def _marks(self) -> Callable[[int], int]:
+        """Return what tells how a row is marked: see `CellDelegate.paint_marks`."""
+        selection, root = self.selectionModel(), QModelIndex()
+        current = self.currentIndex().row() if self.hasFocus() else -1
+        pointed, any_selected = self._pointed, selection.hasSelection()
+
+        def marks(row: int) -> int:
+            mark = POINTED if row == pointed else 0
+            if row == current:
+                mark |= FOCUSED
+            if any_selected and selection.isRowSelected(row, root):
+                mark |= SELECTED
+            return mark
+
+        return marks
 
     def _pointed_row(self) -> int:
         """Return the row whose picture lies under the pointer, or -1."""
