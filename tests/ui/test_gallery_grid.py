@@ -12,9 +12,10 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState, SizeRule
+from fluxlora_desktop.ui.gallery.cells import CellDelegate, frame_of
 from fluxlora_desktop.ui.gallery.model import PAGE, PictureModel, PictureRole
 from fluxlora_desktop.ui.gallery.sizes import SHAPES, Shape, fit_side, size_of
-from fluxlora_desktop.ui.gallery.view import CellDelegate, GridView, frame_of
+from fluxlora_desktop.ui.gallery.view import GridView
 
 
 def make_picture(picture_id: str, state: PictureState = PictureState.DONE) -> Picture:

@@ -14,6 +14,7 @@ from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import GalleryRows, PictureDesk
 from fluxlora_desktop.ui.gallery.again import price_again
+from fluxlora_desktop.ui.gallery.cells import LoadingCells
 from fluxlora_desktop.ui.gallery.commands import PictureCommands
 from fluxlora_desktop.ui.gallery.delegate import PictureDelegate
 from fluxlora_desktop.ui.gallery.dialogs import ChooseFolder, ChooseTarget
@@ -21,7 +22,7 @@ from fluxlora_desktop.ui.gallery.filters import FilterBar
 from fluxlora_desktop.ui.gallery.inspector import Inspector
 from fluxlora_desktop.ui.gallery.model import PictureModel
 from fluxlora_desktop.ui.gallery.orders import OrdersLine
-from fluxlora_desktop.ui.gallery.view import GridView, LoadingCells
+from fluxlora_desktop.ui.gallery.view import GridView
 from fluxlora_desktop.ui.gallery.words import LOST, ON_ITS_WAY, again_words
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import Card, EmptyState, button, column

@@ -21,8 +21,7 @@ from PySide6.QtWidgets import QStyleOptionViewItem
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.gallery.cell_looks import looks_at
-from fluxlora_desktop.ui.gallery.model import PictureModel, PictureRole
-from fluxlora_desktop.ui.gallery.view import (
+from fluxlora_desktop.ui.gallery.cells import (
     CELL,
     FOCUSED,
     GAP,
@@ -31,6 +30,7 @@ from fluxlora_desktop.ui.gallery.view import (
     CellDelegate,
     frame_of,
 )
+from fluxlora_desktop.ui.gallery.model import PictureModel, PictureRole
 from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, again_words
 from fluxlora_desktop.ui.icons import pixmap
 from fluxlora_desktop.ui.thumbs import ThumbLoader

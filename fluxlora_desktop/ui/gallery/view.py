@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import (
-    QAbstractItemModel,
     QEvent,
     QItemSelection,
     QItemSelectionModel,
@@ -37,38 +36,21 @@ from PySide6.QtWidgets import (
     QFrame,
     QListView,
     QRubberBand,
-    QStyledItemDelegate,
-    QWidget,
 )
 
-from fluxlora_desktop.ui import theme
+from fluxlora_desktop.ui.gallery.cells import (
+    FOCUSED,
+    GAP,
+    POINTED,
+    SELECTED,
+    CellDelegate,
+    columns_in,
+    frame_of,
+)
 
-CELL = 200
-"""The width that a cell aims at, in logical pixels; cells share what is left of the line."""
-GAP = 6
-"""Room around the picture inside its cell: here the rubber band begins."""
-SELECTED, POINTED, FOCUSED = 1, 2, 4
 _REST_MS = 150
 """How long the width must stay before the pictures are wanted in the new size."""
 _Index = QModelIndex | QPersistentModelIndex
-
-
-class CellDelegate(QStyledItemDelegate):
-    """Paints the pictures of a `GridView` without what Qt makes for each cell, which takes longer.
-
-    The view calls `prepare` once before the cells of each paint.
-    """
-
-    def prepare(self, painter: QPainter) -> None:
-        """Look up what all cells share."""
-
-    def paint_cell(
-        self, painter: QPainter, frame: QRect, model: QAbstractItemModel, row: int
-    ) -> None:
-        """Paint the content of a row in its frame."""
-
-    def paint_marks(self, painter: QPainter, frame: QRect, marks: int) -> None:
-        """Paint how a row is marked: `SELECTED`, `POINTED` and `FOCUSED`, added up."""
 
 
 class GridView(QListView):
@@ -372,35 +354,3 @@ class GridView(QListView):
     def startDrag(self, _actions: Qt.DropAction) -> None:
         """Ask the owner for what is pulled away: it knows the files."""
         self.drag_wanted.emit()
-
-
-class LoadingCells(QWidget):
-    """Placeholders of the same size while the rows are looked up."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAccessibleName("Pictures are being looked up")
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Paint empty frames where the cells will be."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.color("raised"))
-        columns = columns_in(self.width())
-        side = max(1, self.width() // columns)
-        for line in range(-(-self.height() // side)):
-            for column in range(columns):
-                frame = frame_of(QRect(column * side, line * side, side, side))
-                painter.drawRoundedRect(frame, theme.THUMB_RADIUS, theme.THUMB_RADIUS)
-        painter.end()
-
-
-def columns_in(width: int) -> int:
-    """Return how many cells fit a line of so many pixels."""
-    return max(1, round(width / CELL))
-
-
-def frame_of(cell: QRect) -> QRect:
-    """Return where the picture lies in its cell."""
-    return cell.adjusted(GAP, GAP, -GAP, -GAP)
