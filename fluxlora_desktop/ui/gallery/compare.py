@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QPixmap
+from PySide6.QtGui import QKeyEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QWidget
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState
@@ -33,6 +33,7 @@ class Pane(QFrame):
     """One of the pictures with what it has of its own; `picked()` when it is clicked or focused."""
 
     picked = Signal()
+    resized = Signal()
     keep_requested = Signal(object)
 
     def __init__(self, number: int) -> None:
@@ -42,13 +43,14 @@ class Pane(QFrame):
         self.picture: Picture | None = None
         self.canvas = Canvas()
         self.canvas.setMinimumSize(120, 120)
-        self.badge = label(str(number), "pill")
+        self.badge = label(str(number), "strong")
         self.says = label("", "", wrap=True)
         self.keep = button("Keep this one", self._on_keep)
         self.keep.setToolTip("Put a star on it (K)")
         foot = row(self.badge, self.says, self.keep, spacing=8)
         foot.setStretch(1, 1)
         foot.setAlignment(self.badge, Qt.AlignmentFlag.AlignTop)
+        foot.setAlignment(self.says, Qt.AlignmentFlag.AlignTop)
         foot.setAlignment(self.keep, Qt.AlignmentFlag.AlignTop)
         self.trouble = label("", "muted", wrap=True)
         self.trouble.hide()
@@ -76,6 +78,15 @@ class Pane(QFrame):
         """Say that there is nothing to show."""
         self.trouble.setText("The file of this picture cannot be read. It may be gone.")
         self.trouble.show()
+
+    def words_height(self) -> int:
+        """Return how high the words are in the width that they have."""
+        return self.says.heightForWidth(self.says.width())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Say that words may need other lines."""
+        super().resizeEvent(event)
+        self.resized.emit()
 
     def _on_keep(self) -> None:
         if self.picture is not None:
@@ -162,9 +173,17 @@ class CompareView(QWidget):
             self._cells.addWidget(pane, *divmod(place, columns))
             pane.picked.connect(partial(self.pick, place))
             pane.keep_requested.connect(self.keep_requested)
+            pane.resized.connect(self._even_out)
             pane.canvas.moved.connect(partial(self._on_moved, pane))
             pane.canvas.zoomed.connect(partial(self._on_zoomed, pane))
             pane.canvas.toggled.connect(self._on_toggled)
+
+    @Slot()
+    def _even_out(self) -> None:
+        """Give all pictures the same room, whatever is said about them."""
+        height = max(pane.words_height() for pane in self.panes)
+        for pane in self.panes:
+            pane.says.setMinimumHeight(height)
 
     def leave(self) -> None:
         """Forget what was shown."""

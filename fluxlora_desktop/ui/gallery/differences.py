@@ -42,7 +42,7 @@ def differences(pictures: Sequence[Picture]) -> tuple[str, ...]:
                 words.append(one)
     for words, one in zip(found, _own_words(pictures), strict=True):
         words.append(one)
-    lines = tuple(" · ".join(filter(None, words)) for words in found)
+    lines = tuple("\u00a0· ".join(filter(None, words)) for words in found)
     if any(lines):
         return tuple(line or "nothing of its own" for line in lines)
     return tuple(f"made {when(picture.created_at)}" for picture in pictures)
