@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, replace
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject, QSize, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QImage, QImageReader, QPixmap
 
+from fluxlora_desktop.domain.errors import StorageError
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.jobs.runner import JobRunner
 
-_KEPT = 400
-"""How many pixmaps stay in memory; at 168 px and scale 2 about 180 MB at the very most."""
+_MOST_BYTES = 48 * 2**20
+"""What the pixmaps of a loader may take: two screens of a large window at scale 2, ten at 1."""
+_MOST_KNOWN = 4000
+"""Files that are remembered at most, with those that cannot be read."""
+_JOBS = 2
+_TELL_S = 0.008
+_A_JOB = 16
+"""Files that one job decodes, before other loaders have their turn in the lane."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
+class _Key(NamedTuple):
     """What was asked for: the box's side is in pixels of the screen."""
 
     path: str
@@ -35,17 +44,29 @@ class _Loaded:
 class ThumbLoader(QObject):
     """Gives thumbnails at once when it has them, else says `ready(path)` when it does.
 
-    Files are decoded in jobs (lane "thumbs"); a file that cannot be read stays None until
-    `forget` is called for it. Until a file is decoded another may stand in for it (`inherit`).
+    Files are decoded in jobs (lane "thumbs"), in the order in which they were asked for; one that
+    cannot be read stays None until `forget` is called for it. Until a file is decoded in the size
+    that is asked for, it shows in the one it had, or another file stands in for it (`inherit`).
+    `locate` finds a file by its name, in the job; it may raise `StorageError`.
     """
 
     ready = Signal(str)
 
-    def __init__(self, jobs: JobRunner, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        jobs: JobRunner,
+        parent: QObject | None = None,
+        *,
+        locate: Callable[[str], Path] = Path,
+    ) -> None:
         super().__init__(parent)
-        self._jobs = jobs
+        self._jobs, self._locate = jobs, locate
         self._kept: OrderedDict[_Key, QPixmap | None] = OrderedDict()
+        self._bytes = 0
+        self._latest: dict[str, _Key] = {}
         self._wanted: set[_Key] = set()
+        self._queue: deque[_Key] = deque()
+        self._working = 0
         self._stand_ins: dict[str, str] = {}
 
     def get(self, path: Path | str, size: int, *, fill: bool = False) -> QPixmap | None:
@@ -60,12 +81,26 @@ class ThumbLoader(QObject):
             return self._kept[key]
         if key not in self._wanted:
             self._wanted.add(key)
-            job = self._jobs.start(
-                f"Thumbnail {Path(path).name}", partial(_load, key), lane="thumbs"
-            )
-            job.succeeded.connect(self._on_loaded)
-        stand_in = self._stand_ins.get(key.path, "")
-        return self._kept.get(replace(key, path=stand_in))
+            self._queue.append(key)
+            if self._working < _JOBS:
+                self._work_on()
+        other = self._latest.get(key.path)
+        if other is not None and other.fill == fill:
+            return self._kept.get(other)
+        stand_in = self._stand_ins.get(key.path)
+        return self._kept.get(key._replace(path=stand_in)) if stand_in else None
+
+    def has(self, path: Path | str, size: int, *, fill: bool = False) -> bool:
+        """Tell whether a file is decoded in this size; asks for nothing."""
+        return _Key(str(path), round(size * _screen_ratio()), fill) in self._kept
+
+    def drop_waiting(self) -> None:
+        """Forget what was asked for and is not being decoded: it is out of sight."""
+        while self._queue:
+            try:
+                self._wanted.discard(self._queue.pop())
+            except IndexError:  # a job took the last one meanwhile
+                return
 
     def inherit(self, path: Path | str, old: Path | str) -> None:
         """Show for a file, until it is decoded, what another one showed."""
@@ -74,30 +109,83 @@ class ThumbLoader(QObject):
     def forget(self, path: Path | str) -> None:
         """Let go of what is known about a file, because it was written anew."""
         for key in [key for key in self._kept if key.path == str(path)]:
-            del self._kept[key]
+            self._let_go(key)
+
+    def _work_on(self) -> None:
+        """Have as many jobs as there is work for."""
+        if self._working >= min(_JOBS, len(self._queue)):
+            return
+        self._working += 1
+        work = partial(_decode, self._queue, self._locate)
+        job = self._jobs.start("Thumbnails", work, lane="thumbs")
+        job.progressed.connect(self._on_loaded)
+        job.cancelled.connect(self.drop_waiting)
+        job.finished.connect(self._on_finished)
+
+    @Slot()
+    def _on_finished(self) -> None:
+        self._working -= 1
+        self._work_on()
 
     @Slot(object)
-    def _on_loaded(self, loaded: _Loaded) -> None:
-        self._wanted.discard(loaded.key)
+    def _on_loaded(self, several: list[_Loaded]) -> None:
+        for loaded in several:
+            self._keep(loaded)
+
+    def _keep(self, loaded: _Loaded) -> None:
+        key = loaded.key
+        self._wanted.discard(key)
         pixmap = None
         if not loaded.image.isNull():
             pixmap = QPixmap.fromImage(loaded.image)
             pixmap.setDevicePixelRatio(_screen_ratio())
-        self._kept[loaded.key] = pixmap
-        self._stand_ins.pop(loaded.key.path, None)
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
-        self.ready.emit(loaded.key.path)
+        if key in self._kept:
+            self._let_go(key)
+        self._kept[key] = pixmap
+        self._latest[key.path] = key
+        self._bytes += _bytes_of(pixmap)
+        self._stand_ins.pop(key.path, None)
+        while self._bytes > _MOST_BYTES or len(self._kept) > _MOST_KNOWN:
+            self._let_go(next(iter(self._kept)))
+        self.ready.emit(key.path)
+
+    def _let_go(self, key: _Key) -> None:
+        self._bytes -= _bytes_of(self._kept.pop(key))
+        if self._latest.get(key.path) == key:
+            del self._latest[key.path]
 
 
-def _load(key: _Key, ctx: JobContext) -> _Loaded:
-    ctx.check()
-    reader = QImageReader(key.path)
+def _decode(queue: deque[_Key], locate: Callable[[str], Path], ctx: JobContext) -> None:
+    """Decode what stands first in the queue; several jobs may take from it.
+
+    What is decoded within half a frame is told at once: each telling costs the window's thread
+    as much as painting a picture does.
+    """
+    several, told = list[_Loaded](), time.perf_counter()
+    for _ in range(_A_JOB):
+        ctx.check()
+        try:
+            key = queue.popleft()
+        except IndexError:
+            break
+        several.append(_Loaded(key, _load(key, locate)))
+        if time.perf_counter() - told > _TELL_S:
+            ctx.report(several)
+            several, told = [], time.perf_counter()
+    if several:
+        ctx.report(several)
+
+
+def _load(key: _Key, locate: Callable[[str], Path]) -> QImage:
+    try:
+        reader = QImageReader(str(locate(key.path)))
+    except StorageError:
+        return QImage()
     reader.setAutoTransform(True)
     size = reader.size()
     if size.isValid() and not size.isEmpty():
         reader.setScaledSize(_scaled(size, key))
-    return _Loaded(key, reader.read())
+    return reader.read()
 
 
 def _scaled(size: QSize, key: _Key) -> QSize:
@@ -106,6 +194,10 @@ def _scaled(size: QSize, key: _Key) -> QSize:
     side = min(sides) if key.fill else max(sides)
     share = min(1.0, key.side / side)
     return QSize(max(1, round(sides[0] * share)), max(1, round(sides[1] * share)))
+
+
+def _bytes_of(pixmap: QPixmap | None) -> int:
+    return 0 if pixmap is None else pixmap.width() * pixmap.height() * 4
 
 
 def _screen_ratio() -> float:

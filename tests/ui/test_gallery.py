@@ -16,9 +16,9 @@ from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.errors import DiskFull, OutcomeUnknown, ServiceRefused
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureState
+from fluxlora_desktop.ui.gallery.cells import frame_of
 from fluxlora_desktop.ui.gallery.delegate import again_rect
 from fluxlora_desktop.ui.gallery.page import GalleryPage, ShowPicture
-from fluxlora_desktop.ui.gallery.view import frame_of
 
 
 @pytest.fixture

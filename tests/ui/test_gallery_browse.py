@@ -174,7 +174,11 @@ def test_filter_and_order_are_remembered_by_a_page_that_is_made_anew(
     qtbot.waitUntil(lambda: shown(page) == ["p0", "p2", "p4", "p6"])
 
     anew = GalleryPage(
-        pictures=room.pictures, gallery=room.gallery, loras=room.loras, jobs=room.jobs
+        pictures=room.pictures,
+        gallery=room.gallery,
+        loras=room.loras,
+        prompts=room.prompts,
+        jobs=room.jobs,
     )
     qtbot.addWidget(anew)
     anew.show()

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt
-from PySide6.QtWidgets import QStyledItemDelegate
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState, SizeRule
+from fluxlora_desktop.ui.gallery.cells import CellDelegate, frame_of
 from fluxlora_desktop.ui.gallery.model import PAGE, PictureModel, PictureRole
 from fluxlora_desktop.ui.gallery.sizes import SHAPES, Shape, fit_side, size_of
-from fluxlora_desktop.ui.gallery.view import GridView, frame_of
+from fluxlora_desktop.ui.gallery.view import GridView
 
 
 def make_picture(picture_id: str, state: PictureState = PictureState.DONE) -> Picture:
@@ -104,7 +104,7 @@ def test_model_gives_the_new_state_of_a_picture_when_it_changed(model: PictureMo
 def grid(qtbot: QtBot, model: PictureModel) -> GridView:
     view = GridView()
     qtbot.addWidget(view)
-    view.setItemDelegate(QStyledItemDelegate(view))
+    view.setItemDelegate(CellDelegate(view))
     view.setModel(model)
     model.show(ids(100_000))
     view.resize(830, 620)

@@ -151,9 +151,9 @@ class LoraDesk(Desk):
 
         self._run("Find a LoRA's pictures", work, lane="details", done=self.pictures_found.emit)
 
-    def picture_thumb(self, picture: Picture) -> Path | None:
-        """Return where a picture's thumbnail lies, or None."""
-        return self.tools.stores.files.resolve(picture.thumb) if picture.thumb else None
+    def locate(self, name: str) -> Path:
+        """Return where a file of the library lies; asks the disk, so call it in a job."""
+        return self.tools.stores.files.resolve(name)
 
     def show_on_card(self, lora_id: str, picture_ids: Sequence[str]) -> None:
         """Put exactly these pictures on a published Lora's card; the bar offers to take it back."""

@@ -25,6 +25,9 @@ from fluxlora_desktop.ui.desks.queue import QueueDesk
 from fluxlora_desktop.workflows.pictures import save_picture, unsaved_file
 from fluxlora_desktop.workflows.tools import Tools
 
+FIRST_PAGE = 128
+"""Pictures that are read with the rows, so that the first frame shows them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -43,10 +46,11 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class GalleryRows:
-    """The answer to a query: ids in its order."""
+    """The answer to a query: ids in its order, and the first page of its pictures."""
 
     query: PictureQuery
     ids: tuple[str, ...]
+    first: tuple[Picture, ...] = ()
 
 
 class PictureDesk(QueueDesk):
@@ -114,7 +118,9 @@ class PictureDesk(QueueDesk):
             self._finding = None
 
     def _find(self, query: PictureQuery, _ctx: JobContext) -> GalleryRows:
-        return GalleryRows(query, self.tools.stores.pictures.ids(query))
+        store = self.tools.stores.pictures
+        ids = store.ids(query)
+        return GalleryRows(query, ids, store.page(ids[:FIRST_PAGE]))
 
     def read(self, ids: Sequence[str]) -> None:
         """Read these pictures."""
@@ -139,6 +145,13 @@ class PictureDesk(QueueDesk):
     def thumb(self, picture: Picture) -> Path | None:
         """Return where a picture's thumbnail lies, or None."""
         return self.tools.stores.files.resolve(picture.thumb) if picture.thumb else None
+
+    def locate(self, name: str) -> Path:
+        """Return where a file of the library lies; asks the disk, so call it in a job.
+
+        Raises `StorageError` for a name that leads out of the library.
+        """
+        return self.tools.stores.files.resolve(name)
 
     def save_as(self, picture: Picture, target: Path, *, clean: bool = False) -> None:
         """Copy a picture's file elsewhere; `clean` leaves its metadata out."""

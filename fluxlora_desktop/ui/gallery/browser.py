@@ -16,15 +16,16 @@ from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import GalleryRows, PictureDesk
 from fluxlora_desktop.ui.gallery.again import price_again
+from fluxlora_desktop.ui.gallery.cells import LoadingCells
 from fluxlora_desktop.ui.gallery.commands import PictureCommands
-from fluxlora_desktop.ui.gallery.delegate import THUMB_SIDE, PictureDelegate
+from fluxlora_desktop.ui.gallery.delegate import PictureDelegate
 from fluxlora_desktop.ui.gallery.dialogs import ChooseFolder, ChooseTarget
 from fluxlora_desktop.ui.gallery.filters import FilterBar
 from fluxlora_desktop.ui.gallery.inspector import Inspector
 from fluxlora_desktop.ui.gallery.model import PictureModel
 from fluxlora_desktop.ui.gallery.orders import OrdersLine
 from fluxlora_desktop.ui.gallery.place import go_back, remember, selected_ids
-from fluxlora_desktop.ui.gallery.view import GridView, LoadingCells
+from fluxlora_desktop.ui.gallery.view import GridView
 from fluxlora_desktop.ui.gallery.words import LOST, ON_ITS_WAY, again_words
 from fluxlora_desktop.ui.shortcuts import Group, describe
 from fluxlora_desktop.ui.thumbs import ThumbLoader
@@ -65,13 +66,11 @@ class PictureBrowser(QWidget):
         self._found = self._query
         self.orders = OrdersLine(pictures)
         self.model = PictureModel()
-        self._thumbs = ThumbLoader(jobs, self)
+        self._thumbs = ThumbLoader(jobs, self, locate=pictures.locate)
         self.grid = GridView()
         self.grid.setObjectName("gallery_grid")
         self.grid.setAccessibleName("Pictures")
-        self._delegate = PictureDelegate(
-            thumbs=self._thumbs, thumb_path=pictures.thumb, price_of=self._price_of
-        )
+        self._delegate = PictureDelegate(thumbs=self._thumbs, price_of=self._price_of)
         self.grid.setItemDelegate(self._delegate)
         self.grid.setModel(self.model)
         self.commands = PictureCommands(
@@ -155,6 +154,8 @@ class PictureBrowser(QWidget):
         self._thumbs.ready.connect(self._on_thumb)
         self._delegate.again_requested.connect(self.again_requested)
         self.grid.painted.connect(self.model.want)
+        self.grid.scrolled.connect(self._thumbs.drop_waiting)
+        self.grid.resized.connect(self._on_resized)
         self.grid.opened.connect(self._on_opened)
         self.grid.drag_wanted.connect(self._on_drag)
         self.grid.customContextMenuRequested.connect(self._on_menu)
@@ -182,8 +183,7 @@ class PictureBrowser(QWidget):
 
     def thumb(self, picture: Picture) -> QPixmap | None:
         """Return a picture's thumbnail when it is decoded."""
-        path = self._pictures.thumb(picture)
-        return self._thumbs.get(path, THUMB_SIDE) if path else None
+        return self._thumbs.get(picture.thumb, self._delegate.side) if picture.thumb else None
 
     def again_words(self, picture: Picture | None) -> str:
         """Return what the button says that makes a lost picture again."""
@@ -236,6 +236,7 @@ class PictureBrowser(QWidget):
 
     @Slot()
     def _on_failed(self) -> None:
+        self.model.ask_again()
         if self._cells.currentWidget() is self._loading:
             self._cells.setCurrentWidget(self.unread)
 
@@ -248,13 +249,15 @@ class PictureBrowser(QWidget):
             self._found = rows.query
             place = replace(place, top="", selected=frozenset())
             self.grid.scrollToTop()
+        self._thumbs.drop_waiting()
+        self.model.take(map(self._as_it_stands, rows.first))
         self.model.show(rows.ids)
         self._show_rows(known=True)
         go_back(self.grid, self.model, place)
 
     @Slot(object)
     def _on_page(self, pictures: tuple[Picture, ...]) -> None:
-        self.model.take(map(self._as_it_stands, pictures))
+        self.model.answer(map(self._as_it_stands, pictures))
         self._on_selected()
 
     def _as_it_stands(self, picture: Picture) -> Picture:
@@ -289,8 +292,7 @@ class PictureBrowser(QWidget):
     @Slot(object)
     def _on_marked(self, pictures: tuple[Picture, ...]) -> None:
         """Show marks; where they are what is asked for, look up what is shown now."""
-        shown = [picture for picture in pictures if self.model.row_of(picture.id) >= 0]
-        self.model.take(map(self._as_it_stands, shown[:_MOST_CHOSEN]))
+        self.model.take(map(self._as_it_stands, pictures[:_MOST_CHOSEN]))
         self._on_selected()
         query = self._query
         if query.favourite or query.rating or query.tag or query.sort is PictureSort.BEST:
@@ -345,7 +347,17 @@ class PictureBrowser(QWidget):
         self.inspector.show_pictures(chosen, selected, self.again_words(one), price)
 
     @Slot(str)
-    def _on_thumb(self, _path: str) -> None:
+    def _on_thumb(self, path: str) -> None:
+        first, last = self.grid.rows_in_sight()
+        for row in range(first, last + 1):
+            picture = self.model.picture(row)
+            if picture is not None and picture.thumb == path:
+                self.grid.update(self.model.index(row))
+
+    @Slot(int)
+    def _on_resized(self, side: int) -> None:
+        """Ask for thumbnails as large as they are shown now."""
+        self._delegate.side = side
         self.grid.viewport().update()
 
     @Slot(QModelIndex)

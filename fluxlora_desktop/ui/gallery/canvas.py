@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import (
+    QColor,
     QFocusEvent,
     QMouseEvent,
     QPainter,
@@ -20,15 +23,33 @@ _MOST = 8.0
 _STEP = 1.2
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a canvas shows, so that pictures of other sizes can show the same part.
+
+    `zoom` is how many times larger than fitted, 0 while it is fitted, whatever its window's size;
+    the centre is given as shares of width and height.
+    """
+
+    zoom: float
+    x: float
+    y: float
+
+
 class Canvas(QWidget):
     """Paints one pixmap; the wheel zooms about the pointer, dragging moves the picture.
 
     `zoomed(float)` tells the scale in screen pixels for each picture pixel, `toggled()` a double
-    click. The size is that of the picture itself, also while only its thumbnail is there.
+    click, `moved(Sight)` that the person zoomed or moved the picture, `pressed()` that it was
+    clicked or got the keyboard. The size is that of the picture itself, also while only its
+    thumbnail is there. `ground` is painted beside it.
     """
 
     zoomed = Signal(float)
     toggled = Signal()
+    moved = Signal(object)
+    pressed = Signal()
+    ground: QColor | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,16 +79,48 @@ class Canvas(QWidget):
         """Return how many screen pixels a picture pixel takes."""
         if self._scale is not None:
             return self._scale
+        return self._fitting()
+
+    def _fitting(self) -> float:
         ratio = self.devicePixelRatioF()
-        across = self.width() * ratio / self._size.width()
-        return min(across, self.height() * ratio / self._size.height(), max(1.0, ratio))
+        across = self.width() * ratio / max(1, self._size.width())
+        down = self.height() * ratio / max(1, self._size.height())
+        return min(across, down, max(1.0, ratio))
+
+    def sight(self) -> Sight:
+        """Return what is shown."""
+        zoom = 0.0 if self._scale is None else self._scale / max(1e-6, self._fitting())
+        width, height = max(1, self._size.width()), max(1, self._size.height())
+        return Sight(zoom, self._centre.x() / width, self._centre.y() / height)
+
+    def look_at(self, sight: Sight) -> None:
+        """Show the same part as another canvas, without saying so."""
+        self._scale = sight.zoom * self._fitting() if sight.zoom else None
+        self._centre = QPointF(sight.x * self._size.width(), sight.y * self._size.height())
+        self._keep_inside()
+        self.update()
+        self.zoomed.emit(self.scale())
 
     def fit(self) -> None:
         """Show the whole picture."""
         self._scale = None
         self._centre = QPointF(self._size.width() / 2, self._size.height() / 2)
+        self._tell()
+
+    def move_by(self, across: float, down: float) -> None:
+        """Move the sight by so many logical pixels."""
+        self._centre += QPointF(across, down) / self._logical()
+        self._keep_inside()
+        self._tell()
+
+    def room(self) -> QSize:
+        """Return how many pixels of the screen there are for the picture."""
+        return (QSizeF(self.size()) * self.devicePixelRatioF()).toSize()
+
+    def _tell(self) -> None:
         self.update()
         self.zoomed.emit(self.scale())
+        self.moved.emit(self.sight())
 
     def zoom_to(self, scale: float, about: QPointF | None = None) -> None:
         """Take a scale; what lies under `about` (in this widget) stays there."""
@@ -76,8 +129,7 @@ class Canvas(QWidget):
         self._scale = max(min(_MOST, scale), min(0.05, scale))
         self._centre += before - self._to_picture(point)
         self._keep_inside()
-        self.update()
-        self.zoomed.emit(self._scale)
+        self._tell()
 
     def zoom_by(self, steps: float, about: QPointF | None = None) -> None:
         """Come nearer by so many steps of a fifth, or go away by negative ones."""
@@ -110,9 +162,12 @@ class Canvas(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the picture where it lies."""
-        if self._pixmap is None or self._pixmap.isNull():
-            return
         painter = QPainter(self)
+        if self.ground is not None:
+            painter.fillRect(self.rect(), self.ground)
+        if self._pixmap is None or self._pixmap.isNull():
+            painter.end()
+            return
         painter.setRenderHint(
             QPainter.RenderHint.SmoothPixmapTransform, self.scale() < 2.0 * self._coarseness()
         )
@@ -135,6 +190,8 @@ class Canvas(QWidget):
             Qt.FocusReason.BacktabFocusReason,
         }
         self.update()
+        if self._ring:
+            self.pressed.emit()
 
     def resizeEvent(self, _event: QResizeEvent) -> None:
         """Fit again, or stay at the scale that was taken."""
@@ -149,6 +206,7 @@ class Canvas(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Take hold of the picture."""
+        self.pressed.emit()
         if event.button() is Qt.MouseButton.LeftButton and not self.fitted:
             self._held = event.position()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
@@ -160,7 +218,7 @@ class Canvas(QWidget):
         self._centre -= (event.position() - self._held) / self._logical()
         self._held = event.position()
         self._keep_inside()
-        self.update()
+        self._tell()
 
     def mouseReleaseEvent(self, _event: QMouseEvent) -> None:
         """Let go of the picture."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from PySide6.QtCore import (
     QAbstractItemModel,
@@ -17,19 +16,26 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPainterPath, QPen, QPixmap
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPen
+from PySide6.QtWidgets import QStyleOptionViewItem
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.ui import theme
-from fluxlora_desktop.ui.gallery.model import PictureRole
-from fluxlora_desktop.ui.gallery.view import CELL, frame_of
+from fluxlora_desktop.ui.gallery.cell_looks import looks_at
+from fluxlora_desktop.ui.gallery.cells import (
+    CELL,
+    FOCUSED,
+    GAP,
+    POINTED,
+    SELECTED,
+    CellDelegate,
+    frame_of,
+)
+from fluxlora_desktop.ui.gallery.model import PictureModel, PictureRole
 from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, again_words
 from fluxlora_desktop.ui.icons import pixmap
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 
-THUMB_SIDE = 288
-"""Thumbnails are asked for in one size, so that a change of width decodes nothing anew."""
 _PAD = 12
 _BUTTON_HEIGHT = 30
 _Index = QModelIndex | QPersistentModelIndex
@@ -41,66 +47,87 @@ _LOOKS = {
 }
 
 
-class PictureDelegate(QStyledItemDelegate):
+class PictureDelegate(CellDelegate):
     """Paints thumbnails and placeholders of the same size from the theme's tokens.
 
     `again_requested(Picture)` when the button in a lost picture's cell is pressed; `price_of` says
-    what that would cost, "" when it is not known.
+    what that would cost, "" when it is not known. `side` is the size of the thumbnails that are
+    asked for; they are decoded as large as they are shown, since scaling them at each paint takes
+    ten times as long as painting them.
     """
 
     again_requested = Signal(object)
 
-    def __init__(
-        self,
-        *,
-        thumbs: ThumbLoader,
-        thumb_path: Callable[[Picture], Path | None],
-        price_of: Callable[[Picture], str],
-    ) -> None:
+    def __init__(self, *, thumbs: ThumbLoader, price_of: Callable[[Picture], str]) -> None:
         super().__init__()
-        self._thumbs, self._thumb_path, self._price_of = thumbs, thumb_path, price_of
+        self._thumbs, self._price_of = thumbs, price_of
+        self.side = CELL - 2 * GAP
+        self._look = looks_at(theme.tokens().window, 1.0)
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: _Index) -> QSize:
         """Return the size that the grid aims at."""
         return QSize(CELL, CELL)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        """Paint one cell."""
-        picture = index.data(PictureRole)
-        frame = frame_of(option.rect)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    def prepare(self, painter: QPainter) -> None:
+        """Look up what all cells share."""
+        self._look = looks_at(theme.tokens().window, painter.device().devicePixelRatioF())
+
+    def paint_cell(
+        self, painter: QPainter, frame: QRect, model: QAbstractItemModel, row: int
+    ) -> None:
+        """Paint a picture, or what stands for it."""
+        assert isinstance(model, PictureModel)
+        picture = model.picture(row)
         if picture is None:
-            _fill(painter, frame, "raised")
+            painter.drawPixmap(frame.topLeft(), self._look.empty(frame.width()))
         elif picture.state is PictureState.DONE:
             self._paint_thumb(painter, frame, picture)
         else:
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_words(painter, frame, picture)
-        if picture is not None:
+            painter.restore()
+        if picture is not None and (picture.favourite or picture.rating):
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             _paint_rating(painter, frame, picture)
-        _paint_marks(painter, frame, option.state)
+            painter.restore()
+
+    def paint_marks(self, painter: QPainter, frame: QRect, marks: int) -> None:
+        """Paint pointed at, selected and focused: thin edge, strong edge with a tick, ring."""
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        radius = theme.THUMB_RADIUS
+        if marks & SELECTED:
+            painter.drawPixmap(frame.topLeft(), self._look.selected(frame.width()))
+        elif marks & POINTED:
+            painter.setPen(QPen(theme.color("control_border"), 1))
+            painter.drawRoundedRect(QRectF(frame).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
+        if marks & FOCUSED:
+            painter.setPen(QPen(theme.color("accent"), 2))
+            around = QRectF(frame).adjusted(-4, -4, 4, 4)
+            painter.drawRoundedRect(around, radius + 4, radius + 4)
         painter.restore()
 
     def _paint_thumb(self, painter: QPainter, frame: QRect, picture: Picture) -> None:
-        path = self._thumb_path(picture)
-        thumb = self._thumbs.get(path, THUMB_SIDE) if path else None
-        _fill(painter, frame, "raised")
+        thumb = self._thumbs.get(picture.thumb, self.side) if picture.thumb else None
         if thumb is None:
-            mark = pixmap("image", "muted", 32)
-            _draw_centred(painter, frame, mark)
+            painter.drawPixmap(frame.topLeft(), self._look.waiting(frame.width()))
             return
-        shape = QPainterPath()
-        shape.addRoundedRect(QRectF(frame), theme.THUMB_RADIUS, theme.THUMB_RADIUS)
-        painter.setClipPath(shape)
-        size = thumb.deviceIndependentSize().toSize()
-        size.scale(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        own = thumb.deviceIndependentSize().toSize()
+        size = own.scaled(frame.size(), Qt.AspectRatioMode.KeepAspectRatio)
         place = QRect(frame.topLeft(), size)
         place.moveCenter(frame.center())
         if abs(size.width() - frame.width()) <= 2 and abs(size.height() - frame.height()) <= 2:
             place = frame
-        painter.drawPixmap(place, thumb)
-        painter.setClipping(False)
+        else:
+            painter.fillRect(frame, self._look.raised)
+        if own == place.size():
+            painter.drawPixmap(place.topLeft(), thumb)
+        else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawPixmap(place, thumb)
+        self._look.round_off(painter, frame)
 
     def _paint_words(self, painter: QPainter, frame: QRect, picture: Picture) -> None:
         symbol, tint, ground = _LOOKS[picture.state]
@@ -174,19 +201,10 @@ def _fill(painter: QPainter, frame: QRect, token: str) -> None:
     painter.drawRoundedRect(QRectF(frame), theme.THUMB_RADIUS, theme.THUMB_RADIUS)
 
 
-def _draw_centred(painter: QPainter, frame: QRect, mark: QPixmap) -> None:
-    size = mark.deviceIndependentSize().toSize()
-    place = QRect(frame.topLeft(), size)
-    place.moveCenter(frame.center())
-    painter.drawPixmap(place.topLeft(), mark)
-
-
 def _paint_rating(painter: QPainter, frame: QRect, picture: Picture) -> None:
     """Paint the star and the rating, small, at the lower left."""
     parts = [pixmap("star-filled", "text", 12)] if picture.favourite else []
     words = f"{picture.rating}/5" if picture.rating else ""
-    if not parts and not words:
-        return
     painter.setFont(theme.font(theme.CAPTION))
     metrics = QFontMetrics(painter.font())
     text_width = metrics.horizontalAdvance(words)
@@ -203,27 +221,6 @@ def _paint_rating(painter: QPainter, frame: QRect, picture: Picture) -> None:
     painter.setPen(theme.color("text"))
     place = QRect(left, pill.top(), text_width, pill.height())
     painter.drawText(place, Qt.AlignmentFlag.AlignCenter, words)
-
-
-def _paint_marks(painter: QPainter, frame: QRect, state: QStyle.StateFlag) -> None:
-    """Paint pointed at, selected and focused: a thin edge, a strong edge with a tick, a ring."""
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    radius = theme.THUMB_RADIUS
-    if state & QStyle.StateFlag.State_Selected:
-        painter.setPen(QPen(theme.color("accent"), 3))
-        painter.drawRoundedRect(QRectF(frame).adjusted(1, 1, -1, -1), radius, radius)
-        badge = QRect(frame.right() - 27, frame.top() + 7, 21, 21)
-        painter.setPen(QPen(theme.color("on_accent"), 1))
-        painter.setBrush(theme.color("accent"))
-        painter.drawEllipse(badge)
-        _draw_centred(painter, badge, pixmap("check", "on_accent", 15))
-    elif state & QStyle.StateFlag.State_MouseOver:
-        painter.setPen(QPen(theme.color("control_border"), 1))
-        painter.drawRoundedRect(QRectF(frame).adjusted(0.5, 0.5, -0.5, -0.5), radius, radius)
-    if state & QStyle.StateFlag.State_HasFocus:
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.setPen(QPen(theme.color("accent"), 2))
-        painter.drawRoundedRect(QRectF(frame).adjusted(-4, -4, 4, 4), radius + 4, radius + 4)
 
 
 def _draw_lines(painter: QPainter, place: QRect, text: str, most: int) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QShortcut
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
 from fluxlora_desktop.domain.gallery import PictureFilter
@@ -17,12 +18,14 @@ from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.gallery.again import request_of, varied, written_request_of
 from fluxlora_desktop.ui.gallery.browser import PictureBrowser
+from fluxlora_desktop.ui.gallery.compare import FEWEST, MOST, CompareView
 from fluxlora_desktop.ui.gallery.dialogs import (
     ChooseFolder,
     ChooseTarget,
     choose_folder,
     choose_target,
 )
+from fluxlora_desktop.ui.gallery.full_screen import FullScreen
 from fluxlora_desktop.ui.gallery.prompt import PromptPanel
 from fluxlora_desktop.ui.gallery.viewer import Viewer
 from fluxlora_desktop.ui.page import Page
@@ -40,11 +43,12 @@ class GalleryPage(Page):
     """Make pictures and look at them.
 
     `reveal_requested(Path)` asks to show a file, `grid_requested(Picture)` for a grid of pictures
-    like this one.
+    like this one, `keep_requested(Picture)` for a star on the one of several that shall be kept.
     """
 
     reveal_requested = Signal(object)
     grid_requested = Signal(object)
+    keep_requested = Signal(object)
 
     def __init__(
         self,
@@ -78,6 +82,8 @@ class GalleryPage(Page):
             choose_target=choose_target,
             choose_folder=choose_folder,
         )
+        self.compare = CompareView(self.viewer.large)
+        self._screen = FullScreen(self)
         self._build()
         self._connect()
 
@@ -93,6 +99,13 @@ class GalleryPage(Page):
         self._places = QStackedLayout(places)
         self._places.addWidget(browse)
         self._places.addWidget(self.viewer)
+        self._places.addWidget(self.compare)
+        self.compare_button = button("Compare", self._on_compare, symbol="compare")
+        self.compare_button.setToolTip("Look at two to four pictures side by side (C)")
+        self.compare_button.hide()
+        self.header.addWidget(self.compare_button)
+        self._compare_key = QShortcut(Qt.Key.Key_C, self.browser.grid, self._on_compare)
+        self._compare_key.setContext(Qt.ShortcutContext.WidgetShortcut)
         self.body.addWidget(places, 1)
 
     def _connect(self) -> None:
@@ -108,6 +121,11 @@ class GalleryPage(Page):
         self.browser.write_wanted.connect(self.panel.write)
         self.viewer.step_wanted.connect(self._on_step)
         self.viewer.closed.connect(self._close_viewer)
+        self.viewer.full_screen_wanted.connect(self._on_full_screen)
+        self._screen.left.connect(self._leave_full_screen)
+        self.compare.closed.connect(self._close_viewer)
+        self.compare.keep_requested.connect(self.keep_requested)
+        self.browser.grid.selectionModel().selectionChanged.connect(self._on_selected)
         for commands in (self.browser.commands, self.viewer.commands):
             commands.reuse_requested.connect(self._on_reuse)
             commands.again_requested.connect(self._on_again)
@@ -165,7 +183,12 @@ class GalleryPage(Page):
     @property
     def viewing(self) -> bool:
         """Tell whether one picture is shown large."""
-        return self._places.currentWidget() is self.viewer
+        return self.viewer.full_screen or self._places.currentWidget() is self.viewer
+
+    @property
+    def comparing(self) -> bool:
+        """Tell whether several pictures are shown side by side."""
+        return self._places.currentWidget() is self.compare
 
     def _fill(self, request: PictureRequest) -> None:
         gone = self.panel.fill(request)
@@ -185,6 +208,7 @@ class GalleryPage(Page):
         self.viewer.show_picture(picture, self.browser.thumb(picture))
         self.viewer.show_again(self.browser.again_words(picture))
         self.viewer.show_place(row_number, model.rowCount())
+        self.viewer.prepare((model.picture(row_number + 1), model.picture(row_number - 1)))
         if not self.viewing:
             self._show_head(False)
             self._places.setCurrentWidget(self.viewer)
@@ -216,10 +240,12 @@ class GalleryPage(Page):
 
     @Slot()
     def _close_viewer(self) -> None:
-        if not self.viewing:
+        if not self.viewing and not self.comparing:
             return
+        self._leave_full_screen()
         self._awaited = -1
         self.viewer.leave()
+        self.compare.leave()
         self._show_head(True)
         self._places.setCurrentIndex(0)
         self.browser.grid.setFocus()
@@ -228,6 +254,50 @@ class GalleryPage(Page):
         self.title.setVisible(shown)
         self.hint.setVisible(shown)
         self.grids.setVisible(shown)
+        self.compare_button.setVisible(shown and self._can_compare())
+
+    @Slot(bool)
+    def _on_full_screen(self, full: bool) -> None:
+        if not full:
+            self._leave_full_screen()
+            return
+        self.viewer.set_full_screen(True)
+        self._screen.enter(self.viewer)
+        self.viewer.canvas.setFocus()
+
+    @Slot()
+    def _leave_full_screen(self) -> None:
+        """Take the viewer back into the window."""
+        if not self.viewer.full_screen:
+            return
+        self.viewer.set_full_screen(False)
+        self._places.insertWidget(1, self.viewer)
+        self._places.setCurrentWidget(self.viewer)
+        self._screen.hide()
+        self.viewer.canvas.setFocus()
+
+    def _selected(self) -> int:
+        selection = self.browser.grid.selectionModel().selection()
+        return sum(selection.at(n).height() for n in range(selection.count()))
+
+    def _can_compare(self) -> bool:
+        return FEWEST <= self._selected() <= MOST
+
+    @Slot()
+    def _on_selected(self) -> None:
+        browsing = not self.viewing and not self.comparing
+        self.compare_button.setVisible(browsing and self._can_compare())
+
+    @Slot()
+    def _on_compare(self) -> None:
+        """Show what is selected side by side."""
+        chosen = self.browser.commands.chosen
+        if not self._can_compare() or not FEWEST <= len(chosen) <= MOST:
+            self._pictures.said.emit("Select two to four pictures, then press C to compare them.")
+            return
+        self._show_head(False)
+        self._places.setCurrentWidget(self.compare)
+        self.compare.show_pictures(chosen, tuple(map(self.browser.thumb, chosen)))
 
     @Slot(object)
     def _on_changed(self, picture: Picture) -> None:

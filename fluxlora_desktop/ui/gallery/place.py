@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint
 
+from fluxlora_desktop.ui.gallery.cells import GAP
 from fluxlora_desktop.ui.gallery.model import PictureModel
-from fluxlora_desktop.ui.gallery.view import GAP, GridView
+from fluxlora_desktop.ui.gallery.view import GridView
 
 _Flag = QItemSelectionModel.SelectionFlag
 
@@ -55,7 +56,7 @@ def go_back(grid: GridView, model: PictureModel, place: Place) -> None:
         chosen.setCurrentIndex(model.index(here), _Flag.NoUpdate)
         bar.setValue(kept)
     if frozenset(selected_ids(grid, model)) != place.selected:
-        rows = sorted(row for row in map(model.row_of, place.selected) if row >= 0)
+        rows = sorted(model.rows_of(place.selected))
         chosen.select(_selection(model, rows), _Flag.ClearAndSelect)
     top = model.row_of(place.top) if place.top else -1
     if top >= 0:

@@ -7,7 +7,10 @@ because screen readers then find a list with items.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import (
+    QEvent,
     QItemSelection,
     QItemSelectionModel,
     QItemSelectionRange,
@@ -17,6 +20,7 @@ from PySide6.QtCore import (
     QRect,
     QSize,
     Qt,
+    QTimer,
     Signal,
 )
 from PySide6.QtGui import (
@@ -32,26 +36,31 @@ from PySide6.QtWidgets import (
     QFrame,
     QListView,
     QRubberBand,
-    QStyle,
-    QStyleOptionViewItem,
-    QWidget,
 )
 
-from fluxlora_desktop.ui import theme
+from fluxlora_desktop.ui.gallery.cells import (
+    FOCUSED,
+    GAP,
+    POINTED,
+    SELECTED,
+    CellDelegate,
+    columns_in,
+    frame_of,
+)
 from fluxlora_desktop.ui.shortcuts import Group, Keys
 
-CELL = 200
-"""The width that a cell aims at, in logical pixels; cells share what is left of the line."""
-GAP = 6
-"""Room around the picture inside its cell: here the rubber band begins."""
+_REST_MS = 150
+"""How long the width must stay before the pictures are wanted in the new size."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
 class GridView(QListView):
     """Shows one model column as square cells.
 
-    `painted(first, last)` names the rows that are visible, `opened(QModelIndex)` a row that Space,
-    Enter or a double click asks to see large, `drag_wanted()` that the selection is pulled away.
+    `painted(first, last)` names the rows that are in sight, `scrolled()` tells that others are now,
+    `resized(int)` the side of the pictures' frames when it has come to rest. `opened(QModelIndex)`
+    names a row that Space, Enter or a double click asks to see large, `drag_wanted()` tells that
+    the selection is pulled away.
     """
 
     KEYS = (
@@ -64,6 +73,8 @@ class GridView(QListView):
         Keys(Group.MOVE, "Space, Enter", "Look at the picture large"),
     )
     painted = Signal(int, int)
+    scrolled = Signal()
+    resized = Signal(int)
     opened = Signal(QModelIndex)
     drag_wanted = Signal()
 
@@ -81,6 +92,10 @@ class GridView(QListView):
         self.doubleClicked.connect(self.opened)
         self._band = QRubberBand(QRubberBand.Shape.Rectangle, self.viewport())
         self._pressed_at = QPoint()
+        self._pointed = -1
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(self._tell_side)
+        self._told_side = 0
 
     def columns(self) -> int:
         """Return how many cells a line holds."""
@@ -140,6 +155,7 @@ class GridView(QListView):
     def doItemsLayout(self) -> None:
         """Do in one step what a reset, insert, removal or resize needs."""
         self.updateGeometries()
+        self._pointed = self._pointed_row()
         self.viewport().update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -154,16 +170,38 @@ class GridView(QListView):
             self.verticalScrollBar().setValue(top // self.columns() * self.cell().height())
         if in_view:
             self.scrollTo(self.currentIndex())
+        if self._told_side and self.isVisible():
+            self._rest.start()
+        else:
+            self._tell_side()
+
+    def _tell_side(self) -> None:
+        side = self.cell().width() - 2 * GAP
+        if side != self._told_side:
+            self._told_side = side
+            self.resized.emit(side)
 
     def scrollContentsBy(self, _dx: int, _dy: int) -> None:
         """Paint anew where the scroll bar says."""
+        self.scrolled.emit()
+        self._pointed = self._pointed_row()
         self.viewport().update()
 
+    def rows_in_sight(self) -> tuple[int, int]:
+        """Return the first and the last row in sight; the last is lower where there is none."""
+        return self._rows_between(0, self.viewport().height() - 1)
+
+    def _rows_between(self, top: int, bottom: int) -> tuple[int, int]:
+        side, columns, offset = self.cell().height(), self.columns(), self.verticalOffset()
+        first = max(0, (offset + top) // side * columns)
+        return first, min(((offset + bottom) // side + 1) * columns, self._count()) - 1
+
     def dataChanged(self, first: _Index, last: _Index, _roles: object = ()) -> None:
-        """Paint one cell anew, or all."""
+        """Paint one cell anew, or all when some of those in sight are among several."""
+        top, bottom = self.rows_in_sight()
         if first == last:
             self.viewport().update(self.visualRect(first))
-        else:
+        elif first.row() <= bottom and last.row() >= top:
             self.viewport().update()
 
     def scrollTo(
@@ -238,27 +276,52 @@ class GridView(QListView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Let the delegate paint the cells that the area crosses."""
-        painter, option = QPainter(self.viewport()), QStyleOptionViewItem()
-        self.initViewItemOption(option)
-        plain = option.state & ~QStyle.StateFlag.State_HasFocus
-        side, offset, columns = self.cell().height(), self.verticalOffset(), self.columns()
-        area, focused = event.rect(), self.hasFocus()
-        first = max(0, (offset + area.top()) // side * columns)
-        last = min(((offset + area.bottom()) // side + 1) * columns, self._count()) - 1
-        pointed = self.viewport().mapFromGlobal(self.cursor().pos())
+        painter, delegate, region = QPainter(self.viewport()), self.itemDelegate(), event.region()
+        assert isinstance(delegate, CellDelegate)
+        delegate.prepare(painter)
+        model, side, offset, columns = (
+            self.model(),
+            self.cell().height(),
+            self.verticalOffset(),
+            self.columns(),
+        )
+        marks, several, inner = self._marks(), region.rectCount() > 1, side - 2 * GAP
+        first, last = self._rows_between(event.rect().top(), event.rect().bottom())
         for row in range(first, last + 1):
-            index = self.model().index(row, 0)
-            option.rect, option.state = self.visualRect(index), plain
-            if self.selectionModel().isSelected(index):
-                option.state |= QStyle.StateFlag.State_Selected
-            if focused and index == self.currentIndex():
-                option.state |= QStyle.StateFlag.State_HasFocus
-            if self.underMouse() and frame_of(option.rect).contains(pointed):
-                option.state |= QStyle.StateFlag.State_MouseOver
-            self.itemDelegate().paint(painter, option, index)
+            line, column = divmod(row, columns)
+            frame = QRect(column * side + GAP, line * side - offset + GAP, inner, inner)
+            if several and not region.intersects(frame.adjusted(-GAP, -GAP, GAP, GAP)):
+                continue
+            delegate.paint_cell(painter, frame, model, row)
+            mark = marks(row)
+            if mark:
+                delegate.paint_marks(painter, frame, mark)
         painter.end()
+        first, last = self.rows_in_sight()
         if last >= first:
             self.painted.emit(first, last)
+
+    def _marks(self) -> Callable[[int], int]:
+        """Return what tells how a row is marked: see `CellDelegate.paint_marks`."""
+        selection, root = self.selectionModel(), QModelIndex()
+        current = self.currentIndex().row() if self.hasFocus() else -1
+        pointed, any_selected = self._pointed, selection.hasSelection()
+
+        def marks(row: int) -> int:
+            mark = POINTED if row == pointed else 0
+            if row == current:
+                mark |= FOCUSED
+            if any_selected and selection.isRowSelected(row, root):
+                mark |= SELECTED
+            return mark
+
+        return marks
+
+    def _pointed_row(self) -> int:
+        """Return the row whose picture lies under the pointer, or -1."""
+        if not self.underMouse():
+            return -1
+        return self.indexAt(self.viewport().mapFromGlobal(self.cursor().pos())).row()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Open the row by Space or Enter; everything else moves or selects."""
@@ -281,7 +344,18 @@ class GridView(QListView):
             start = self._pressed_at - QPoint(0, self.verticalOffset())
             self._band.setGeometry(QRect(start, event.position().toPoint()).normalized())
             self._band.show()
-        self.viewport().update()
+        self._point_at(self.indexAt(event.position().toPoint()).row())
+
+    def _point_at(self, row: int) -> None:
+        """Paint anew what the pointer left and what it came to."""
+        for changed in {row, self._pointed} if row != self._pointed else ():
+            self.viewport().update(self.visualRect(self.model().index(changed, 0)))
+        self._pointed = row
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Point at nothing any more."""
+        super().leaveEvent(event)
+        self._point_at(-1)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Take the rubber band away."""
@@ -291,35 +365,3 @@ class GridView(QListView):
     def startDrag(self, _actions: Qt.DropAction) -> None:
         """Ask the owner for what is pulled away: it knows the files."""
         self.drag_wanted.emit()
-
-
-class LoadingCells(QWidget):
-    """Placeholders of the same size while the rows are looked up."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setAccessibleName("Pictures are being looked up")
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Paint empty frames where the cells will be."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.color("raised"))
-        columns = columns_in(self.width())
-        side = max(1, self.width() // columns)
-        for line in range(-(-self.height() // side)):
-            for column in range(columns):
-                frame = frame_of(QRect(column * side, line * side, side, side))
-                painter.drawRoundedRect(frame, theme.THUMB_RADIUS, theme.THUMB_RADIUS)
-        painter.end()
-
-
-def columns_in(width: int) -> int:
-    """Return how many cells fit a line of so many pixels."""
-    return max(1, round(width / CELL))
-
-
-def frame_of(cell: QRect) -> QRect:
-    """Return where the picture lies in its cell."""
-    return cell.adjusted(GAP, GAP, -GAP, -GAP)

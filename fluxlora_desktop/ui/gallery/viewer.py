@@ -1,33 +1,36 @@
-"""One picture large, in the window: zoom, neighbours, settings, the same actions as in the grid."""
+"""One picture large, in the window or on the whole screen, with the same actions as in the grid."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from functools import partial
+from collections.abc import Iterable
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QKeyEvent, QPixmap
+from PySide6.QtGui import QColor, QKeyEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.gallery.canvas import Canvas
 from fluxlora_desktop.ui.gallery.commands import PictureCommands
 from fluxlora_desktop.ui.gallery.dialogs import ChooseFolder, ChooseTarget
-from fluxlora_desktop.ui.gallery.images import decode
+from fluxlora_desktop.ui.gallery.full_screen import Overlay
 from fluxlora_desktop.ui.gallery.inspector import CommandButtons
+from fluxlora_desktop.ui.gallery.large import LargePictures
 from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, facts_of
 from fluxlora_desktop.ui.shortcuts import Group, Keys
 from fluxlora_desktop.ui.widgets import Card, button, clear, column, icon_button, label, row
 
 _FACTS_WIDTH = 264
-_KEPT = 6
 
 
 class Viewer(QWidget):
-    """Shows one picture; `step_wanted(int)` asks for a neighbour, `closed()` for the grid."""
+    """Shows one picture; `step_wanted(int)` asks for a neighbour, `closed()` for the grid.
+
+    `full_screen_wanted(bool)` asks the owner for the whole screen, or to go back to the window.
+    """
 
     KEYS = (
         Keys(Group.LARGE, "Left, Right", "The picture before, the next one"),
@@ -38,6 +41,7 @@ class Viewer(QWidget):
     )
     step_wanted = Signal(int)
     closed = Signal()
+    full_screen_wanted = Signal(bool)
 
     def __init__(
         self,
@@ -50,10 +54,9 @@ class Viewer(QWidget):
     ) -> None:
         super().__init__()
         self.setObjectName("gallery_viewer")
-        self._pictures, self._jobs = pictures, jobs
         self._picture: Picture | None = None
-        self._kept: OrderedDict[str, QPixmap] = OrderedDict()
-        self._loading: set[str] = set()
+        self._large_screen = False
+        self.large = LargePictures(pictures=pictures, jobs=jobs, parent=self)
         self.commands = PictureCommands(
             self,
             pictures=pictures,
@@ -64,6 +67,7 @@ class Viewer(QWidget):
             rating_keys="Alt+",
         )
         self.canvas = Canvas()
+        self.overlay = Overlay(self.canvas)
         self.words = label("", "section", wrap=True)
         self.words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.words.hide()
@@ -78,13 +82,16 @@ class Viewer(QWidget):
         self.fit = button("Fit", self.canvas.fit, role="quiet")
         self.fit.setToolTip("Show the whole picture (0)")
         self.full = button("100 %", self._on_full, role="quiet")
-        self.full.setToolTip("One picture pixel for each screen pixel (1)")
+        self.full.setToolTip("One picture pixel for each screen pixel (1 or Z)")
+        self.whole_screen = icon_button("full-screen", "Whole screen (F11)", self._on_whole_screen)
         self.info = icon_button("info", "Show the settings (I)")
         self.info.setCheckable(True)
         self.info.setChecked(True)
         self._build()
-        self.info.toggled.connect(self.facts.setVisible)
+        self.info.toggled.connect(self._show_info)
         gallery.marked.connect(self._on_marked)
+        self.large.ready.connect(self._on_ready)
+        self.large.failed.connect(self._on_unreadable)
         self.canvas.zoomed.connect(self._on_zoomed)
         self.canvas.toggled.connect(self._on_toggled)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -103,6 +110,7 @@ class Viewer(QWidget):
         self.facts = Card(margin=0)
         self.facts.setFixedWidth(_FACTS_WIDTH)
         self.facts.body.addWidget(area)
+        self.head = QWidget()
         head = row(
             self.back,
             self.place,
@@ -110,17 +118,20 @@ class Viewer(QWidget):
             self.zoom,
             self.fit,
             self.full,
+            self.whole_screen,
             self.info,
             spacing=8,
         )
+        self.head.setLayout(head)
         middle = column(self.canvas, self.words, spacing=8)
         middle.setStretch(0, 1)
         body = row(self.previous, middle, self.next, self.facts, spacing=8)
         body.setStretch(1, 1)
         self.buttons = CommandButtons(self.commands)
-        whole = column(head, body, self.buttons, spacing=8)
+        whole = column(self.head, body, self.buttons, spacing=8)
         whole.setStretch(1, 1)
         self.setLayout(whole)
+        self._body, self._whole = body, whole
 
     @property
     def picture(self) -> Picture | None:
@@ -138,12 +149,16 @@ class Viewer(QWidget):
         self.words.setVisible(not done)
         trouble = f". {picture.error}" if picture.state in LOST and picture.error else ""
         self.words.setText(f"{STATE_WORDS[picture.state]}{trouble}")
-        large = self._kept.get(picture.id)
-        pixmap = (large or thumb) if done else None
-        size = large.size() if large else QSize(picture.width, picture.height)
+        large = self.large.get(picture)
+        pixmap = (large.pixmap if large else thumb) if done else None
+        size = large.size if large else QSize(picture.width, picture.height)
         self.canvas.show_picture(pixmap, size, anew=anew)
-        if done and large is None:
-            self._load(picture)
+        self.overlay.show_picture(picture)
+        self.large.show((picture,), self.canvas.room())
+
+    def prepare(self, neighbours: Iterable[Picture | None]) -> None:
+        """Decode the pictures that the next key may ask for."""
+        self.large.prepare(neighbours, self.canvas.room())
 
     def show_again(self, words: str) -> None:
         """Say what the button that makes a lost picture again says, price included."""
@@ -152,6 +167,7 @@ class Viewer(QWidget):
     def show_place(self, row_number: int, count: int) -> None:
         """Say which of how many it is; there is no way past the ends."""
         self.place.setText(f"{row_number + 1:,} of {count:,}")
+        self.overlay.place.setText(self.place.text())
         self.previous.setEnabled(row_number > 0)
         self.next.setEnabled(row_number < count - 1)
 
@@ -160,29 +176,53 @@ class Viewer(QWidget):
         self._picture = None
         self.commands.show(())
 
-    def _load(self, picture: Picture) -> None:
-        path = self._pictures.file(picture)
-        if path is None or picture.id in self._loading:
-            return
-        self._loading.add(picture.id)
-        job = self._jobs.start("Open picture", partial(decode, path), lane="thumbs")
-        job.succeeded.connect(partial(self._on_loaded, picture.id))
-        job.finished.connect(partial(self._loading.discard, picture.id))
-
-    def _on_loaded(self, picture_id: str, image: QImage) -> None:
+    @Slot(str)
+    def _on_ready(self, picture_id: str) -> None:
         shown = self._picture
-        if image.isNull():
-            if shown is not None and shown.id == picture_id:
-                gone = "The file of this picture cannot be read. It may be gone."
-                in_trash = "It is in the trash. Restore it to see it large."
-                self.words.setText(in_trash if shown.trashed_at is not None else gone)
-                self.words.show()
+        if shown is None or shown.id != picture_id:
             return
-        self._kept[picture_id] = QPixmap.fromImage(image)
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
-        if shown is not None and shown.id == picture_id:
-            self.canvas.show_picture(self._kept[picture_id], image.size(), anew=False)
+        large = self.large.get(shown)
+        assert large is not None
+        self.canvas.show_picture(large.pixmap, large.size, anew=False)
+
+    @Slot(str)
+    def _on_unreadable(self, picture_id: str) -> None:
+        if self._picture is not None and self._picture.id == picture_id:
+            gone = "The file of this picture cannot be read. It may be gone."
+            in_trash = "It is in the trash. Restore it to see it large."
+            trashed = self._picture.trashed_at is not None
+            self.words.setText(in_trash if trashed else gone)
+            self.words.show()
+
+    @property
+    def full_screen(self) -> bool:
+        """Tell whether it shows itself as on the whole screen."""
+        return self._large_screen
+
+    def set_full_screen(self, full: bool) -> None:
+        """Show nothing but the picture, and its settings over it when asked; or everything."""
+        self._large_screen = full
+        for part in (self.head, self.previous, self.next, self.buttons):
+            part.setVisible(not full)
+        self._body.setSpacing(0 if full else 8)
+        self._whole.setSpacing(0 if full else 8)
+        self.canvas.ground = QColor(theme.DARK.window) if full else None
+        self.info.setChecked(not full)
+        self._show_info(self.info.isChecked())
+
+    @Slot(bool)
+    def _show_info(self, shown: bool) -> None:
+        self.facts.setVisible(shown and not self._large_screen)
+        self.overlay.setVisible(shown and self._large_screen)
+        self.overlay.lie_down()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the words over the picture where they lie."""
+        super().resizeEvent(event)
+        self.overlay.lie_down()
+
+    def _on_whole_screen(self) -> None:
+        self.full_screen_wanted.emit(not self._large_screen)
 
     def _show_facts(self, picture: Picture) -> None:
         clear(self._facts_body)
@@ -201,13 +241,15 @@ class Viewer(QWidget):
             self._on_previous()
         elif key in {Qt.Key.Key_Right, Qt.Key.Key_PageDown}:
             self._on_next()
+        elif key == Qt.Key.Key_F11 or (key == Qt.Key.Key_Escape and self._large_screen):
+            self._on_whole_screen()
         elif key in {Qt.Key.Key_Escape, Qt.Key.Key_Backspace}:
             self.closed.emit()
         elif key == Qt.Key.Key_I:
             self.info.toggle()
         elif key == Qt.Key.Key_0:
             self.canvas.fit()
-        elif key == Qt.Key.Key_1:
+        elif key in {Qt.Key.Key_1, Qt.Key.Key_Z}:
             self._on_full()
         elif key in {Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus}:
             self.canvas.zoom_by(-1 if key == Qt.Key.Key_Minus else 1)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import Picture
+from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.gallery.delegate import PictureDelegate
 from fluxlora_desktop.ui.gallery.model import PictureModel
 from fluxlora_desktop.ui.gallery.view import GridView
@@ -44,8 +45,8 @@ class CardDialog(QDialog):
         self,
         lora: Lora,
         *,
-        thumbs: ThumbLoader,
-        thumb_path: Callable[[Picture], Path | None],
+        jobs: JobRunner,
+        locate: Callable[[str], Path],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -54,7 +55,7 @@ class CardDialog(QDialog):
         self.setObjectName("card_dialog")
         self.resize(940, 620)
         self._lora, self._publication = lora, lora.publication
-        self._thumbs, self._thumb_path = thumbs, thumb_path
+        self._thumbs = ThumbLoader(jobs, self, locate=locate)
         self._pictures: dict[str, Picture] = {}
         self._filling = False
         self.model = PictureModel()
@@ -62,7 +63,7 @@ class CardDialog(QDialog):
         self.grid.setAccessibleName(f"Pictures made with {lora.name}")
         self.grid.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
         self.grid.setDragEnabled(False)
-        self._delegate = PictureDelegate(thumbs=thumbs, thumb_path=thumb_path, price_of=_no_price)
+        self._delegate = PictureDelegate(thumbs=self._thumbs, price_of=_no_price)
         self.grid.setItemDelegate(self._delegate)
         self.grid.setModel(self.model)
         self.chosen = QListWidget()
@@ -187,8 +188,8 @@ class CardDialog(QDialog):
 
     def _show_icons(self) -> None:
         for item in map(self.chosen.item, range(self.chosen.count())):
-            path = self._thumb_path(self._pictures[item.data(_ID)])
-            thumb = self._thumbs.get(path, _SMALL, fill=True) if path else None
+            name = self._pictures[item.data(_ID)].thumb
+            thumb = self._thumbs.get(name, _SMALL, fill=True) if name else None
             if thumb is not None:
                 item.setIcon(QIcon(thumb))
 

@@ -78,6 +78,7 @@ class LibraryPage(Page):
         self._hub_owner, self._choose_file = hub_owner, choose_file
         self._known: frozenset[str] | None = None
         self._importing: set[str] = set()
+        self._jobs = jobs
         self._thumbs = ThumbLoader(jobs, self)
         self._card_dialog: CardDialog | None = None
         self._card_added: tuple[str, ...] = ()
@@ -332,9 +333,7 @@ class LibraryPage(Page):
         lora = self._loras.lora(lora_id)
         if lora is None or lora.publication is None or self._card_dialog is not None:
             return
-        dialog = CardDialog(
-            lora, thumbs=self._thumbs, thumb_path=self._loras.picture_thumb, parent=self
-        )
+        dialog = CardDialog(lora, jobs=self._jobs, locate=self._loras.locate, parent=self)
         self._card_dialog = dialog
         self._card_added = tuple(added)
         dialog.decided.connect(partial(self._loras.show_on_card, lora_id))
