@@ -164,8 +164,8 @@ def test_picture_fills_the_screen_and_comes_back_to_the_window(qtbot: QtBot, roo
     key = Qt.Key
 
     qtbot.keyClick(viewer.canvas, key.Key_F11)
-    assert viewer.window().isFullScreen()
-    assert viewer.canvas.size() == viewer.window().size()
+    assert viewer.canvas.window().isFullScreen()
+    qtbot.waitUntil(lambda: viewer.canvas.size() == viewer.canvas.window().size())
     assert not viewer.buttons.isVisible()
     qtbot.keyClick(viewer.canvas, key.Key_Right)
     assert viewer.picture == rows(room)[1]
@@ -176,7 +176,7 @@ def test_picture_fills_the_screen_and_comes_back_to_the_window(qtbot: QtBot, roo
     assert viewer.canvas.rect().contains(viewer.overlay.geometry())
 
     qtbot.keyClick(viewer.canvas, key.Key_Escape)
-    assert viewer.window() is page.window()
+    assert viewer.canvas.window() is page.window()
     assert page.viewing
     assert viewer.buttons.isVisible()
     assert viewer.facts.isVisible()

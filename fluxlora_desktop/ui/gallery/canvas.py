@@ -49,6 +49,7 @@ class Canvas(QWidget):
     toggled = Signal()
     moved = Signal(object)
     pressed = Signal()
+    resized = Signal()
     ground: QColor | None = None
 
     def __init__(self) -> None:
@@ -198,6 +199,7 @@ class Canvas(QWidget):
         if self._scale is not None:
             self._keep_inside()
         self.zoomed.emit(self.scale())
+        self.resized.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom about the pointer."""

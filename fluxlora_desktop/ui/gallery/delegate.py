@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from PySide6.QtCore import (
     QAbstractItemModel,
@@ -51,16 +52,23 @@ class PictureDelegate(CellDelegate):
     """Paints thumbnails and placeholders of the same size from the theme's tokens.
 
     `again_requested(Picture)` when the button in a lost picture's cell is pressed; `price_of` says
-    what that would cost, "" when it is not known. `side` is the size of the thumbnails that are
+    what that would cost, "" when it is not known; `thumb_path` names the file of a thumbnail as
+    `thumbs` knows it, without asking the disk. `side` is the size of the thumbnails that are
     asked for; they are decoded as large as they are shown, since scaling them at each paint takes
     ten times as long as painting them.
     """
 
     again_requested = Signal(object)
 
-    def __init__(self, *, thumbs: ThumbLoader, price_of: Callable[[Picture], str]) -> None:
+    def __init__(
+        self,
+        *,
+        thumbs: ThumbLoader,
+        price_of: Callable[[Picture], str],
+        thumb_path: Callable[[Picture], Path | str | None] = lambda picture: picture.thumb,
+    ) -> None:
         super().__init__()
-        self._thumbs, self._price_of = thumbs, price_of
+        self._thumbs, self._thumb_path, self._price_of = thumbs, thumb_path, price_of
         self.side = CELL - 2 * GAP
         self._look = looks_at(theme.tokens().window, 1.0)
 
@@ -110,7 +118,8 @@ class PictureDelegate(CellDelegate):
         painter.restore()
 
     def _paint_thumb(self, painter: QPainter, frame: QRect, picture: Picture) -> None:
-        thumb = self._thumbs.get(picture.thumb, self.side) if picture.thumb else None
+        path = self._thumb_path(picture)
+        thumb = self._thumbs.get(path, self.side) if path else None
         if thumb is None:
             painter.drawPixmap(frame.topLeft(), self._look.waiting(frame.width()))
             return

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from fluxlora_desktop.domain.pictures import Picture
@@ -16,27 +18,32 @@ _MOST_CHARACTERS = 600
 
 
 class FullScreen(QWidget):
-    """A window for one widget; `left()` when it is closed by other ways than the widget's."""
+    """A window over the whole screen for what a widget shows; `left()` when it is to be closed.
+
+    The keys and actions of that widget work here too: `press` takes what nobody else does.
+    """
 
     left = Signal()
 
-    def __init__(self, owner: QWidget) -> None:
-        super().__init__(owner, Qt.WindowType.Window)
+    def __init__(
+        self, place: QWidget, content: QWidget, press: Callable[[QKeyEvent], None]
+    ) -> None:
+        super().__init__(place.window(), Qt.WindowType.Window)
         self.setObjectName("gallery_full_screen")
         self.setWindowTitle("Picture")
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._press = press
+        self.addActions(place.actions())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(content)
+        self.setGeometry(place.window().screen().geometry())
 
-    def enter(self, content: QWidget) -> None:
-        """Take a widget in and cover the screen that its window is on."""
-        screen = content.window().screen()
-        self._layout.addWidget(content)
-        content.show()
-        self.setGeometry(screen.geometry())
-        self.showFullScreen()
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Hand keys on to the widget that is shown here."""
+        self._press(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Give the widget back instead: it belongs to the page."""
+        """Let the widget take back what is its own first."""
         event.ignore()
         self.left.emit()
 

@@ -25,7 +25,6 @@ from fluxlora_desktop.ui.gallery.dialogs import (
     choose_folder,
     choose_target,
 )
-from fluxlora_desktop.ui.gallery.full_screen import FullScreen
 from fluxlora_desktop.ui.gallery.prompt import PromptPanel
 from fluxlora_desktop.ui.gallery.viewer import Viewer
 from fluxlora_desktop.ui.page import Page
@@ -83,7 +82,6 @@ class GalleryPage(Page):
             choose_folder=choose_folder,
         )
         self.compare = CompareView(self.viewer.large)
-        self._screen = FullScreen(self)
         self._build()
         self._connect()
 
@@ -121,8 +119,6 @@ class GalleryPage(Page):
         self.browser.write_wanted.connect(self.panel.write)
         self.viewer.step_wanted.connect(self._on_step)
         self.viewer.closed.connect(self._close_viewer)
-        self.viewer.full_screen_wanted.connect(self._on_full_screen)
-        self._screen.left.connect(self._leave_full_screen)
         self.compare.closed.connect(self._close_viewer)
         self.compare.keep_requested.connect(self.keep_requested)
         self.browser.grid.selectionModel().selectionChanged.connect(self._on_selected)
@@ -183,7 +179,7 @@ class GalleryPage(Page):
     @property
     def viewing(self) -> bool:
         """Tell whether one picture is shown large."""
-        return self.viewer.full_screen or self._places.currentWidget() is self.viewer
+        return self._places.currentWidget() is self.viewer
 
     @property
     def comparing(self) -> bool:
@@ -242,7 +238,6 @@ class GalleryPage(Page):
     def _close_viewer(self) -> None:
         if not self.viewing and not self.comparing:
             return
-        self._leave_full_screen()
         self._awaited = -1
         self.viewer.leave()
         self.compare.leave()
@@ -255,26 +250,6 @@ class GalleryPage(Page):
         self.hint.setVisible(shown)
         self.grids.setVisible(shown)
         self.compare_button.setVisible(shown and self._can_compare())
-
-    @Slot(bool)
-    def _on_full_screen(self, full: bool) -> None:
-        if not full:
-            self._leave_full_screen()
-            return
-        self.viewer.set_full_screen(True)
-        self._screen.enter(self.viewer)
-        self.viewer.canvas.setFocus()
-
-    @Slot()
-    def _leave_full_screen(self) -> None:
-        """Take the viewer back into the window."""
-        if not self.viewer.full_screen:
-            return
-        self.viewer.set_full_screen(False)
-        self._places.insertWidget(1, self.viewer)
-        self._places.setCurrentWidget(self.viewer)
-        self._screen.hide()
-        self.viewer.canvas.setFocus()
 
     def _selected(self) -> int:
         selection = self.browser.grid.selectionModel().selection()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QKeyEvent, QPixmap, QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState
@@ -16,7 +16,7 @@ from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.gallery.canvas import Canvas
 from fluxlora_desktop.ui.gallery.commands import PictureCommands
 from fluxlora_desktop.ui.gallery.dialogs import ChooseFolder, ChooseTarget
-from fluxlora_desktop.ui.gallery.full_screen import Overlay
+from fluxlora_desktop.ui.gallery.full_screen import FullScreen, Overlay
 from fluxlora_desktop.ui.gallery.inspector import CommandButtons
 from fluxlora_desktop.ui.gallery.large import LargePictures
 from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, facts_of
@@ -27,10 +27,7 @@ _FACTS_WIDTH = 264
 
 
 class Viewer(QWidget):
-    """Shows one picture; `step_wanted(int)` asks for a neighbour, `closed()` for the grid.
-
-    `full_screen_wanted(bool)` asks the owner for the whole screen, or to go back to the window.
-    """
+    """Shows one picture; `step_wanted(int)` asks for a neighbour, `closed()` for the grid."""
 
     KEYS = (
         Keys(Group.LARGE, "Left, Right", "The picture before, the next one"),
@@ -41,7 +38,6 @@ class Viewer(QWidget):
     )
     step_wanted = Signal(int)
     closed = Signal()
-    full_screen_wanted = Signal(bool)
 
     def __init__(
         self,
@@ -55,7 +51,7 @@ class Viewer(QWidget):
         super().__init__()
         self.setObjectName("gallery_viewer")
         self._picture: Picture | None = None
-        self._large_screen = False
+        self._screen: FullScreen | None = None
         self.large = LargePictures(pictures=pictures, jobs=jobs, parent=self)
         self.commands = PictureCommands(
             self,
@@ -93,6 +89,7 @@ class Viewer(QWidget):
         self.large.ready.connect(self._on_ready)
         self.large.failed.connect(self._on_unreadable)
         self.canvas.zoomed.connect(self._on_zoomed)
+        self.canvas.resized.connect(self.overlay.lie_down)
         self.canvas.toggled.connect(self._on_toggled)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._on_menu)
@@ -130,7 +127,10 @@ class Viewer(QWidget):
         self.buttons = CommandButtons(self.commands)
         whole = column(self.head, body, self.buttons, spacing=8)
         whole.setStretch(1, 1)
-        self.setLayout(whole)
+        self._stage = QWidget()
+        self._stage.setLayout(whole)
+        self._outer = column(self._stage, spacing=0)
+        self.setLayout(self._outer)
         self._body, self._whole = body, whole
 
     @property
@@ -173,6 +173,7 @@ class Viewer(QWidget):
 
     def leave(self) -> None:
         """Forget what was shown."""
+        self.leave_full_screen()
         self._picture = None
         self.commands.show(())
 
@@ -196,12 +197,31 @@ class Viewer(QWidget):
 
     @property
     def full_screen(self) -> bool:
-        """Tell whether it shows itself as on the whole screen."""
-        return self._large_screen
+        """Tell whether the picture covers the screen."""
+        return self._screen is not None
 
-    def set_full_screen(self, full: bool) -> None:
+    @Slot()
+    def leave_full_screen(self) -> None:
+        """Show the picture in the window again, with everything around it."""
+        if self._screen is None:
+            return
+        screen, self._screen = self._screen, None
+        self._dress(full=False)
+        self._outer.addWidget(self._stage)
+        self._stage.show()
+        screen.hide()
+        screen.deleteLater()
+        self.canvas.setFocus()
+
+    def _enter_full_screen(self) -> None:
+        self._screen = FullScreen(self, self._stage, self.keyPressEvent)
+        self._screen.left.connect(self.leave_full_screen)
+        self._dress(full=True)
+        self._screen.showFullScreen()
+        self.canvas.setFocus()
+
+    def _dress(self, *, full: bool) -> None:
         """Show nothing but the picture, and its settings over it when asked; or everything."""
-        self._large_screen = full
         for part in (self.head, self.previous, self.next, self.buttons):
             part.setVisible(not full)
         self._body.setSpacing(0 if full else 8)
@@ -212,17 +232,15 @@ class Viewer(QWidget):
 
     @Slot(bool)
     def _show_info(self, shown: bool) -> None:
-        self.facts.setVisible(shown and not self._large_screen)
-        self.overlay.setVisible(shown and self._large_screen)
-        self.overlay.lie_down()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the words over the picture where they lie."""
-        super().resizeEvent(event)
+        self.facts.setVisible(shown and not self.full_screen)
+        self.overlay.setVisible(shown and self.full_screen)
         self.overlay.lie_down()
 
     def _on_whole_screen(self) -> None:
-        self.full_screen_wanted.emit(not self._large_screen)
+        if self.full_screen:
+            self.leave_full_screen()
+        else:
+            self._enter_full_screen()
 
     def _show_facts(self, picture: Picture) -> None:
         clear(self._facts_body)
@@ -241,7 +259,7 @@ class Viewer(QWidget):
             self._on_previous()
         elif key in {Qt.Key.Key_Right, Qt.Key.Key_PageDown}:
             self._on_next()
-        elif key == Qt.Key.Key_F11 or (key == Qt.Key.Key_Escape and self._large_screen):
+        elif key == Qt.Key.Key_F11 or (key == Qt.Key.Key_Escape and self.full_screen):
             self._on_whole_screen()
         elif key in {Qt.Key.Key_Escape, Qt.Key.Key_Backspace}:
             self.closed.emit()

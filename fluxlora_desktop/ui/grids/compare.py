@@ -6,8 +6,8 @@ from collections import OrderedDict
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QPointF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPixmap, QWheelEvent
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QImage, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState
@@ -27,27 +27,6 @@ _MOVES = {
 }
 
 
-class LinkedCanvas(Canvas):
-    """A canvas that tells when its view was moved by hand; `moved()`."""
-
-    moved = Signal()
-
-    def look_like(self, other: LinkedCanvas) -> None:
-        """Show the same part at the same scale as another one."""
-        self._scale, self._centre = other._scale, QPointF(other._centre)
-        self.update()
-
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Zoom, and tell."""
-        super().wheelEvent(event)
-        self.moved.emit()
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Move, and tell."""
-        super().mouseMoveEvent(event)
-        self.moved.emit()
-
-
 class Side(QWidget):
     """One picture with its label."""
 
@@ -55,7 +34,7 @@ class Side(QWidget):
         super().__init__()
         self.title = label("", "section", wrap=True)
         self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.canvas = LinkedCanvas()
+        self.canvas = Canvas()
         self.trouble = label("", "muted", wrap=True)
         self.trouble.setAlignment(Qt.AlignmentFlag.AlignCenter)
         whole = column(self.title, self.canvas, self.trouble, spacing=8)
@@ -100,7 +79,7 @@ class CompareView(QWidget):
         whole.setStretch(1, 1)
         self.setLayout(whole)
         for one, other in ((self.left, self.right), (self.right, self.left)):
-            one.canvas.moved.connect(partial(other.canvas.look_like, one.canvas))
+            one.canvas.moved.connect(other.canvas.look_at)
             one.canvas.toggled.connect(self._on_toggled)
 
     def show_pair(
@@ -173,17 +152,14 @@ class CompareView(QWidget):
             self._on_full()
         elif key in {Qt.Key.Key_Plus, Qt.Key.Key_Equal, Qt.Key.Key_Minus}:
             self.left.canvas.zoom_by(-1 if key == Qt.Key.Key_Minus else 1)
-            self.right.canvas.look_like(self.left.canvas)
         else:
             super().keyPressEvent(event)
 
     def _on_fit(self) -> None:
         self.left.canvas.fit()
-        self.right.canvas.fit()
 
     def _on_full(self) -> None:
         self.left.canvas.zoom_to(1.0)
-        self.right.canvas.look_like(self.left.canvas)
 
     @Slot()
     def _on_toggled(self) -> None:
