@@ -18,6 +18,9 @@ from fluxlora_desktop.domain.kept_prompts import KeptPrompt
 from fluxlora_desktop.domain.orders import OrderProgress
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureState, SizeRule
 from fluxlora_desktop.domain.prompts import Spread
+from fluxlora_desktop.domain.spending import Agreement
+from fluxlora_desktop.ui.desks.base import OverLimit
+from fluxlora_desktop.ui.desks.queue import OVER_LIMIT
 from fluxlora_desktop.ui.gallery.page import GalleryPage
 from fluxlora_desktop.ui.gallery.prompt import PromptPanel
 from fluxlora_desktop.ui.gallery.prompt_edit import Recalled
@@ -334,6 +337,43 @@ def test_menu_writes_alternatives_and_wildcards_and_shows_their_folder(
     with qtbot.waitSignal(room.page.reveal_requested) as asked:
         folder.trigger()
     assert asked.args == [room.stores.files.wildcards()]
+
+
+def test_grid_begins_with_one_of_the_prompts_that_alternatives_stand_for(
+    qtbot: QtBot, page: GalleryPage, panel: PromptPanel
+) -> None:
+    panel.prompt.setPlainText("a {red|grey} fox")
+
+    with qtbot.waitSignal(page.go) as asked:
+        qtbot.mouseClick(page.grids, LEFT)
+
+    place, basis = asked.args
+    assert (place, basis.count, basis.spread) == ("grids", 1, Spread.LITERAL)
+    assert basis.prompt in {"a red fox", "a grey fox"}
+
+
+def test_order_past_the_monthly_limit_waits_in_the_queue_until_a_person_agrees(
+    qtbot: QtBot, room: Room, page: GalleryPage
+) -> None:
+    desk, line = room.pictures, page.browser.orders
+    asked: list[OverLimit] = []
+    desk.over_limit.connect(asked.append)
+    desk.pause_all()
+    desk.make(PictureRequest("replicate", "flux-dev", "a fox", seed=7, count=2))
+    qtbot.waitUntil(lambda: len(desk.queue.orders) == 1)
+    budget = desk.tools.budget
+    budget.set_limit(Decimal("0.01"))
+    budget._through.clear()  # as after a restart
+
+    qtbot.mouseClick(line.hold, LEFT)
+    qtbot.waitUntil(lambda: [order.note for order in desk.queue.orders] == [OVER_LIMIT])
+    qtbot.waitUntil(lambda: room.jobs.live() == 0)
+    assert len(asked) == 1
+    assert room.painter.asked == []
+    assert "Resume asks again" in line.making.text()
+
+    asked[0].go_on(Agreement(asked[0].error.reach))
+    qtbot.waitUntil(lambda: line.making.text() == "2 pictures made for $0.05.")
 
 
 def test_queue_is_paused_moved_and_stopped_by_keys_and_tells_what_it_took(

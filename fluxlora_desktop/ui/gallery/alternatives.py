@@ -109,6 +109,10 @@ class Alternatives(QWidget):
         with QSignalBlocker(self.spread):
             self.spread.setCurrentIndex(1 if spread == Spread.EVERY else 0)
 
+    def resolved(self, prompt: str, seed: int) -> str:
+        """Return one prompt that the written one stands for, as it would be sent."""
+        return self._template.pick(seed) if self._template is not None else prompt
+
     def rounds(self) -> int:
         """Return how many pictures are made for each one that is asked for."""
         every = self.used_as() is Spread.EVERY and self._template is not None

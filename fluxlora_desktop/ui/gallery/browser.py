@@ -15,6 +15,7 @@ from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import GalleryRows, PictureDesk
+from fluxlora_desktop.ui.desks.queue import OrderOver
 from fluxlora_desktop.ui.gallery.again import price_again
 from fluxlora_desktop.ui.gallery.cells import LoadingCells
 from fluxlora_desktop.ui.gallery.commands import PictureCommands
@@ -298,10 +299,10 @@ class PictureBrowser(QWidget):
         if query.favourite or query.rating or query.tag or query.sort is PictureSort.BEST:
             self._pictures.find(query)
 
-    @Slot()
-    def _read_what_was_left(self) -> None:
+    @Slot(object)
+    def _read_what_was_left(self, over: OrderOver) -> None:
         """Read pictures anew whose order ended in the middle: it says nothing about them."""
-        left = self.orders.left_behind()
+        left = self.orders.left_behind(over.order.id)
         if left:
             self._pictures.read(left)
 

@@ -57,17 +57,13 @@ class OrdersLine(QWidget):
         words = f"{plural(count, 'picture')} {found}".strip()
         self.count.setText(words if count else "")
 
-    def left_behind(self) -> tuple[str, ...]:
-        """Return pictures whose order is over without a word about them, and forget them."""
-        over = [order_id for order_id in self._states if not self._desk.waits_for(order_id)]
-        left = [self._states.pop(order_id) for order_id in over]
-        self._seen.difference_update(over)
-        return tuple(
-            picture_id
-            for states in left
-            for picture_id, state in states.items()
-            if state in ON_ITS_WAY
-        )
+    def left_behind(self, order_id: str) -> tuple[str, ...]:
+        """Return what an order that is over said nothing about, and forget the order."""
+        states = self._states.pop(order_id, {})
+        left = tuple(picture for picture, state in states.items() if state in ON_ITS_WAY)
+        if left:
+            self._seen.discard(order_id)
+        return left
 
     def seen(self, order_id: str) -> bool:
         """Tell whether an order was given, or taken up again, since the app was started."""

@@ -173,7 +173,7 @@ class GalleryPage(Page):
     def _on_grids(self) -> None:
         """Show the grids; a new one begins with what the panel says."""
         offer = self.panel.offer.offer()
-        basis = self.panel.request(offer) if offer and not self.panel.problem() else ""
+        basis = self.panel.single_request(offer) if offer and not self.panel.problem() else ""
         self.go.emit("grids", basis)
 
     @property

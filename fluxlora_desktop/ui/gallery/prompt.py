@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
@@ -215,6 +216,12 @@ class PromptPanel(Card):
             count=self.count(),
             spread=self.alternatives.used_as(),
         )
+
+    def single_request(self, offer: Offer) -> PictureRequest:
+        """Return the order of one picture, with its prompt as it would be sent."""
+        asked = self.request(offer)
+        prompt = self.alternatives.resolved(asked.prompt, asked.seed)
+        return replace(asked, prompt=prompt, count=1, spread=Spread.LITERAL)
 
     def choose_lora(self, lora_id: str) -> bool:
         """Take a LoRA and its trigger word, or as soon as it is known; tell whether it is now."""
