@@ -193,6 +193,7 @@ class Session(QObject):
 
     def _services(self, ctx: JobContext) -> tuple[Any, Any, str]:
         from fluxlora_desktop.backends.registry import (
+            DEFAULT_ADDRESSES,
             MODEL_CHOICES,
             build_services,
             default_addresses,
@@ -207,7 +208,7 @@ class Session(QObject):
             secrets = choose_secret_store(learn=self._redactor.learn, guard=self._guard)
             place = "this computer's password store"
             addresses = default_addresses(os.environ)
-            given = ((key, self.settings.address(key)) for key in addresses)
+            given = ((key, self.settings.address(key)) for key in DEFAULT_ADDRESSES)
             addresses |= {key: address for key, address in given if address}
         from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
 
