@@ -21,7 +21,9 @@ from fluxlora_desktop.domain.errors import (
     InputError,
     JobCancelled,
     LoraNotUsable,
+    ModelWithdrawn,
     OutcomeUnknown,
+    ServiceError,
     StorageError,
     UnexpectedReply,
 )
@@ -40,7 +42,8 @@ from fluxlora_desktop.domain.ports import ImageGenerator, JobContext
 from fluxlora_desktop.domain.routes import Route, check_request, routes_for, use_of
 from fluxlora_desktop.domain.runs import Effect, EffectKind
 from fluxlora_desktop.domain.spending import Agreement
-from fluxlora_desktop.workflows.events import PictureChanged
+from fluxlora_desktop.workflows.events import OrderRefused, PictureChanged
+from fluxlora_desktop.workflows.looking import look_first, naming_routes, offered, with_routes
 from fluxlora_desktop.workflows.paid import ENDS_ORDER, InDoubt, Paid, confirm, send_paid
 from fluxlora_desktop.workflows.spending import let_through, passing
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
@@ -58,8 +61,7 @@ _SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp"}
 
 def routes_of(lora: Lora, tools: Tools) -> tuple[Route, ...]:
     """Return where a Lora can be used and where not, with reasons."""
-    offers = ((g.key, g.title, g.abilities()) for g in tools.services.generators)
-    return routes_for(use_of(lora), offers)
+    return routes_for(use_of(lora), offered(tools))
 
 
 def order_pictures(
@@ -72,15 +74,8 @@ def order_pictures(
     if request.count < 1:
         raise InputError("count", "at least 1")
     generator = tools.services.generator(request.generator)
-    working = {
-        f"{route.generator_title}: {route.model_title}"
-        for use in request.loras
-        for route in routes_for(
-            use, ((g.key, g.title, g.abilities()) for g in tools.services.generators)
-        )
-        if route.works
-    }
-    model = check_request(request, generator.abilities(), working_routes=tuple(sorted(working)))
+    with naming_routes(request, tools):
+        model = check_request(request, generator.abilities())
     order, now = secrets.token_hex(8), tools.clock.now()
     pictures = tuple(
         Picture(
@@ -166,16 +161,18 @@ def make_pictures(
     A picture that fails does not stop the rest, unless the trouble is the account's: then the rest
     are marked with the same words and nothing more is sent. Only what still waits, and was not
     thrown away meanwhile, is sent. `JobCancelled` leaves what was not sent waiting, as at the end
-    of the app; where a person stopped the order, `end_order` comes after it. `LimitReached` comes
-    before anything is sent and leaves everything waiting.
+    of the app; where a person stopped the order, `end_order` comes after it. The service is looked
+    at before the first is sent; what is raised then was not sent. `LimitReached` comes before
+    anything is sent and leaves everything waiting.
     """
     generator = tools.services.generator(request.generator)
     waiting = list(pictures)
     try:
-        model = check_request(request, generator.abilities())
+        model = look_first(request, tools, ctx)
     except AppError as error:
+        why = _not_looked(error, generator)
         for picture in waiting:
-            ctx.report(PictureChanged(_failed(picture, error, tools)))
+            ctx.report(PictureChanged(_failed(picture, why, tools)))
         raise
     for order_id in dict.fromkeys(picture.order_id for picture in waiting):
         some = [picture for picture in waiting if picture.order_id == order_id]
@@ -200,7 +197,19 @@ def make_pictures(
                 raise
         ctx.report(PictureChanged(ended))
         done.append(ended)
+    if isinstance(stopped, ModelWithdrawn | LoraNotUsable):
+        ctx.report(OrderRefused(with_routes(stopped, request, tools)))
     return tuple(done)
+
+
+def _not_looked(error: AppError, generator: ImageGenerator) -> AppError:
+    """Return why an order was not sent, for its pictures; the error itself is for the person."""
+    if isinstance(error, ModelWithdrawn) or not isinstance(error, ServiceError):
+        return error
+    return AppError(
+        f"{generator.title} could not be asked whether it takes this: {error.detail.rstrip('.')}. "
+        "So nothing was sent and nothing was charged."
+    )
 
 
 def _leave(picture: Picture, tools: Tools, ctx: JobContext) -> None:
