@@ -122,6 +122,7 @@ class Session(QObject):
         self.desks: Any = None
         self.practice_addresses: dict[str, str] = {}
         self._caption_choices: Any = None
+        self._own_server: Any = None
         self._failed_desk: Any = None
         self._saving: Any = None
         theme.apply(Scheme(self.settings.theme.value))
@@ -215,12 +216,18 @@ class Session(QObject):
         choices = CaptionChoices(self.settings.captions, self.settings.set_captions)
         self._caption_choices = choices
         own = None if self.options.practice else lambda: choices.address
+        if not self.options.practice:
+            from fluxlora_desktop.ui.settings.preferences import OwnServerChoice
+
+            self._own_server = OwnServerChoice(self.settings.pictures, self.settings.set_pictures)
+        server = self._own_server
         model_ids = {base: self.settings.model_id(base) for _key, base, _own in MODEL_CHOICES}
         services = build_services(
             addresses=addresses,
             secret_for=secrets.get,
             model_ids=model_ids,
             own_captioner=own,
+            own_pictures=None if server is None else lambda: server.server,
         )
         return services, secrets, place
 
@@ -316,6 +323,7 @@ class Session(QObject):
             samples=list_photos([resource("practice-photos")]),
             check=lambda ctx: check_library(self.places.data_dir, ctx.check),
             caption_choices=self._caption_choices,
+            own_server=self._own_server,
         )
 
     def _on_open_failed(self, error: object) -> None:

@@ -5,7 +5,7 @@ One table from error classes to words; a test walks all subclasses of `AppError`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -42,6 +42,7 @@ class Action(StrEnum):
     RUNS = "runs"
     STATUS_PAGE = "status_page"
     WEB_PAGE = "web_page"
+    ROUTE = "route"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Notice:
 
     `is_bug` tells trouble of the app itself, whose makers may want to see diagnostics.
     With `wait_seconds` the button is for the end of that wait, which `waiting_title` tells of.
+    `route` is what the button of `Action.ROUTE` makes pictures with instead.
     """
 
     title: str
@@ -61,6 +63,7 @@ class Notice:
     details: str = ""
     is_bug: bool = False
     wait_seconds: float = 0.0
+    route: e.NextRoute | None = None
 
 
 _CHARGED = {
@@ -255,10 +258,8 @@ def _failing(error: e.ServiceFailing) -> Notice:
         "It answered with an error that is not yours. Nothing was charged. Its status page tells "
         "more; try again later.",
         Tone.WARN,
-        Action.STATUS_PAGE,
-        "Open the status page",
-        error.service,
-        _details(error),
+        details=_details(error),
+        **_page(Action.STATUS_PAGE, "Open the status page", error.service, STATUS_PAGES),
     )
 
 
@@ -289,11 +290,14 @@ def _payment(error: e.PaymentRequired) -> Notice:
         f"{title} says the account has no credit.",
         "Nothing was started and nothing was charged. After a top-up it takes some minutes.",
         Tone.DANGER,
-        Action.BILLING,
-        "Open billing",
-        error.service,
-        _details(error),
+        details=_details(error),
+        **_page(Action.BILLING, "Open billing", error.service, BILLING_PAGES),
     )
+
+
+def _page(action: Action, words: str, service: str, pages: Mapping[str, str]) -> dict[str, Any]:
+    """Return the button that opens a service's page; a server of one's own has none."""
+    return {"action": action, "button": words, "target": service} if service in pages else {}
 
 
 def _refused(error: e.ServiceRefused) -> Notice:
@@ -435,6 +439,7 @@ def _withdrawn(error: e.ModelWithdrawn) -> Notice:
         f"{error.model} was withdrawn. Nothing was charged.{routes}",
         Tone.WARN,
         details=_details(error),
+        **_use(error.instead),
     )
 
 
@@ -446,7 +451,15 @@ def _lora_not_usable(error: e.LoraNotUsable) -> Notice:
         f"{error.reason.rstrip('.')}.{more} Nothing was sent.",
         Tone.WARN,
         details=_details(error),
+        **_use(error.instead),
     )
+
+
+def _use(route: e.NextRoute | None) -> dict[str, Any]:
+    """Return the button that fills the prompt panel with the next route."""
+    if route is None:
+        return {}
+    return {"action": Action.ROUTE, "button": f"Use {route.generator_title}", "route": route}
 
 
 def _run_failed(error: e.RunFailed) -> Notice:

@@ -67,7 +67,7 @@ def test_goals_are_the_services_for_whose_loras_there_is_a_trainer(services, dra
         *("replicate", "together", "fal", "huggingface"),
     ]
     only_flux1 = [way for way in ways if way.trainer.base == "flux.1-dev"]
-    assert [key for key, _title in goals_of(only_flux1)] == ["replicate", "fal"]
+    assert [key for key, _title in goals_of(only_flux1)] == ["replicate", "fal", "huggingface"]
 
 
 def test_way_to_a_goal_stays_where_it_leads_there_already(services, drafted):

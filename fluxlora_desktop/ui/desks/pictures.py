@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from fluxlora_desktop.domain.errors import AppError
+from fluxlora_desktop.domain.errors import AppError, LoraNotUsable, ModelWithdrawn
 from fluxlora_desktop.domain.gallery import PictureQuery
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.pictures import (
@@ -22,13 +22,13 @@ from fluxlora_desktop.domain.pictures import (
     PictureState,
 )
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.domain.routes import refusal
+from fluxlora_desktop.domain.routes import Remedy, refused_for
 from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.loras import Trash
 from fluxlora_desktop.ui.undoable import Undoable
-from fluxlora_desktop.workflows.events import PictureChanged
+from fluxlora_desktop.workflows.events import OrderRefused, PictureChanged
 from fluxlora_desktop.workflows.pictures import (
     FAULT,
     STOPPED,
@@ -44,17 +44,34 @@ from fluxlora_desktop.workflows.tools import Tools
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One model of one generator for the chosen Loras; `reason` says why it cannot be used."""
+    """One model of one generator for the chosen Loras.
+
+    `reason` says why it cannot be used, `remedy` what helps, and for which of them.
+    """
 
     generator: str
     generator_title: str
     model: GeneratorModel
     reason: str = ""
+    remedy: Remedy = Remedy.NONE
+    lora_id: str = ""
 
     @property
     def works(self) -> bool:
         """Tell whether it can be used."""
         return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class RouteChoice:
+    """A model to make the next pictures with, as another page asks for it.
+
+    Without `lora_id` the order that was refused last is taken up with it.
+    """
+
+    generator: str
+    model: str
+    lora_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +107,27 @@ class PictureDesk(Desk):
         self._ending: dict[str, str] = {}
         self._ended: deque[Picture] = deque()
         self._offers_asked = False
+        self._refused: PictureRequest | None = None
+
+    @property
+    def refused_order(self) -> PictureRequest | None:
+        """Return the order that was refused last because its model or Lora cannot be used there."""
+        return self._refused
 
     def offers(self, loras: Sequence[LoraUse]) -> tuple[Offer, ...]:
         """Return every model with what speaks against it for these Loras, the usable ones first."""
         found: list[Offer] = []
         for generator in self.tools.services.generators:
             for model in generator.abilities().models:
-                reason = _against(generator.key, model, loras)
-                found.append(Offer(generator.key, generator.title, model, reason))
+                offer = Offer(generator.key, generator.title, model)
+                if against := refused_for(generator.key, model, loras):
+                    offer = replace(
+                        offer,
+                        reason=against.words,
+                        remedy=against.remedy,
+                        lora_id=against.lora_id,
+                    )
+                found.append(offer)
         return tuple(sorted(found, key=lambda offer: not offer.works))
 
     def refresh_offers_once(self) -> None:
@@ -147,8 +177,19 @@ class PictureDesk(Desk):
             partial(self._order, request, agreed),
             lane="library",
             done=partial(self._on_ordered, request),
+            failed=partial(self._on_not_ordered, request),
             agreeable=partial(self.make, request),
         )
+
+    def _on_not_ordered(self, request: PictureRequest, error: object) -> None:
+        self._note_refused(request, error)
+        self._on_failed_work(partial(self.make, request), error)
+
+    def _note_refused(self, request: PictureRequest, error: object) -> None:
+        """Remember an order that another route may take."""
+        if isinstance(error, ModelWithdrawn | LoraNotUsable):
+            self._refused = request
+            self.offers_changed.emit()
 
     def _order(
         self, request: PictureRequest, agreed: Agreement | None, _ctx: JobContext
@@ -170,8 +211,8 @@ class PictureDesk(Desk):
             "Make pictures",
             partial(self._make, request, pictures, agreed),
             lane="pictures",
-            failed=partial(self._on_order_failed, order_id),
-            progress=self._on_progress,
+            failed=partial(self._on_order_failed, request, order_id),
+            progress=partial(self._on_progress, request),
             agreeable=partial(self._send, request, pictures),
             waits="They go on waiting, and you are asked again at the next start.",
         )
@@ -187,13 +228,16 @@ class PictureDesk(Desk):
     ) -> tuple[Picture, ...]:
         return make_pictures(pictures, request, self.tools, ctx, agreed)
 
-    @Slot(object)
-    def _on_progress(self, event: object) -> None:
+    def _on_progress(self, request: PictureRequest, event: object) -> None:
         if isinstance(event, PictureChanged):
             self.changed.emit(event.picture)
+        elif isinstance(event, OrderRefused):
+            self._note_refused(request, event.error)
+            self._tell_only(event.error)
 
-    def _on_order_failed(self, order_id: str, error: object) -> None:
+    def _on_order_failed(self, request: PictureRequest, order_id: str, error: object) -> None:
         """Tell of trouble, never to be done again by a click on the bar: what was sent is paid."""
+        self._note_refused(request, error)
         self._ending[order_id] = error.detail if isinstance(error, AppError) else FAULT
         self._tell_only(error)
 
@@ -319,19 +363,6 @@ class PictureDesk(Desk):
             return ids
 
         self._run("Bring pictures back", work, lane="library", done=self.restored.emit)
-
-
-def _against(generator: str, model: GeneratorModel, loras: Sequence[LoraUse]) -> str:
-    if not loras:
-        if model.needs_lora or model.needs_trained_version:
-            return f"{model.title} needs a LoRA."
-        return "" if model.available else f"{model.title} is not served at present."
-    for use in loras:
-        reason = refusal(generator, model, use)
-        if reason:
-            return reason
-    limit = 1 if model.needs_trained_version else model.max_loras
-    return f"{model.title} takes at most {limit}." if len(loras) > limit else ""
 
 
 def _refresh(ask: object, _ctx: JobContext) -> GeneratorAbilities:

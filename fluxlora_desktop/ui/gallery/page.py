@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
+from fluxlora_desktop.domain.errors import NextRoute
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest
+from fluxlora_desktop.domain.routes import Remedy
+from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import LoraDesk
-from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.desks.pictures import Offer, PictureDesk, RouteChoice
 from fluxlora_desktop.ui.gallery.again import request_of
 from fluxlora_desktop.ui.gallery.browser import PictureBrowser
 from fluxlora_desktop.ui.gallery.dialogs import (
@@ -22,6 +26,7 @@ from fluxlora_desktop.ui.gallery.dialogs import (
 )
 from fluxlora_desktop.ui.gallery.prompt import PromptPanel
 from fluxlora_desktop.ui.gallery.viewer import Viewer
+from fluxlora_desktop.ui.make_public import AskPublic, ask_make_public
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.widgets import row
 
@@ -46,10 +51,12 @@ class GalleryPage(Page):
         jobs: JobRunner,
         choose_target: ChooseTarget = choose_target,
         choose_folder: ChooseFolder = choose_folder,
+        ask_public: AskPublic = ask_make_public,
     ) -> None:
         super().__init__("gallery", "Gallery")
         self.hint.setText("Write a prompt, choose a LoRA, and the pictures appear one by one.")
         self._pictures, self._loras = pictures, loras
+        self._ask_public = ask_public
         self._awaited, self._sought = -1, ""
         self.panel = PromptPanel(pictures=pictures, loras=loras)
         self.browser = PictureBrowser(
@@ -78,6 +85,7 @@ class GalleryPage(Page):
 
     def _connect(self) -> None:
         self.panel.make_requested.connect(self._pictures.make)
+        self.panel.offer.remedy_wanted.connect(self._on_remedy)
         self._pictures.changed.connect(self._on_changed)
         self._pictures.removed.connect(self._on_removed)
         self._pictures.page_ready.connect(self._on_read)
@@ -98,7 +106,7 @@ class GalleryPage(Page):
         self._pictures.refresh_offers_once()
 
     def arrive(self, what: object) -> None:
-        """Take a LoRA (itself or its id), an order, or a picture whose settings are used again.
+        """Take a LoRA (itself or its id), an order, a route, or a picture to be made like it.
 
         A `ShowPicture` is looked at.
         """
@@ -114,6 +122,10 @@ class GalleryPage(Page):
             self.panel.choose_lora(what)
         elif isinstance(what, PictureRequest):
             self._fill(what)
+        elif isinstance(what, NextRoute):
+            self._take_route(RouteChoice(what.generator, what.model))
+        elif isinstance(what, RouteChoice):
+            self._take_route(what)
         elif isinstance(what, Picture):
             self._fill(replace(request_of(what, self._loras), count=self.panel.count()))
         self.panel.prompt.setFocus()
@@ -136,6 +148,28 @@ class GalleryPage(Page):
             verb = "is" if len(gone) == 1 else "are"
             names = " and ".join(gone)
             self._pictures.said.emit(f"{names} {verb} no longer in the library.")
+
+    def _take_route(self, choice: RouteChoice) -> None:
+        """Choose a route: for a LoRA, or for the order that another one refused."""
+        order = self._pictures.refused_order
+        if choice.lora_id:
+            self.panel.choose_lora(choice.lora_id)
+        elif order is not None:
+            there = replace(order, generator=choice.generator, model=choice.model, seed=0)
+            self._fill(there)
+        self.panel.offer.ask(choice.generator, choice.model)
+        self.panel.refresh()
+
+    @Slot(object)
+    def _on_remedy(self, offer: Offer) -> None:
+        lora = self._loras.lora(offer.lora_id)
+        if lora is None:
+            return
+        if offer.remedy is Remedy.PUBLISH:
+            self.go.emit("library", lora.id)
+        elif offer.remedy is Remedy.MAKE_PUBLIC:
+            make = partial(self._loras.set_visibility, lora.id, Visibility.PUBLIC)
+            self._ask_public(self, lora.name, make)
 
     @Slot(int)
     def _view(self, row_number: int) -> None:
