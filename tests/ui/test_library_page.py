@@ -268,17 +268,6 @@ def test_private_lora_can_be_made_public_where_its_routes_are_listed(
     assert page.inspector.routes.remedy.isHidden()
 
 
-def test_lora_that_is_not_published_opens_the_form_from_its_routes(
-    bench: Bench, qtbot: QtBot
-) -> None:
-    add_lora(bench.stores, "home", "Home fox")
-    page = bench.show()
-
-    click(qtbot, page.inspector.routes.remedy)
-
-    assert page.inspector.publication.form.isVisible()
-
-
 def test_lora_is_published_privately_unless_public_is_chosen(bench: Bench, qtbot: QtBot) -> None:
     add_lora(bench.stores, "fox", "Red fox")
     part = bench.show().inspector.publication

@@ -70,6 +70,8 @@ def test_lora_that_is_not_published_leads_to_the_library(qtbot: QtBot, room: Roo
     choice = room.page.panel.offer
 
     assert choice.offer() is None
+    assert choice.more.text() == "Replicate and fal can use it once it is public."
+    assert not choice.reason.isVisible()
     assert choice.remedy.text() == "Publish it…"
     with qtbot.waitSignal(room.page.go, check_params_cb=lambda *said: said == ("library", "mug")):
         qtbot.mouseClick(choice.remedy, Qt.MouseButton.LeftButton)

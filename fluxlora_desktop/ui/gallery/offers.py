@@ -15,9 +15,9 @@ from fluxlora_desktop.ui.widgets import button, column, label, row
 
 _WIDEST = 620
 _REMEDIES = {
-    Remedy.NONE: ("", ""),
-    Remedy.PUBLISH: ("Publish it…", "published"),
-    Remedy.MAKE_PUBLIC: ("Make it public…", "public"),
+    Remedy.NONE: "",
+    Remedy.PUBLISH: "Publish it…",
+    Remedy.MAKE_PUBLIC: "Make it public…",
 }
 _PRIVATE = {True: "The LoRA may be private.", False: "The LoRA must be public."}
 
@@ -44,7 +44,7 @@ class OfferChoice(QWidget):
         self.combo.setMinimumContentsLength(12)
         self.reason = label("", "muted", wrap=True)
         self.more = label("", "caption", wrap=True)
-        self.remedy = button(_REMEDIES[Remedy.MAKE_PUBLIC][0], self._on_remedy, role="link")
+        self.remedy = button(_REMEDIES[Remedy.MAKE_PUBLIC], self._on_remedy, role="link")
         self._helped: Offer | None = None
         head = label("Made by", "strong")
         head.setBuddy(self.combo)
@@ -76,17 +76,20 @@ class OfferChoice(QWidget):
         self._select()
 
     def _show_remedy(self, near: Sequence[Offer]) -> None:
-        """Say which services could do it as well, and what a person can do for that."""
+        """Say which services could do it as well, and what a person can do for that.
+
+        Where nothing works that one sentence stands in place of all the reasons.
+        """
         self._helped = next((offer for offer in near if offer.remedy), None)
         remedy = self._helped.remedy if self._helped else Remedy.NONE
-        words, condition = _REMEDIES[remedy]
+        words = _REMEDIES[remedy]
         able = {offer.generator for offer in self._offers if offer.works}
         others = (o for o in near if o.remedy is remedy and o.generator not in able)
         titles = tuple(dict.fromkeys(offer.generator_title for offer in others))
-        self.more.setText(f"{listed(titles)} can use it once it is {condition}.")
-        self.more.setVisible(bool(words and able and titles))
+        self.more.setText(f"{listed(titles)} can use it once it is public.")
         self.remedy.setText(words)
-        self.remedy.setVisible(bool(words and (titles or not able)))
+        for part in (self.more, self.remedy):
+            part.setVisible(bool(words and titles))
 
     def offer(self) -> Offer | None:
         """Return the chosen model when it can be used."""
@@ -107,7 +110,7 @@ class OfferChoice(QWidget):
         self.combo.setCurrentIndex(self._offers.index(chosen) if chosen else -1)
         self.combo.setToolTip(f"{offer_words(chosen)}. {_about(chosen)}" if chosen else "")
         self.combo.setEnabled(bool(working))
-        self.reason.setVisible(not working)
+        self.reason.setVisible(not working and self._helped is None)
 
     @Slot(int)
     def _on_activated(self, number: int) -> None:

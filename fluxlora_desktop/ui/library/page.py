@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 
 from fluxlora_desktop.domain.exchange import ExportChoice
 from fluxlora_desktop.domain.loras import Lora
-from fluxlora_desktop.domain.routes import Remedy, Route
+from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.spending import LedgerQuery
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
@@ -144,7 +144,7 @@ class LibraryPage(Page):
         self.inspector.publication.asked.connect(self._on_hub_asked)
         self.inspector.publication.ordered.connect(self._on_publish)
         self.inspector.routes.use_wanted.connect(self._on_route)
-        self.inspector.routes.remedy_wanted.connect(self._on_remedy)
+        self.inspector.routes.public_wanted.connect(self._on_public)
         words = self.inspector.words
         words.renamed.connect(self._on_renamed)
         words.trigger_changed.connect(self._on_trigger)
@@ -364,19 +364,12 @@ class LibraryPage(Page):
         choice = RouteChoice(route.generator, route.model, self.grid.selected())
         self.go.emit("gallery", choice)
 
-    @Slot(object)
-    def _on_remedy(self, remedy: Remedy) -> None:
+    @Slot()
+    def _on_public(self) -> None:
         lora = self.selected()
-        if lora is None:
-            return
-        if remedy is Remedy.PUBLISH:
-            self.inspector.publication.begin_publishing()
-        elif remedy is Remedy.MAKE_PUBLIC:
-            self._ask_public(
-                self,
-                lora.name,
-                partial(self._loras.set_visibility, lora.id, Visibility.PUBLIC),
-            )
+        if lora is not None:
+            make = partial(self._loras.set_visibility, lora.id, Visibility.PUBLIC)
+            self._ask_public(self, lora.name, make)
 
     @Slot(object)
     def _on_publish(self, order: PublishOrder) -> None:

@@ -118,11 +118,6 @@ class PublicationPart(QWidget):
         self.form.hide()
         self.delete_form.hide()
 
-    def begin_publishing(self) -> None:
-        """Open the form, as a press of Publish does, where that can be pressed."""
-        if self.publish.isEnabled() and self._absent.isVisibleTo(self):
-            self._on_publish()
-
     def _on_publish(self) -> None:
         self._absent.hide()
         self.form.show()
