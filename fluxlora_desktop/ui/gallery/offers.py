@@ -87,7 +87,7 @@ class OfferChoice(QWidget):
         others = (o for o in near if o.remedy is remedy and o.generator not in able)
         titles = tuple(dict.fromkeys(offer.generator_title for offer in others))
         self.more.setText(f"{listed(titles)} can use it once it is public.")
-        self.remedy.setText(words)
+        self.remedy.setText(words or self.remedy.text())
         for part in (self.more, self.remedy):
             part.setVisible(bool(words and titles))
 
