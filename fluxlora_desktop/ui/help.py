@@ -70,8 +70,8 @@ FACTS = (
     "Runs shows the captions that the trainer wrote; Use these captions brings them into a draft.",
     "A caption's tokens are an estimate. CLIP reads the first 77 of them, T5 up to 512.",
     "A LoRA runs only on the base model it was trained for; the app never sends it to another.",
-    "Each route says whether it reads a private LoRA. Replicate does, for one trained there.",
-    "Hugging Face makes pictures through fal and Replicate alone: others would leave the LoRA out.",
+    "Each route says whether the LoRA may be private: only its own trained model needs no repo.",
+    "Of the hub's providers two are used, those that are sent the LoRA; others would leave it out.",
     "Before the first picture of a session the service is asked, free, whether it still has the "
     "model and the LoRA; where it cannot be asked, nothing is sent.",
     "Settings take a server of your own for pictures without a LoRA.",

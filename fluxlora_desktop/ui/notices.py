@@ -66,6 +66,7 @@ class Notice:
     route: e.NextRoute | None = None
 
 
+_MOST_ROUTES = 3
 _CHARGED = {
     e.Charged.NO: "Nothing was charged.",
     e.Charged.MAYBE: "It may have been charged.",
@@ -433,7 +434,7 @@ def _unknown(error: e.OutcomeUnknown) -> Notice:
 
 
 def _withdrawn(error: e.ModelWithdrawn) -> Notice:
-    routes = f" It works at: {', '.join(error.routes)}." if error.routes else ""
+    routes = f" It works at: {_some(error.routes)}." if error.routes else ""
     return Notice(
         f"{service_title(error.service)} no longer serves this model.",
         f"{error.model} was withdrawn. Nothing was charged.{routes}",
@@ -444,7 +445,7 @@ def _withdrawn(error: e.ModelWithdrawn) -> Notice:
 
 
 def _lora_not_usable(error: e.LoraNotUsable) -> Notice:
-    routes = ", ".join(error.routes)
+    routes = _some(error.routes)
     more = f" It works at: {routes}." if routes else " No connected service can use it now."
     return Notice(
         "This LoRA cannot be used there.",
@@ -453,6 +454,12 @@ def _lora_not_usable(error: e.LoraNotUsable) -> Notice:
         details=_details(error),
         **_use(error.instead),
     )
+
+
+def _some(routes: tuple[str, ...]) -> str:
+    """Return the first routes, and how many more there are."""
+    more = len(routes) - _MOST_ROUTES
+    return ", ".join(routes[:_MOST_ROUTES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _use(route: e.NextRoute | None) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from fluxlora_desktop.domain.routes import Offered, check_request, next_routes
 from fluxlora_desktop.workflows.tools import Kind, Tools
 
 _GOOD_FOR = timedelta(hours=6)
-_MOST_NAMED = 3
 
 
 def kind_of(request: PictureRequest) -> Kind:
@@ -65,7 +64,7 @@ def with_routes(
     """Return the same refusal with what works instead; nothing of the order is fresh any more."""
     tools.looked.forget(kind_of(request))
     found = next_routes(request, _base_of(request, tools), offered(tools))
-    words = tuple(f"{route.generator_title}: {route.model_title}" for route in found[:_MOST_NAMED])
+    words = tuple(f"{route.generator_title}: {route.model_title}" for route in found)
     instead: NextRoute | None = next(iter(found), None)
     if isinstance(error, ModelWithdrawn):
         return ModelWithdrawn(error.service, error.model, words, instead)
