@@ -122,6 +122,7 @@ class Session(QObject):
         self.desks: Any = None
         self.practice_addresses: dict[str, str] = {}
         self._caption_choices: Any = None
+        self._own_server: Any = None
         self._failed_desk: Any = None
         self._saving: Any = None
         theme.apply(Scheme(self.settings.theme.value))
@@ -195,6 +196,7 @@ class Session(QObject):
 
     def _services(self, ctx: JobContext) -> tuple[Any, Any, str]:
         from fluxlora_desktop.backends.registry import (
+            DEFAULT_ADDRESSES,
             MODEL_CHOICES,
             build_services,
             default_addresses,
@@ -209,19 +211,25 @@ class Session(QObject):
             secrets = choose_secret_store(learn=self._redactor.learn, guard=self._guard)
             place = "this computer's password store"
             addresses = default_addresses(os.environ)
-            given = ((key, self.settings.address(key)) for key in addresses)
+            given = ((key, self.settings.address(key)) for key in DEFAULT_ADDRESSES)
             addresses |= {key: address for key, address in given if address}
         from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
 
         choices = CaptionChoices(self.settings.captions, self.settings.set_captions)
         self._caption_choices = choices
         own = None if self.options.practice else lambda: choices.address
+        if not self.options.practice:
+            from fluxlora_desktop.ui.settings.preferences import OwnServerChoice
+
+            self._own_server = OwnServerChoice(self.settings.pictures, self.settings.set_pictures)
+        server = self._own_server
         model_ids = {base: self.settings.model_id(base) for _key, base, _own in MODEL_CHOICES}
         services = build_services(
             addresses=addresses,
             secret_for=secrets.get,
             model_ids=model_ids,
             own_captioner=own,
+            own_pictures=None if server is None else lambda: server.server,
         )
         return services, secrets, place
 
@@ -321,6 +329,7 @@ class Session(QObject):
             samples=list_photos([resource("practice-photos")]),
             check=lambda ctx: check_library(self.places.data_dir, ctx.check),
             caption_choices=self._caption_choices,
+            own_server=self._own_server,
         )
 
     def _on_open_failed(self, error: object) -> None:

@@ -6,9 +6,20 @@ is missing. Whatever is not an `AppError` is a bug.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class NextRoute:
+    """A model of a generator to use in place of one that cannot: its keys, and both titles."""
+
+    generator: str
+    model: str
+    generator_title: str
+    model_title: str
 
 
 class Charged(StrEnum):
@@ -250,22 +261,39 @@ class OutcomeUnknown(ServiceError):
 
 
 class ModelWithdrawn(ServiceError):
-    """The service no longer serves the model; `routes` names what works instead."""
+    """The service no longer serves the model; `routes` names what works, `instead` is the next."""
 
-    def __init__(self, service: str, model: str, routes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        service: str,
+        model: str,
+        routes: tuple[str, ...] = (),
+        instead: NextRoute | None = None,
+    ) -> None:
         super().__init__(service, f"{model} is no longer served")
         self.model = model
         self.routes = routes
+        self.instead = instead
 
 
 class LoraNotUsable(AppError):
-    """A Lora does not fit a generator, found before anything was sent."""
+    """A Lora does not fit a generator, found before anything was sent.
 
-    def __init__(self, generator: str, reason: str, routes: tuple[str, ...] = ()) -> None:
+    `routes` names what works, `instead` is the next route.
+    """
+
+    def __init__(
+        self,
+        generator: str,
+        reason: str,
+        routes: tuple[str, ...] = (),
+        instead: NextRoute | None = None,
+    ) -> None:
         super().__init__(reason)
         self.generator = generator
         self.reason = reason
         self.routes = routes
+        self.instead = instead
 
 
 class RunFailed(AppError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -100,6 +100,26 @@ class GeneratorAbilities:
     def model(self, key: str) -> GeneratorModel | None:
         """Return the model with this key, or None when it is not offered."""
         return next((model for model in self.models if model.key == key), None)
+
+    def with_model(self, key: str, *, available: bool) -> GeneratorAbilities:
+        """Return the same as the service has just told it of one model."""
+        told = (
+            replace(model, available=available) if model.key == key else model
+            for model in self.models
+        )
+        return GeneratorAbilities(tuple(told), checked=True)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnServer:
+    """A server that a person gave for pictures without a LoRA; "" as address while there is none.
+
+    `extras` tells that it takes a seed, steps and guidance, which the protocol itself lacks.
+    """
+
+    address: str = ""
+    model: str = ""
+    extras: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,13 @@ class ImageGenerator(Protocol):
     def refresh(self) -> GeneratorAbilities:
         """Ask the service what it offers now, remember and return it."""
 
+    def look(self, request: PictureRequest, ctx: JobContext) -> GeneratorAbilities:
+        """Ask, at no cost, whether this very order can be made now; return what is offered.
+
+        Raises `ModelWithdrawn` when the model is gone, `LoraNotUsable` when the service does not
+        serve the Lora, and whatever keeps it from answering.
+        """
+
     def check(self) -> Account:
         """Ask the service whose token it is."""
 

@@ -18,8 +18,9 @@ class ServiceFacts:
     `rights` says what a token must allow, `placeholder` what one looks like. `status_page` tells
     whether the service itself is in trouble, `storage_page` what fills the account. The first of
     `token_variables` that is set holds the token, `user_variable` the account's name, and
-    `address_variable` an address in place of `address`. `token_pattern` is a regular expression
-    for how its tokens look, "" when nothing tells them apart.
+    `address_variable` an address in place of `address`; `router` and `router_variable` are the same
+    for pictures, where a service makes them at another place. `token_pattern` is a regular
+    expression for how its tokens look, "" when nothing tells them apart.
     """
 
     key: str
@@ -36,6 +37,8 @@ class ServiceFacts:
     storage_page: str = ""
     token_pattern: str = ""
     user_variable: str = ""
+    router: str = ""
+    router_variable: str = ""
 
 
 SERVICES: tuple[ServiceFacts, ...] = (
@@ -70,10 +73,11 @@ SERVICES: tuple[ServiceFacts, ...] = (
     ServiceFacts(
         key="huggingface",
         title="Hugging Face",
-        purpose="Keeps your LoRA in a repo of your own.",
-        rights="A fine-grained token with write access to repos under your name.",
+        purpose="Keeps your LoRA in a repo of your own, and makes pictures with it.",
+        rights="A fine-grained token with write access to repos under your name and, for "
+        "pictures, the right to call Inference Providers.",
         token_page="https://huggingface.co/settings/tokens/new?ownUserPermissions=repo.write"
-        "&tokenType=fineGrained",
+        "&ownUserPermissions=inference.serverless.write&tokenType=fineGrained",
         placeholder="hf_…",
         billing_page="https://huggingface.co/settings/billing",
         status_page="https://status.huggingface.co",
@@ -83,6 +87,8 @@ SERVICES: tuple[ServiceFacts, ...] = (
         token_pattern=r"hf_[A-Za-z0-9]{20,}",
         storage_page="https://huggingface.co/settings/storage",
         user_variable="HUGGINGFACE_USERNAME",
+        router="https://router.huggingface.co",
+        router_variable="HF_ROUTER_URL",
     ),
     ServiceFacts(
         key="together",
@@ -103,9 +109,16 @@ SERVICES: tuple[ServiceFacts, ...] = (
 
 OWN_CAPTIONER = "own_captioner"
 """The key of a captioner at an address that a person gives; its key lies under this name."""
-_OTHER_TITLES = {OWN_CAPTIONER: "Your own address"}
+OWN_PICTURES = "own_pictures"
+"""The key of a generator at an address that a person gives; its key lies under this name."""
+_OTHER_TITLES = {OWN_CAPTIONER: "Your own address", OWN_PICTURES: "Your own address"}
 
 NOT_A_TOKEN_FIELD = "This looks like a token. It was not kept and not sent."
+
+
+def router_key(service: str) -> str:
+    """Return the name under which the address of a service's router is kept and handed on."""
+    return f"{service}.router"
 
 
 def service_named(key: str) -> ServiceFacts | None:

@@ -18,6 +18,7 @@ from fluxlora_desktop.practice.front import Activity, Front
 from fluxlora_desktop.practice.huggingface.service import serve_huggingface
 from fluxlora_desktop.practice.ledger import Ledger, LedgerView
 from fluxlora_desktop.practice.memory import Memory
+from fluxlora_desktop.practice.own_pictures.service import serve_own_pictures
 from fluxlora_desktop.practice.replicate.service import ReplicateService, serve_replicate
 from fluxlora_desktop.practice.service import Builder, Service
 from fluxlora_desktop.practice.together.service import serve_together
@@ -30,6 +31,7 @@ _BUILDERS: Mapping[str, Builder] = {
     "huggingface": serve_huggingface,
     "together": serve_together,
     "fal": serve_fal,
+    "own_pictures": serve_own_pictures,
 }
 _LOOPBACK = "127.0.0.1"
 _START_S = 20.0
@@ -47,6 +49,7 @@ class PracticeServices:
     huggingface: Service
     together: Service
     fal: FalService
+    own_pictures: Service
 
     def __init__(
         self,

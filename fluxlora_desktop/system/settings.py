@@ -114,6 +114,17 @@ class Settings:
         """Keep a choice about automatic captions; "" goes back to the app's own."""
         self._ini.setValue(f"captions/{name}", value)
 
+    def pictures(self, name: str) -> str:
+        """Return a choice about a server of one's own for pictures; "" when none was made.
+
+        Never a key: that lies in the password store.
+        """
+        return self._text(f"pictures/{name}")
+
+    def set_pictures(self, name: str, value: str) -> None:
+        """Keep a choice about a server of one's own for pictures."""
+        self._ini.setValue(f"pictures/{name}", value)
+
     @property
     def monthly_limit(self) -> Decimal | None:
         """How many US dollars may be spent in a month before the app asks; None for no limit."""

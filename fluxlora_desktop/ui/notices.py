@@ -5,7 +5,7 @@ One table from error classes to words; a test walks all subclasses of `AppError`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -42,6 +42,7 @@ class Action(StrEnum):
     RUNS = "runs"
     STATUS_PAGE = "status_page"
     WEB_PAGE = "web_page"
+    ROUTE = "route"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Notice:
 
     `is_bug` tells trouble of the app itself, whose makers may want to see diagnostics.
     With `wait_seconds` the button is for the end of that wait, which `waiting_title` tells of.
+    `route` is what the button of `Action.ROUTE` makes pictures with instead.
     """
 
     title: str
@@ -61,8 +63,10 @@ class Notice:
     details: str = ""
     is_bug: bool = False
     wait_seconds: float = 0.0
+    route: e.NextRoute | None = None
 
 
+_MOST_ROUTES = 3
 _CHARGED = {
     e.Charged.NO: "Nothing was charged.",
     e.Charged.MAYBE: "It may have been charged.",
@@ -255,10 +259,8 @@ def _failing(error: e.ServiceFailing) -> Notice:
         "It answered with an error that is not yours. Nothing was charged. Its status page tells "
         "more; try again later.",
         Tone.WARN,
-        Action.STATUS_PAGE,
-        "Open the status page",
-        error.service,
-        _details(error),
+        details=_details(error),
+        **_page(Action.STATUS_PAGE, "Open the status page", error.service, STATUS_PAGES),
     )
 
 
@@ -289,11 +291,14 @@ def _payment(error: e.PaymentRequired) -> Notice:
         f"{title} says the account has no credit.",
         "Nothing was started and nothing was charged. After a top-up it takes some minutes.",
         Tone.DANGER,
-        Action.BILLING,
-        "Open billing",
-        error.service,
-        _details(error),
+        details=_details(error),
+        **_page(Action.BILLING, "Open billing", error.service, BILLING_PAGES),
     )
+
+
+def _page(action: Action, words: str, service: str, pages: Mapping[str, str]) -> dict[str, Any]:
+    """Return the button that opens a service's page; a server of one's own has none."""
+    return {"action": action, "button": words, "target": service} if service in pages else {}
 
 
 def _refused(error: e.ServiceRefused) -> Notice:
@@ -429,24 +434,39 @@ def _unknown(error: e.OutcomeUnknown) -> Notice:
 
 
 def _withdrawn(error: e.ModelWithdrawn) -> Notice:
-    routes = f" It works at: {', '.join(error.routes)}." if error.routes else ""
+    routes = f" It works at: {_some(error.routes)}." if error.routes else ""
     return Notice(
         f"{service_title(error.service)} no longer serves this model.",
         f"{error.model} was withdrawn. Nothing was charged.{routes}",
         Tone.WARN,
         details=_details(error),
+        **_use(error.instead),
     )
 
 
 def _lora_not_usable(error: e.LoraNotUsable) -> Notice:
-    routes = ", ".join(error.routes)
+    routes = _some(error.routes)
     more = f" It works at: {routes}." if routes else " No connected service can use it now."
     return Notice(
         "This LoRA cannot be used there.",
         f"{error.reason.rstrip('.')}.{more} Nothing was sent.",
         Tone.WARN,
         details=_details(error),
+        **_use(error.instead),
     )
+
+
+def _some(routes: tuple[str, ...]) -> str:
+    """Return the first routes, and how many more there are."""
+    more = len(routes) - _MOST_ROUTES
+    return ", ".join(routes[:_MOST_ROUTES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _use(route: e.NextRoute | None) -> dict[str, Any]:
+    """Return the button that fills the prompt panel with the next route."""
+    if route is None:
+        return {}
+    return {"action": Action.ROUTE, "button": f"Use {route.generator_title}", "route": route}
 
 
 def _run_failed(error: e.RunFailed) -> Notice:

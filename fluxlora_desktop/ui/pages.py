@@ -30,6 +30,7 @@ from fluxlora_desktop.ui.desks.grids import GridDesk
 from fluxlora_desktop.ui.desks.lineage import LineageDesk, Lines
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.money import MoneyDesk
+from fluxlora_desktop.ui.desks.own_server import OwnServerDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
@@ -48,8 +49,9 @@ from fluxlora_desktop.ui.runs.compare import CompareDialog
 from fluxlora_desktop.ui.runs.page import RunsPage
 from fluxlora_desktop.ui.sample_row import SampleRow
 from fluxlora_desktop.ui.settings.library_check import LibraryCheckCard
+from fluxlora_desktop.ui.settings.own_server import OwnServerCard
 from fluxlora_desktop.ui.settings.page import SettingsPage
-from fluxlora_desktop.ui.settings.preferences import Computer, Preferences
+from fluxlora_desktop.ui.settings.preferences import Computer, OwnServerChoice, Preferences
 from fluxlora_desktop.ui.welcome import WelcomePage
 from fluxlora_desktop.ui.widgets import button
 from fluxlora_desktop.ui.window import MainWindow
@@ -96,6 +98,7 @@ class Desks:
     money: MoneyDesk
     grids: GridDesk
     prompts: PromptDesk
+    own_server: OwnServerDesk
 
     @classmethod
     def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
@@ -118,6 +121,8 @@ class Desks:
         exchange.arrived.connect(grids.load)
         gallery = GalleryDesk(tools, jobs, trash, parent)
         exchange.arrived.connect(gallery.tell_anew)
+        own_server = OwnServerDesk(tools, jobs, secrets, parent)
+        own_server.changed.connect(pictures.offers_changed)
         return cls(
             draft=draft,
             runs=runs,
@@ -132,13 +137,14 @@ class Desks:
             money=MoneyDesk(tools, jobs, parent),
             grids=grids,
             prompts=PromptDesk(tools, jobs, parent),
+            own_server=own_server,
         )
 
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
         yield from (self.recover, self.captioning, self.exchange, self.grids, self.gallery)
-        yield from (self.lineage, self.money, self.prompts)
+        yield from (self.lineage, self.money, self.prompts, self.own_server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +163,7 @@ class Surroundings:
     samples: tuple[Path, ...] = ()
     check: Callable[[JobContext], tuple[Inconsistency, ...]] | None = None
     caption_choices: CaptionChoices = field(default_factory=CaptionChoices)
+    own_server: OwnServerChoice | None = None
 
 
 class SampleOffer(QObject):
@@ -329,6 +336,7 @@ def _settings(desks: Desks, around: Surroundings) -> Page:
         take_in = partial(take_in_files, desks.accounts.tools)
         check = LibraryCheckCard(jobs=around.jobs, check=around.check, take_in=take_in)
         check.taken.connect(desks.loras.load)
+    own = around.own_server
     page = SettingsPage(
         accounts=desks.accounts,
         money=desks.money,
@@ -336,6 +344,7 @@ def _settings(desks: Desks, around: Surroundings) -> Page:
         computer=around.computer,
         check=check,
         exchange=ExchangeCard(desk=desks.exchange),
+        own_server=OwnServerCard(desk=desks.own_server, choice=own) if own else None,
     )
     page.open_requested.connect(around.window.open_web_page)
     page.reveal_requested.connect(around.reveal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def duration(seconds: float) -> str:
@@ -33,3 +34,9 @@ def file_size(count: int) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """Return a count with its noun."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as they are listed in a sentence: one, two and three."""
+    *others, last = names or ("",)
+    return f"{', '.join(others)} and {last}" if others else last

@@ -218,6 +218,8 @@ class MainWindow(QMainWindow):
             self.reveal_requested.emit(Path(notice.target))
         elif notice.action is Action.RETRY:
             self.retry_requested.emit()
+        elif notice.action is Action.ROUTE and notice.route is not None:
+            self.go_to("gallery", notice.route)
 
     def _undo(self) -> None:
         page = self._pages.get(self._place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fluxlora_desktop.domain.errors import AppError
+from fluxlora_desktop.domain.errors import AppError, LoraNotUsable, ModelWithdrawn
 from fluxlora_desktop.domain.pictures import Picture
 from fluxlora_desktop.domain.runs import Run
 
@@ -56,3 +56,10 @@ class CaptionWaits:
     """The service asked to wait so many seconds; nothing was charged. 0: it is over."""
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefused:
+    """An order of pictures ended because its model or Lora cannot be used there any more."""
+
+    error: ModelWithdrawn | LoraNotUsable

@@ -20,7 +20,9 @@ from fluxlora_desktop.domain.errors import (
     AppError,
     JobCancelled,
     LoraNotUsable,
+    ModelWithdrawn,
     OutcomeUnknown,
+    ServiceError,
     StorageError,
     UnexpectedReply,
 )
@@ -40,7 +42,8 @@ from fluxlora_desktop.domain.prompts import NO_WILDCARDS, Spread, prompts_of
 from fluxlora_desktop.domain.routes import Route, check_request, routes_for, use_of
 from fluxlora_desktop.domain.runs import Effect, EffectKind
 from fluxlora_desktop.domain.spending import Agreement
-from fluxlora_desktop.workflows.events import PictureChanged
+from fluxlora_desktop.workflows.events import OrderRefused, PictureChanged
+from fluxlora_desktop.workflows.looking import look_first, naming_routes, offered, with_routes
 from fluxlora_desktop.workflows.paid import ENDS_ORDER, InDoubt, Paid, confirm, send_paid
 from fluxlora_desktop.workflows.prompts import read_wildcards
 from fluxlora_desktop.workflows.spending import let_through, passing
@@ -58,8 +61,7 @@ _SUFFIXES = {"image/jpeg": ".jpg", "image/webp": ".webp"}
 
 def routes_of(lora: Lora, tools: Tools) -> tuple[Route, ...]:
     """Return where a Lora can be used and where not, with reasons."""
-    offers = ((g.key, g.title, g.abilities()) for g in tools.services.generators)
-    return routes_for(use_of(lora), offers)
+    return routes_for(use_of(lora), offered(tools))
 
 
 def order_pictures(
@@ -72,17 +74,10 @@ def order_pictures(
     wildcards = read_wildcards(tools) if request.spread is not Spread.LITERAL else NO_WILDCARDS
     prompts = prompts_of(request.prompt, request.spread, request.seed, request.count, wildcards)
     generator = tools.services.generator(request.generator)
-    working = {
-        f"{route.generator_title}: {route.model_title}"
-        for use in request.loras
-        for route in routes_for(
-            use, ((g.key, g.title, g.abilities()) for g in tools.services.generators)
-        )
-        if route.works
-    }
-    routes, abilities = tuple(sorted(working)), generator.abilities()
-    for prompt in dict.fromkeys((request.prompt, *(prompt for prompt, _seed in prompts))):
-        model = check_request(replace(request, prompt=prompt), abilities, working_routes=routes)
+    abilities = generator.abilities()
+    with naming_routes(request, tools):
+        for prompt in dict.fromkeys((request.prompt, *(prompt for prompt, _seed in prompts))):
+            model = check_request(replace(request, prompt=prompt), abilities)
     facts = {} if request.spread is Spread.LITERAL else _facts_of(request)
     order, now = secrets.token_hex(8), tools.clock.now()
     pictures = tuple(
@@ -166,9 +161,9 @@ def make_pictures(
     A picture that fails does not stop the rest, unless the trouble is the account's: then the rest
     are marked with the same words and nothing more is sent. Only what still waits, and was not
     thrown away meanwhile, is sent. `JobCancelled` leaves what was not sent waiting, as at the end
-    of the app; where a person stopped the order, `end_order` comes after it. `LimitReached` comes
-    before anything is sent and leaves everything waiting. What waits when `goes_on` says no stays
-    so too.
+    of the app; where a person stopped the order, `end_order` comes after it. The service is looked
+    at before the first is sent; what is raised then was not sent. `LimitReached` comes before
+    anything is sent and leaves everything waiting. What waits when `goes_on` says no stays so too.
     """
     return make_each(((picture, request) for picture in pictures), tools, ctx, agreed, goes_on)
 
@@ -183,14 +178,7 @@ def make_each(
     """The same for waiting pictures that have a request each; none is sent unless all may be."""
     waiting = list(orders)
     generators = {each.generator: tools.services.generator(each.generator) for _, each in waiting}
-    try:
-        models = [
-            check_request(each, generators[each.generator].abilities()) for _, each in waiting
-        ]
-    except AppError as error:
-        for picture, _ in waiting:
-            ctx.report(PictureChanged(_failed(picture, error, tools)))
-        raise
+    models = _models_for(waiting, tools, ctx)
     prices: dict[str, Decimal] = defaultdict(Decimal)
     for (picture, _), model in zip(waiting, models, strict=True):
         prices[picture.order_id] += _most(model, (picture,))
@@ -219,7 +207,32 @@ def make_each(
                 raise
         ctx.report(PictureChanged(ended))
         done.append(ended)
+    if isinstance(stopped, ModelWithdrawn | LoraNotUsable):
+        ctx.report(OrderRefused(with_routes(stopped, request, tools)))
     return tuple(done)
+
+
+def _models_for(
+    waiting: Sequence[tuple[Picture, PictureRequest]], tools: Tools, ctx: JobContext
+) -> list[GeneratorModel]:
+    """Return the model of each order; where one of them may not be sent, all have failed."""
+    try:
+        return [look_first(each, tools, ctx) for _, each in waiting]
+    except AppError as error:
+        for picture, each in waiting:
+            why = _not_looked(error, tools.services.generator(each.generator))
+            ctx.report(PictureChanged(_failed(picture, why, tools)))
+        raise
+
+
+def _not_looked(error: AppError, generator: ImageGenerator) -> AppError:
+    """Return why an order was not sent, for its pictures; the error itself is for the person."""
+    if isinstance(error, ModelWithdrawn) or not isinstance(error, ServiceError):
+        return error
+    return AppError(
+        f"{generator.title} could not be asked whether it takes this: {error.detail.rstrip('.')}. "
+        "So nothing was sent and nothing was charged."
+    )
 
 
 def _leave(picture: Picture, tools: Tools, ctx: JobContext) -> None:

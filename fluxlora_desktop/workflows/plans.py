@@ -238,7 +238,7 @@ def _routes(plan: RunPlan, trainer: Trainer, services: Services) -> tuple[Route,
         address="planned" if plan.publish else "",
         private=plan.visibility is Visibility.PRIVATE,
     )
-    return routes_for(use, ((g.key, g.title, g.abilities()) for g in services.generators))
+    return routes_for(use, [(g.key, g.title, g.abilities()) for g in services.generators])
 
 
 def goals_of(ways: Sequence[Way]) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from fluxlora_desktop.domain.errors import AccessDenied, DiskFull, StorageError
@@ -50,6 +51,32 @@ class Patience:
             wait = min(wait * 2, self.longest_retry)
 
 
+Kind = tuple[str, str, tuple[str, ...]]
+"""A kind of order: generator, model, and where the weights are."""
+
+
+class Looked:
+    """When a service was last asked whether it takes a kind of order; of this session alone.
+
+    May be used by any thread: each method is one step of a dictionary.
+    """
+
+    def __init__(self) -> None:
+        self._at: dict[Kind, datetime] = {}
+
+    def at(self, kind: Kind) -> datetime | None:
+        """Return when, or None."""
+        return self._at.get(kind)
+
+    def note(self, kind: Kind, now: datetime) -> None:
+        """Remember that it was asked now, and took it."""
+        self._at[kind] = now
+
+    def forget(self, kind: Kind) -> None:
+        """Let it be asked again."""
+        self._at.pop(kind, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """Everything that a workflow may use."""
@@ -61,6 +88,7 @@ class Tools:
     clock: Clock
     patience: Patience = Patience()
     budget: Budget = field(default_factory=Budget)
+    looked: Looked = field(default_factory=Looked)
 
 
 def storage_trouble(path: Path, error: OSError) -> StorageError:

@@ -23,7 +23,8 @@ def _cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PracticeService
 def cloud(_cloud: PracticeServices) -> Iterator[PracticeServices]:
     """Lend the running services, and see that no fault is left for the next test."""
     yield _cloud
-    for service in (_cloud.replicate, _cloud.fal, _cloud.huggingface, _cloud.together):
+    hosted = (_cloud.replicate, _cloud.fal, _cloud.huggingface, _cloud.together)
+    for service in (*hosted, _cloud.own_pictures):
         service.reset()
 
 

@@ -115,7 +115,8 @@ class Driven(program.App):
         pictures.changed.connect(lambda picture: seen.__setitem__(picture.id, picture))
         pictures.refresh_offers()
         yield self._quiet
-        for service in [generator.key for generator in pictures.tools.services.generators]:
+        keys = [generator.key for generator in pictures.tools.services.generators]
+        for service in [key for key in keys if key in TOKENS]:
             offer = next(o for o in pictures.offers(()) if o.generator == service and o.works)
             order = PictureRequest(service, offer.model.key, "a fox", (), 512, 512, 8, seed=4)
             pictures.make(replace(order, prompt=f"a fox {TOKENS[service]}"))

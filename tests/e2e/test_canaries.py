@@ -260,6 +260,7 @@ def let_it_go_wrong(services: PracticeServices, trainer: str, elsewhere: str) ->
         "replicate": r"/v1/(models/.*/)?predictions",
         "fal": r"/fal-ai/(?!.*train).*",
         "together": r"/v1/images/generations",
+        "huggingface": r"/(fal-ai|replicate)/.*",
     }
     for service, path in orders.items():
         getattr(services, service).next(
@@ -318,7 +319,7 @@ def the_way_was_gone(person: Person, trainer: str) -> None:
     assert "looks like a token" in person.did("pasted")[0]["shown"]
     assert "ready" in person.did("trained")[0]["states"]
     states = person.did("pictures")[0]["states"]
-    for service in ("replicate", "fal", "together"):
+    for service in TOKENS:
         assert {f"{service} done", f"{service} failed"} <= set(states), states
     assert "fell with [hidden]" in person.did("crash")[0]["clipboard"]
     assert "lines of the log" in person.did("diagnostics")[0]["clipboard"]

@@ -99,8 +99,10 @@ def test_the_same_lora_is_refused_today_and_the_routes_named_instead_work(past: 
         "trained-version",
         "flux-dev-lora",
         "fal-ai/flux-lora",
+        "fal-ai",
+        "replicate",
     }
-    assert [picture.state for picture in made] == [PictureState.DONE] * 3
+    assert [picture.state for picture in made] == [PictureState.DONE] * 5
 
 
 def test_every_route_that_does_not_work_today_says_why(past: Past) -> None:

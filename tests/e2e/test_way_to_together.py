@@ -21,6 +21,7 @@ from tests.e2e.whole_way import Hurry, make_one, request_for, tools_for, train_a
 
 AT_TOGETHER = ("together", "black-forest-labs/FLUX.2-dev")
 AT_FAL_1, AT_FAL_2 = ("fal", "fal-ai/flux-lora"), ("fal", "fal-ai/flux-2/lora")
+AT_THE_HUB = (("huggingface", "fal-ai"), ("huggingface", "replicate"))
 AT_REPLICATE = ("replicate", "flux-dev-lora")
 
 
@@ -98,8 +99,8 @@ def test_card_licence_and_notice_are_those_of_the_base(world: World) -> None:
 @pytest.mark.parametrize(
     ("lora", "place", "side", "named"),
     [
-        ("flux1", AT_TOGETHER, 256, {AT_REPLICATE, AT_FAL_1}),
-        ("flux1", AT_FAL_2, 512, {AT_REPLICATE, AT_FAL_1}),
+        ("flux1", AT_TOGETHER, 256, {AT_REPLICATE, AT_FAL_1, *AT_THE_HUB}),
+        ("flux1", AT_FAL_2, 512, {AT_REPLICATE, AT_FAL_1, *AT_THE_HUB}),
         ("flux2", AT_REPLICATE, 256, {AT_TOGETHER, AT_FAL_2}),
         ("flux2", AT_FAL_1, 256, {AT_TOGETHER, AT_FAL_2}),
     ],

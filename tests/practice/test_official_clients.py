@@ -1,4 +1,4 @@
-"""The services' own clients judge the practice services, all four in one story.
+"""The services' own clients judge the practice services, all of them in one story.
 
 Each client runs in a process of its own and knows its service by the environment alone, as a
 person's script would: two of them read it when they are imported. fal's has its addresses in
@@ -114,6 +114,64 @@ api.create_repo(repo + "-2")
 api.delete_repo(repo + "-2")
 assert not api.repo_exists(repo + "-2")
 """
+CARD = """---
+base_model: black-forest-labs/FLUX.1-dev
+base_model_relation: adapter
+pipeline_tag: text-to-image
+tags: [lora]
+---
+"""
+ROUTER = (
+    f"CARD = {CARD!r}"
+    + """
+import sys
+from huggingface_hub import HfApi, InferenceClient, constants
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.inference._providers import nscale
+from huggingface_hub.inference._providers._common import HARDCODED_MODEL_INFERENCE_MAPPING
+from huggingface_hub.hf_api import InferenceProviderMapping
+
+weights, repo, root, token, own, key = sys.argv[1:]
+api, card = HfApi(), CARD.encode()
+api.create_repo(repo)
+for name, content in (("lora.safetensors", weights), ("README.md", card)):
+    api.upload_file(path_or_fileobj=content, path_in_repo=name, repo_id=repo)
+constants.INFERENCE_PROXY_TEMPLATE = root + "/{provider}"
+
+def draw(provider, model=repo, **more):
+    client = InferenceClient(provider=provider, api_key=token)
+    return client.text_to_image("TOKFOX", model=model, width=512, height=512, seed=1, **more)
+
+for provider in ("fal-ai", "replicate"):
+    mine, plain = draw(provider), draw(provider, "black-forest-labs/FLUX.1-dev")
+    assert mine.size == plain.size and mine.tobytes() != plain.tobytes(), provider
+weak = draw("replicate", extra_body={"lora_scale": 0.1})
+assert weak.tobytes() != mine.tobytes(), "weak"
+try:
+    draw("wavespeed")
+    raise AssertionError("a provider that does not serve the repo made a picture")
+except ValueError as error:
+    assert "not supported by provider" in str(error), error
+try:
+    token = token[:-1] + ("a" if token[-1] != "a" else "b")
+    draw("fal-ai")
+    raise AssertionError("a wrong token made a picture")
+except HfHubHTTPError as error:
+    assert error.response.status_code == 401, error
+
+model = "practice/strict-painter"
+mapped = InferenceProviderMapping(
+    hf_model_id=model, providerId="practice/painter", provider="nscale",
+    status="live", task="text-to-image",
+)
+HARDCODED_MODEL_INFERENCE_MAPPING["nscale"][model] = mapped
+helper = nscale.NscaleTextToImageTask
+helper._prepare_url = lambda self, key, mapped: own + self._prepare_route(mapped, key)
+client = InferenceClient(provider="nscale", api_key=key)
+made = client.text_to_image("TOKFOX", model=model, width=512, height=256, seed=3)
+assert made.size == (512, 256), made.size
+"""
+)
 TOGETHER = """
 import base64, sys
 import httpx
@@ -264,6 +322,21 @@ def test_official_clients_go_the_whole_way(services: PracticeServices, tmp_path:
         },
     )
     run(
+        ROUTER,
+        str(tmp_path / "flux1.safetensors"),
+        f"{USERNAME}/served",
+        hub.url,
+        hub.token,
+        services.own_pictures.url,
+        services.own_pictures.token,
+        env={
+            "HF_ENDPOINT": hub.url,
+            "HF_TOKEN": hub.token,
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        },
+    )
+    run(
         REPLICATE,
         str(tmp_path),
         f"{hub.url}/{repo}/resolve/main/flux1.safetensors",
@@ -294,4 +367,6 @@ def test_official_clients_go_the_whole_way(services: PracticeServices, tmp_path:
     assert fal.ledger.count("training_cancelled") == fal.ledger.count("training_succeeded") == 1
     assert fal.ledger.count("picture") == 3
     assert all(service.ledger.charged_usd > 0 for service in (replicate, together, fal))
-    assert hub.ledger.count("commit") == 2
+    assert hub.ledger.count("commit") == 4
+    assert hub.ledger.count("picture") == 5
+    assert services.own_pictures.ledger.count("picture") == 1

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from fluxlora_desktop.domain.errors import JobCancelled, ServiceUnreachable
-from fluxlora_desktop.domain.services import SERVICES
+from fluxlora_desktop.domain.services import OWN_PICTURES, SERVICES
 from fluxlora_desktop.jobs.context import CancellableContext
 from fluxlora_desktop.system import practice_process
 from fluxlora_desktop.system.practice_process import Connections, PracticeProcess
@@ -73,7 +73,7 @@ def process(tmp_path):
 def test_services_start_answer_and_are_found_again(process, tmp_path):
     connections = process.start(context())
     assert account_status(connections) == 200
-    assert set(connections) == {facts.key for facts in SERVICES}
+    assert set(connections) == {*(facts.key for facts in SERVICES), OWN_PICTURES}
     assert connections["huggingface"].username
 
     note = note_of(tmp_path / "services")

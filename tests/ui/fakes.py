@@ -266,11 +266,17 @@ class FakeGenerator:
         GeneratorModel("flux-dev-lora", "FLUX.1-dev with a LoRA", "flux.1-dev", max_loras=1),
     )
     asked: list[PictureRequest] = field(default_factory=list)
+    look_trouble: Exception | None = None
 
     def abilities(self) -> GeneratorAbilities:
         return GeneratorAbilities(self.models)
 
     def refresh(self) -> GeneratorAbilities:
+        return self.abilities()
+
+    def look(self, request: PictureRequest, ctx: JobContext) -> GeneratorAbilities:
+        if self.look_trouble is not None:
+            raise self.look_trouble
         return self.abilities()
 
     def check(self) -> Account:

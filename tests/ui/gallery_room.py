@@ -72,7 +72,8 @@ class Painter(FakeGenerator):
 class Room:
     """The page and everything under it; `target` and `folder` are what dialogs answer."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *more: FakeGenerator) -> None:
+        """Open a library in a folder; `more` generators stand behind the painter."""
         self.library = open_library(folder / "library", clock=WallClock())
         self.painter = Painter()
         self.jobs = JobRunner()
@@ -82,7 +83,8 @@ class Room:
         self.names: list[str] = []
         self.undoables: list[Undoable] = []
         self.troubles: list[object] = []
-        tools = make_tools(self.stores, generators=(self.painter,))
+        self.asked_public: list[str] = []
+        tools = make_tools(self.stores, generators=(self.painter, *more))
         self.loras = LoraDesk(tools, self.jobs, self.trash)
         self.pictures = PictureDesk(tools, self.jobs)
         self.gallery = GalleryDesk(tools, self.jobs, self.trash)
@@ -99,6 +101,7 @@ class Room:
             jobs=self.jobs,
             choose_target=self._choose_target,
             choose_folder=self._choose_folder,
+            ask_public=self._ask_public,
         )
 
     @property
@@ -112,7 +115,13 @@ class Room:
     def _choose_folder(self, _parent: QWidget, then: Callable[[Path], None]) -> None:
         then(self.folder)
 
-    def add_lora(self, lora_id: str, name: str, word: str, *, published: bool = True) -> None:
+    def _ask_public(self, _parent: QWidget, name: str, then: Callable[[], None]) -> None:
+        self.asked_public.append(name)
+        then()
+
+    def add_lora(
+        self, lora_id: str, name: str, word: str, *, published: bool = True, public: bool = True
+    ) -> None:
         """Put a LoRA for FLUX.1-dev into the library."""
         self.stores.loras.add(
             Lora(
@@ -136,7 +145,7 @@ class Room:
                     "huggingface",
                     f"tester/{lora_id}",
                     "c" * 40,
-                    Visibility.PUBLIC,
+                    Visibility.PUBLIC if public else Visibility.PRIVATE,
                     PublicationStatus.VERIFIED,
                     lora_id.ljust(64, "0"),
                     page,

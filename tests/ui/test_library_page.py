@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.ui.desks.loras import LoraDesk
+from fluxlora_desktop.ui.desks.pictures import RouteChoice
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.library.model import LoraCard
 from fluxlora_desktop.ui.library.page import LibraryPage
@@ -43,6 +44,7 @@ class Bench:
     jobs: JobRunner
     qtbot: QtBot
     picked: str = ""
+    asked_public: list[str] = field(default_factory=list)
 
     def show(self) -> LibraryPage:
         with self.qtbot.waitSignals([self.runs.listed, self.loras.listed]):
@@ -54,12 +56,17 @@ class Bench:
             jobs=self.jobs,
             hub_owner=lambda: "tester",
             choose_file=self.choose,
+            ask_public=self.ask_public,
         )
         self.qtbot.addWidget(page)
         page.resize(1000, 1400)
         page.show()
         page.shown()
         return page
+
+    def ask_public(self, _parent: QWidget, name: str, then: Callable[[], None]) -> None:
+        self.asked_public.append(name)
+        then()
 
     def choose(self, _parent: QWidget, chosen: Callable[[str], None]) -> None:
         chosen(self.picked)
@@ -231,6 +238,34 @@ def test_routes_say_where_it_works_and_why_not(bench: Bench) -> None:
     assert page.inspector.routes.texts() == (
         "Not at Replicate, FLUX.1-dev with a LoRA: Home fox is not published yet.",
     )
+
+
+def test_route_that_works_leads_to_pictures_with_it(bench: Bench, qtbot: QtBot) -> None:
+    public = add_lora(bench.stores, "public", "Public fox")
+    publish(bench.stores, public, visibility=Visibility.PUBLIC)
+    page = bench.show()
+    page.arrive("public")
+    wanted = ("gallery", RouteChoice("replicate", "flux-dev-lora", "public"))
+
+    with qtbot.waitSignal(page.go, check_params_cb=lambda *said: said == wanted):
+        click(qtbot, buttons(page)["Use"])
+
+
+def test_private_lora_can_be_made_public_where_its_routes_are_listed(
+    bench: Bench, qtbot: QtBot
+) -> None:
+    private = add_lora(bench.stores, "private", "Shy fox")
+    publish(bench.stores, private, visibility=Visibility.PRIVATE)
+    bench.hub.repos[bench.stored("private").publication.repo] = HubStatus(True, Visibility.PRIVATE)
+    page = bench.show()
+    page.arrive("private")
+    assert page.inspector.routes.remedy.text() == "Make it public…"
+
+    click(qtbot, page.inspector.routes.remedy)
+
+    qtbot.waitUntil(lambda: page.inspector.routes.texts()[0].startswith("Works at Replicate"))
+    assert bench.asked_public == ["Shy fox"]
+    assert page.inspector.routes.remedy.isHidden()
 
 
 def test_lora_is_published_privately_unless_public_is_chosen(bench: Bench, qtbot: QtBot) -> None:

@@ -206,6 +206,25 @@ def test_notice_about_a_lost_answer_leads_to_the_runs(frame: Frame, qtbot: QtBot
     assert frame.window.place() == "runs"
 
 
+def test_notice_about_a_withdrawn_model_leads_to_pictures_by_the_next_route(
+    frame: Frame, qtbot: QtBot
+) -> None:
+    frame.fill()
+    route = e.NextRoute("replicate", "flux-dev", "Replicate", "FLUX.1-dev")
+    act(frame, qtbot, e.ModelWithdrawn("together", "gone", instead=route))
+    assert frame.window.place() == "gallery"
+    assert frame.room("gallery").arrivals == [route]
+
+
+@pytest.mark.parametrize("kind", [e.PaymentRequired, e.ServiceFailing, e.ModelWithdrawn])
+def test_notice_about_a_server_of_ones_own_has_no_button_that_leads_nowhere(
+    frame: Frame, kind: type[e.ServiceError]
+) -> None:
+    frame.fill()
+    frame.window.notices.show_error(kind("own_pictures", "no"))
+    assert not frame.window.notices.act.isVisible()
+
+
 def test_notice_about_the_disk_opens_the_folder(frame: Frame, qtbot: QtBot) -> None:
     frame.fill()
     with qtbot.waitSignal(frame.window.reveal_requested) as asked:

@@ -76,5 +76,5 @@ def test_services_are_listed_by_key_without_asking_for_a_token() -> None:
 
     assert [trainer.key for trainer in services.trainers] == ["replicate", "fal"]
     keys = [generator.key for generator in services.generators]
-    assert keys == ["replicate", "together", "fal"]
+    assert keys == ["replicate", "together", "fal", "huggingface"]
     assert services.hub.key == "huggingface"

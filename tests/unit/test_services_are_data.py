@@ -14,6 +14,7 @@ from fluxlora_desktop.domain.services import (
     SERVICES,
     holds_token,
     owner_of_token,
+    router_key,
     service_named,
     service_title,
     token_pattern,
@@ -97,6 +98,7 @@ def test_every_service_has_all_facts_and_no_two_share_a_name() -> None:
             facts.billing_page,
             facts.status_page,
             facts.address,
+            *([facts.router] if facts.router_variable else []),
         ):
             assert address.startswith("https://"), (facts.key, address)
         assert facts.token_variables, facts.key
@@ -143,5 +145,6 @@ def test_every_backend_is_in_the_table() -> None:
     keys = {service.key for service in (*made.trainers, *made.generators, made.hub)}
 
     assert keys <= KEYS
-    assert set(DEFAULT_ADDRESSES) == KEYS
+    routers = {router_key(facts.key) for facts in SERVICES if facts.router}
+    assert set(DEFAULT_ADDRESSES) == KEYS | routers
     assert {service for service, _base, _own in MODEL_CHOICES} <= KEYS

@@ -255,6 +255,8 @@ class FakeGenerator:
     key: str = "replicate"
     title: str = "Replicate"
     asked: list[PictureRequest] = field(default_factory=list)
+    looks: list[PictureRequest] = field(default_factory=list)
+    look_trouble: Exception | None = None
     models: tuple[GeneratorModel, ...] = (
         GeneratorModel("base", "FLUX", "flux.1-dev", usd_per_picture=Decimal("0.03")),
         GeneratorModel(
@@ -270,6 +272,12 @@ class FakeGenerator:
         return GeneratorAbilities(self.models)
 
     def refresh(self) -> GeneratorAbilities:
+        return self.abilities()
+
+    def look(self, request: PictureRequest, ctx) -> GeneratorAbilities:
+        self.looks.append(request)
+        if self.look_trouble is not None:
+            raise self.look_trouble
         return self.abilities()
 
     def check(self) -> Account:

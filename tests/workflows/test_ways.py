@@ -49,7 +49,7 @@ def test_lora_can_be_used_where_its_base_runs(services, drafted):
     ways = ways_for(*drafted(visibility=Visibility.PUBLIC), services)
     assert {way.trainer.base: usable(way) for way in ways if way.backend == "fal"} == {
         "flux.2-dev": {"together", "fal"},
-        "flux.1-dev": {"replicate", "fal"},
+        "flux.1-dev": {"replicate", "fal", "huggingface"},
     }
 
 
@@ -63,9 +63,11 @@ def test_private_lora_reaches_its_goal_only_when_published(services, drafted):
 
 def test_goals_are_the_services_for_whose_loras_there_is_a_trainer(services, drafted):
     ways = ways_for(*drafted(), services)
-    assert [key for key, _title in goals_of(ways)] == ["replicate", "together", "fal"]
+    assert [key for key, _title in goals_of(ways)] == [
+        *("replicate", "together", "fal", "huggingface"),
+    ]
     only_flux1 = [way for way in ways if way.trainer.base == "flux.1-dev"]
-    assert [key for key, _title in goals_of(only_flux1)] == ["replicate", "fal"]
+    assert [key for key, _title in goals_of(only_flux1)] == ["replicate", "fal", "huggingface"]
 
 
 def test_way_to_a_goal_stays_where_it_leads_there_already(services, drafted):

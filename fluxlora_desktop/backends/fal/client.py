@@ -19,6 +19,7 @@ from fluxlora_desktop.backends.fal.wire import (
     SERVICE,
     Addresses,
     HistoryPage,
+    ModelPage,
     PastRequest,
     Status,
     Submitted,
@@ -29,7 +30,12 @@ from fluxlora_desktop.backends.fal.wire import (
 from fluxlora_desktop.backends.http.client import Blob, Params, ServiceClient
 from fluxlora_desktop.backends.http.endpoint import Endpoint
 from fluxlora_desktop.backends.http.uploads import Bare
-from fluxlora_desktop.domain.errors import PaymentRequired, ReplyTooLong, ServiceRefused
+from fluxlora_desktop.domain.errors import (
+    NotFoundAtService,
+    PaymentRequired,
+    ReplyTooLong,
+    ServiceRefused,
+)
 from fluxlora_desktop.domain.ports import Account, JobContext
 from fluxlora_desktop.domain.secrets import Secret
 
@@ -124,6 +130,15 @@ class FalClient:
         """Ask for one line of the account's history, which needs a good key; it names nobody."""
         self._history({"endpoint_id": model, "limit": 1})
         return Account(SERVICE, "")
+
+    def listed(self, models: Iterable[str], ctx: JobContext | None = None) -> frozenset[str]:
+        """Return which of the models the catalogue lists (GET /v1/models, platform API v1)."""
+        asked = {"endpoint_id": ",".join(models)}
+        try:
+            reply = self._platform.get_json("v1/models", params=asked, ctx=ctx)
+        except NotFoundAtService:  # none of them is there
+            return frozenset()
+        return frozenset(model.endpoint_id for model in read(ModelPage, reply).models)
 
     def history(
         self, models: Iterable[str], *, since: datetime, cursor: str = "", ctx: JobContext

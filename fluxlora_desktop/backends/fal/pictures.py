@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
-from typing import Any
 
 from fluxlora_desktop.backends.fal.client import FalClient
 from fluxlora_desktop.backends.fal.ends import end_of
 from fluxlora_desktop.backends.fal.wire import SERVICE, Addresses, Drawn, Status, read
+from fluxlora_desktop.backends.flux_inputs import fal_inputs
 from fluxlora_desktop.domain.errors import (
     AppError,
     JobCancelled,
@@ -77,14 +77,29 @@ class FalPictures:
 
     def __init__(self, *, address: str, token: Callable[[], Secret | None]) -> None:
         self._client = FalClient(address=address, token=token)
+        self._known = GeneratorAbilities(_MODELS)
 
     def abilities(self) -> GeneratorAbilities:
-        """Return the two models."""
-        return GeneratorAbilities(_MODELS, checked=True)
+        """Return the two models, as they were when last looked at."""
+        return self._known
 
     def refresh(self) -> GeneratorAbilities:
-        """Return the same: a model that is gone says so before anything is charged."""
-        return self.abilities()
+        """Ask fal's catalogue for the models."""
+        return self._asked()
+
+    def look(self, request: PictureRequest, ctx: JobContext) -> GeneratorAbilities:
+        """Ask the catalogue whether the model is still there."""
+        model = self._asked(ctx).model(request.model)
+        if model is None or not model.available:
+            raise ModelWithdrawn(SERVICE, request.model)
+        return self._known
+
+    def _asked(self, ctx: JobContext | None = None) -> GeneratorAbilities:
+        keys = tuple(model.key for model in _MODELS)
+        listed = self._client.listed(keys, ctx)
+        for key in keys:
+            self._known = self._known.with_model(key, available=key in listed)
+        return self._known
 
     def check(self) -> Account:
         """Ask for one line of the account's history, which needs a good key; it names nobody."""
@@ -95,7 +110,7 @@ class FalPictures:
         model = check_request(request, self.abilities())
         started = time.monotonic()
         try:
-            taken = self._client.submit(model.key, _inputs(request))
+            taken = self._client.submit(model.key, fal_inputs(request))
         except NotFoundAtService as error:
             raise ModelWithdrawn(SERVICE, model.key) from error
         where = self._client.addresses(taken.addresses, model.key, taken.request_id)
@@ -135,18 +150,3 @@ class FalPictures:
                 return status
             ctx.pause(_POLL_SECONDS)
         raise OutcomeUnknown(SERVICE, "The picture is not made after 15 minutes.")
-
-
-def _inputs(request: PictureRequest) -> dict[str, Any]:
-    inputs: dict[str, Any] = {
-        "prompt": request.prompt,
-        "image_size": {"width": request.width, "height": request.height},
-        "num_inference_steps": request.steps,
-        "guidance_scale": request.guidance,
-        "num_images": 1,
-        "seed": request.seed,
-        "output_format": "png",
-    }
-    if request.loras:
-        inputs["loras"] = [{"path": use.address, "scale": use.scale} for use in request.loras]
-    return inputs

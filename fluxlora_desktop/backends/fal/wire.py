@@ -193,6 +193,18 @@ def _readable(value: Any) -> Any:
     return found
 
 
+class ListedModel(Reply):
+    """A model as the catalogue lists it."""
+
+    endpoint_id: Words = ""
+
+
+class ModelPage(Reply):
+    """What the catalogue lists of the models asked for (fal's platform API, v1.json of 2026)."""
+
+    models: tuple[ListedModel, ...]
+
+
 class HistoryPage(Reply):
     """One page of the account's history."""
 

@@ -60,9 +60,13 @@ class ReplicateClient:
         """Return the machines that a model may name."""
         return read_hardware(self._http.get_json("hardware"))
 
-    def model(self, name: str) -> ModelReply:
+    def model(self, name: str, ctx: JobContext | None = None) -> ModelReply:
         """Return the model owner/name; raises `NotFoundAtService`."""
-        return read(ModelReply, self._http.get_json(f"models/{name}"))
+        return read(ModelReply, self._http.get_json(f"models/{name}", ctx=ctx))
+
+    def version(self, name: str, version: str, ctx: JobContext) -> None:
+        """See that a version of the model owner/name is there; raises `NotFoundAtService`."""
+        self._http.get_json(f"models/{name}/versions/{version}", ctx=ctx)
 
     def create_model(self, *, owner: str, name: str, sku: str, description: str) -> ModelReply:
         """Make a private model; a taken name is `ServiceRefused` with status 409."""

@@ -1,22 +1,25 @@
 """Pictures at Replicate: with the trained version itself, or with any published LoRA.
 
-Inputs: replicate/cog-flux 51e81e0. Only a trained version takes a size in pixels; the official
-models take the nearest of eleven shapes.
+Only a trained version takes a size in pixels; the official models take the nearest of eleven
+shapes (`flux_inputs.py`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 
+from fluxlora_desktop.backends.flux_inputs import official_inputs, trained_inputs
 from fluxlora_desktop.backends.http.errors import scrub
 from fluxlora_desktop.backends.replicate.client import ReplicateClient
 from fluxlora_desktop.backends.replicate.wire import SERVICE, JobReply
 from fluxlora_desktop.domain.errors import (
     AppError,
     JobCancelled,
+    LoraNotUsable,
+    ModelWithdrawn,
+    NotFoundAtService,
     OutcomeUnknown,
     ServiceRefused,
 )
@@ -30,7 +33,6 @@ from fluxlora_desktop.domain.pictures import (
 from fluxlora_desktop.domain.ports import Account, JobContext
 from fluxlora_desktop.domain.routes import check_request
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.domain.training import ParameterValue
 
 _BASE = "flux.1-dev"
 _SIZE = SizeRule(low=256, high=1440, multiple=16)
@@ -72,10 +74,6 @@ _MODELS = (
         price_basis="$0.025 a picture.",
     ),
 )
-_SHAPES = (
-    "1:1", "16:9", "21:9", "3:2", "2:3", "4:5", "5:4", "3:4", "4:3", "9:16", "9:21",
-)  # fmt: skip
-_SMALL_PIXELS = 512 * 512
 _ENDED = frozenset({"succeeded", "failed", "canceled", "aborted"})
 _POLL_SECONDS = 1.0
 _MOST_POLLS = 900
@@ -89,14 +87,42 @@ class ReplicatePictures:
 
     def __init__(self, *, address: str, token: Callable[[], Secret | None]) -> None:
         self._client = ReplicateClient(address=address, token=token)
+        self._known = GeneratorAbilities(_MODELS)
 
     def abilities(self) -> GeneratorAbilities:
-        """Return the three ways to make a picture here."""
-        return GeneratorAbilities(_MODELS, checked=True)
+        """Return the three ways to make a picture here, as they were when last looked at."""
+        return self._known
 
     def refresh(self) -> GeneratorAbilities:
-        """Return the same: official models do not come and go with the day."""
-        return self.abilities()
+        """Ask whether the official models are still there."""
+        for key in _OFFICIAL:
+            self._ask(key)
+        return self._known
+
+    def look(self, request: PictureRequest, ctx: JobContext) -> GeneratorAbilities:
+        """Ask for the very model or trained version that the order names."""
+        if request.model in _OFFICIAL:
+            if not self._ask(request.model, ctx):
+                raise ModelWithdrawn(SERVICE, _OFFICIAL[request.model])
+            return self._known
+        for use in request.loras:
+            name, _, version = use.trained_version.partition(":")
+            try:
+                self._client.version(name, version, ctx)
+            except NotFoundAtService as error:
+                words = f"The model that was trained for {use.name} is not at {self.title} any more"
+                raise LoraNotUsable(SERVICE, words) from error
+        return self._known
+
+    def _ask(self, key: str, ctx: JobContext | None = None) -> bool:
+        """Ask for an official model, remember the answer and return it."""
+        try:
+            self._client.model(_OFFICIAL[key], ctx)
+        except NotFoundAtService:
+            self._known = self._known.with_model(key, available=False)
+            return False
+        self._known = self._known.with_model(key, available=True)
+        return True
 
     def check(self) -> Account:
         """Ask Replicate whose token it is."""
@@ -107,7 +133,7 @@ class ReplicatePictures:
         """Make one picture and bring it home; a cancel while it is made stops it there too."""
         model = check_request(request, self.abilities())
         version = request.loras[0].trained_version if model.needs_trained_version else ""
-        inputs = _trained_inputs(request) if version else _official_inputs(request)
+        inputs = trained_inputs(request) if version else official_inputs(request)
         job = self._client.create_prediction(
             model=_OFFICIAL.get(model.key, ""), version=version, inputs=inputs
         )
@@ -158,45 +184,3 @@ def _not_made(job: JobReply, model: GeneratorModel) -> AppError:
     if model.needs_trained_version and ran:
         return OutcomeUnknown(SERVICE, f"{words} Its seconds on the machine may have been charged.")
     return ServiceRefused(SERVICE, words)
-
-
-def _common_inputs(request: PictureRequest) -> dict[str, ParameterValue]:
-    return {
-        "prompt": request.prompt,
-        "num_outputs": 1,
-        "num_inference_steps": request.steps,
-        "seed": request.seed,
-        "output_format": "png",
-        "go_fast": False,  # the fast way is not the same twice for one seed
-    }
-
-
-def _trained_inputs(request: PictureRequest) -> dict[str, ParameterValue]:
-    return _common_inputs(request) | {
-        "model": "dev",
-        "aspect_ratio": "custom",
-        "width": request.width,
-        "height": request.height,
-        "guidance_scale": request.guidance,
-        "lora_scale": request.loras[0].scale,
-    }
-
-
-def _official_inputs(request: PictureRequest) -> dict[str, ParameterValue]:
-    inputs = _common_inputs(request) | {
-        "aspect_ratio": _nearest_shape(request.width, request.height),
-        "megapixels": "0.25" if request.width * request.height <= _SMALL_PIXELS else "1",
-        "guidance": request.guidance,
-    }
-    for use, name in zip(request.loras, ("lora", "extra_lora"), strict=False):
-        address = "lora_weights" if name == "lora" else name
-        inputs |= {address: use.address, f"{name}_scale": use.scale}
-    return inputs
-
-
-def _nearest_shape(width: int, height: int) -> str:
-    def distance(shape: str) -> float:
-        wide, high = shape.split(":")
-        return abs(math.log(width / height) - math.log(int(wide) / int(high)))
-
-    return min(_SHAPES, key=distance)

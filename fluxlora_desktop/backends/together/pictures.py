@@ -9,13 +9,11 @@ from types import MappingProxyType
 
 from fluxlora_desktop.backends.http.client import ServiceClient
 from fluxlora_desktop.backends.http.endpoint import Endpoint
+from fluxlora_desktop.backends.openai_images.wire import MadePicture, media_type_of, parse_picture
 from fluxlora_desktop.backends.together.models import models_listed, with_ids
 from fluxlora_desktop.backends.together.wire import (
     SERVICE,
-    MadePicture,
-    media_type_of,
     parse_catalogue,
-    parse_picture,
     picture_order,
 )
 from fluxlora_desktop.domain.errors import (
@@ -82,7 +80,17 @@ class TogetherPictures:
 
     def refresh(self) -> GeneratorAbilities:
         """Ask the catalogue which models run now; one that a LoRA needs stays in, marked."""
-        listed = parse_catalogue(self._client.get_json("models"))
+        return self._asked()
+
+    def look(self, request: PictureRequest, ctx: JobContext) -> GeneratorAbilities:
+        """Ask the catalogue whether the model still runs."""
+        model = self._asked(ctx).model(request.model)
+        if model is None or not model.available:
+            raise ModelWithdrawn(SERVICE, request.model)
+        return self._abilities
+
+    def _asked(self, ctx: JobContext | None = None) -> GeneratorAbilities:
+        listed = parse_catalogue(self._client.get_json("models", ctx=ctx))
         self._abilities = GeneratorAbilities(models_listed(listed, self._models), checked=True)
         return self._abilities
 
@@ -109,7 +117,7 @@ class TogetherPictures:
             )
         except ServiceRefused as error:
             raise _in_words(error, request) from error
-        made = parse_picture(reply)
+        made = parse_picture(SERVICE, reply)
         data = made.data or self._read(made, ctx)
         media_type = media_type_of(data)
         if not media_type:

@@ -46,6 +46,7 @@ def build_fal(context: PracticeContext, *, state: FalState) -> tuple[Starlette, 
         routes=[
             route("/storage/upload/initiate", storage.initiate, "POST"),
             route("/storage/auth/token", storage.token, "POST"),
+            route("/v1/models", platform.models),
             route("/v1/models/requests/by-endpoint", platform.by_endpoint),
             route(_REQUEST + "/status", queue.status),
             route(_REQUEST + "/cancel", queue.cancel, "PUT"),

@@ -1,4 +1,4 @@
-"""The platform's history of requests: what has run for an endpoint, newest first."""
+"""The platform: which endpoints there are, and what has run for one, newest first."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fluxlora_desktop.practice.context import PracticeContext
+from fluxlora_desktop.practice.fal.catalogue import ENDPOINTS
 from fluxlora_desktop.practice.fal.clerk import Clerk
 from fluxlora_desktop.practice.fal.course import Course, told_course
 from fluxlora_desktop.practice.fal.errors import FalError, problem
@@ -20,12 +21,30 @@ _CANCELLED_STATUS = 499
 
 
 class Platform:
-    """The handler of /v1/models/requests."""
+    """The handlers of /v1/models and /v1/models/requests."""
 
     def __init__(self, *, context: PracticeContext, state: FalState, clerk: Clerk) -> None:
         self._context = context
         self._state = state
         self._clerk = clerk
+
+    async def models(self, request: Request) -> Response:
+        """List the endpoints asked for, or all; the form is that of the platform's v1.json."""
+        asked = ",".join(request.query_params.getlist("endpoint_id"))
+        wanted = {name for name in asked.split(",") if name}
+        listed = [name for name in sorted(ENDPOINTS) if not wanted or name in wanted]
+        if wanted and not listed:
+            raise FalError(404, "No models found")
+        return JSONResponse(
+            {
+                "models": [
+                    {"endpoint_id": name, "metadata": {"display_name": name, "status": "active"}}
+                    for name in listed
+                ],
+                "next_cursor": None,
+                "has_more": False,
+            }
+        )
 
     async def by_endpoint(self, request: Request) -> Response:
         """List the requests that have started; one that waits in the queue is not among them."""

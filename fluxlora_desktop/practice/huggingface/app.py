@@ -4,14 +4,18 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from fluxlora_desktop.practice.context import PracticeContext
+from fluxlora_desktop.practice.fal.errors import ANSWERS, InvalidInput
 from fluxlora_desktop.practice.huggingface.access import Access
 from fluxlora_desktop.practice.huggingface.accounts import USERNAME, practice_tokens
 from fluxlora_desktop.practice.huggingface.blobs import Blobs
 from fluxlora_desktop.practice.huggingface.errors import HubError, answer_refusal
 from fluxlora_desktop.practice.huggingface.lfs import MULTIPART_OVER_BYTES, build_storage
 from fluxlora_desktop.practice.huggingface.reading import Reading
+from fluxlora_desktop.practice.huggingface.router import Router
 from fluxlora_desktop.practice.huggingface.state import HubState
 from fluxlora_desktop.practice.huggingface.writing import Writing
+from fluxlora_desktop.practice.replicate.errors import Refusal
+from fluxlora_desktop.practice.replicate.errors import answer_refusal as answer_as_replicate
 
 __all__ = ["USERNAME", "build_huggingface", "build_huggingface_storage", "practice_tokens"]
 
@@ -31,9 +35,14 @@ def build_huggingface(
     writing = Writing(
         context=context, state=state, blobs=blobs, access=access, multipart_over=multipart_over
     )
+    router = Router(context=context, access=access, blobs=blobs)
     return Starlette(
-        routes=[*_writing_routes(writing), *_reading_routes(reading)],
-        exception_handlers={HubError: answer_refusal},
+        routes=[*_router_routes(router), *_writing_routes(writing), *_reading_routes(reading)],
+        exception_handlers={
+            HubError: answer_refusal,
+            InvalidInput: ANSWERS[InvalidInput],
+            Refusal: answer_as_replicate,
+        },
     )
 
 
@@ -44,6 +53,15 @@ def build_huggingface_storage(context: PracticeContext) -> Starlette:
 
 def _blobs(context: PracticeContext) -> Blobs:
     return Blobs(folder=context.state_dir / "huggingface" / "blobs")
+
+
+def _router_routes(router: Router) -> list[Route]:
+    """Return what router.huggingface.co answers; here it has the hub's own address."""
+    model = "/replicate/v1/models/{owner}/{name}/predictions"
+    return [
+        Route("/fal-ai/{endpoint:path}", router.fal, methods=["POST"]),
+        Route(model, router.replicate, methods=["POST"]),
+    ]
 
 
 def _writing_routes(hub: Writing) -> list[Route]:

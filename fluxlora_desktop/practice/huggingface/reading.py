@@ -11,6 +11,7 @@ from fluxlora_desktop.practice.huggingface.access import Access
 from fluxlora_desktop.practice.huggingface.blobs import Blobs
 from fluxlora_desktop.practice.huggingface.errors import HubError
 from fluxlora_desktop.practice.huggingface.page import repo_page
+from fluxlora_desktop.practice.huggingface.router import BASES
 from fluxlora_desktop.practice.huggingface.signing import sign
 from fluxlora_desktop.practice.huggingface.state import HubState, StoredFile
 
@@ -47,6 +48,10 @@ class Reading:
 
     async def model(self, request: Request) -> Response:
         """Describe one repo; with `expand` only what was asked for."""
+        name = "{owner}/{name}".format(**request.path_params)
+        if name in BASES and self._state.find(name) is None:
+            self._access.caller(request)
+            return JSONResponse(wire.base_model(name, BASES[name]))
         repo = self._access.readable(request)
         commit = repo.at(request.path_params.get("revision", "main"))
         with_sizes = _truthy(request, "blobs")

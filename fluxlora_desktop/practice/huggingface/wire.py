@@ -1,6 +1,7 @@
 """The hub's JSON: the one place that knows how its replies are spelled."""
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -110,6 +111,23 @@ def provider_mapping(repo: Repo, blobs: Blobs) -> list[dict[str, Any]]:
         }
         for provider, provider_id in _PROVIDERS
     ]
+
+
+def base_model(name: str, served: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Describe a base model of which the practice hub knows only who serves it."""
+    return {
+        "_id": account_id(name),
+        "id": name,
+        "inferenceProviderMapping": [
+            {
+                "provider": provider,
+                "providerId": provider_id,
+                "status": "live",
+                "task": "text-to-image",
+            }
+            for provider, provider_id in served
+        ],
+    }
 
 
 def tree_file(file: StoredFile) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal, Slot
 
 from fluxlora_desktop.domain.captioning import CaptionerAbilities, CaptionOrder, fill_prompt
-from fluxlora_desktop.domain.errors import AppError, InputError, LimitReached, SecretStoreError
+from fluxlora_desktop.domain.errors import AppError, InputError, LimitReached
 from fluxlora_desktop.domain.ports import Captioner, JobContext, SecretStore
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.spending import Agreement
@@ -17,6 +17,7 @@ from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.accounts import trouble_with
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
+from fluxlora_desktop.ui.desks.own_server import keep_own_key
 from fluxlora_desktop.workflows.captioning import (
     CaptionReport,
     doubtful_photos,
@@ -162,22 +163,11 @@ class CaptioningDesk(Desk):
             return
         self._run(
             "Keep key",
-            partial(self._store_key, captioner, secret),
+            partial(keep_own_key, self._secrets, captioner, secret),
             lane="network",
             done=partial(self._on_key_kept, captioner),
             failed=self._tell_only,
         )
-
-    def _store_key(self, captioner: str, secret: Secret, _ctx: JobContext) -> str:
-        if not secret:
-            self._secrets.forget(captioner)
-            return "The key was forgotten."
-        try:
-            self._secrets.put(captioner, secret)
-        except SecretStoreError:
-            self._secrets.keep_for_session(captioner, secret)
-        lasts = self._secrets.persistent and self._secrets.lasts(captioner)
-        return "The key was kept." if lasts else "The key is kept until the app closes."
 
     def _on_key_kept(self, captioner: str, words: str) -> None:
         self.said.emit(words)

@@ -20,7 +20,7 @@ from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.undoable import Undoable
-from fluxlora_desktop.workflows.events import PictureChanged
+from fluxlora_desktop.workflows.events import OrderRefused, PictureChanged
 from fluxlora_desktop.workflows.grids import (
     OpenGrid,
     end_grid,
@@ -187,6 +187,8 @@ class GridDesk(Desk):
     def _on_progress(self, event: object) -> None:
         if isinstance(event, PictureChanged):
             self._take(event.picture)
+        elif isinstance(event, OrderRefused):
+            self._tell_only(event.error)
 
     def _take(self, picture: Picture) -> None:
         there = self._grids.get(picture.grid_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from fluxlora_desktop.domain.pictures import (
     Picture,
 )
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.domain.routes import refusal
+from fluxlora_desktop.domain.routes import Remedy, refused_for
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.queue import QueueDesk
 from fluxlora_desktop.workflows.pictures import save_picture, unsaved_file
@@ -31,17 +31,34 @@ FIRST_PAGE = 128
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One model of one generator for the chosen Loras; `reason` says why it cannot be used."""
+    """One model of one generator for the chosen Loras.
+
+    `reason` says why it cannot be used, `remedy` what helps, and for which of them.
+    """
 
     generator: str
     generator_title: str
     model: GeneratorModel
     reason: str = ""
+    remedy: Remedy = Remedy.NONE
+    lora_id: str = ""
 
     @property
     def works(self) -> bool:
         """Tell whether it can be used."""
         return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class RouteChoice:
+    """A model to make the next pictures with, as another page asks for it.
+
+    Without `lora_id` the order that was refused last is taken up with it.
+    """
+
+    generator: str
+    model: str
+    lora_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +85,22 @@ class PictureDesk(QueueDesk):
         super().__init__(tools, jobs, parent)
         self._offers_asked = False
         self._finding: Job | None = None
+        self.refused.connect(self.offers_changed)
 
     def offers(self, loras: Sequence[LoraUse]) -> tuple[Offer, ...]:
         """Return every model with what speaks against it for these Loras, the usable ones first."""
         found: list[Offer] = []
         for generator in self.tools.services.generators:
             for model in generator.abilities().models:
-                reason = _against(generator.key, model, loras)
-                found.append(Offer(generator.key, generator.title, model, reason))
+                offer = Offer(generator.key, generator.title, model)
+                if against := refused_for(generator.key, model, loras):
+                    offer = replace(
+                        offer,
+                        reason=against.words,
+                        remedy=against.remedy,
+                        lora_id=against.lora_id,
+                    )
+                found.append(offer)
         return tuple(sorted(found, key=lambda offer: not offer.works))
 
     def refresh_offers_once(self) -> None:
@@ -163,19 +188,6 @@ class PictureDesk(QueueDesk):
             return f"Saved as {target.name}."
 
         self._run("Save picture", work, lane="disk", done=self.said.emit)
-
-
-def _against(generator: str, model: GeneratorModel, loras: Sequence[LoraUse]) -> str:
-    if not loras:
-        if model.needs_lora or model.needs_trained_version:
-            return f"{model.title} needs a LoRA."
-        return "" if model.available else f"{model.title} is not served at present."
-    for use in loras:
-        reason = refusal(generator, model, use)
-        if reason:
-            return reason
-    limit = 1 if model.needs_trained_version else model.max_loras
-    return f"{model.title} takes at most {limit}." if len(loras) > limit else ""
 
 
 def _refresh(ask: object, _ctx: JobContext) -> GeneratorAbilities:

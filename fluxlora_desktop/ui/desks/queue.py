@@ -8,14 +8,14 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from fluxlora_desktop.domain.errors import AppError, LimitReached
+from fluxlora_desktop.domain.errors import AppError, LimitReached, LoraNotUsable, ModelWithdrawn
 from fluxlora_desktop.domain.orders import OrderProgress, PictureOrder, Queue, due, moved
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
-from fluxlora_desktop.workflows.events import PictureChanged
+from fluxlora_desktop.workflows.events import OrderRefused, PictureChanged
 from fluxlora_desktop.workflows.orders import (
     Placed,
     Settled,
@@ -47,13 +47,14 @@ class QueueDesk(Desk):
     """Holds the queue as it stands in `queue`; what a person does to it counts at once.
 
     `ordered(tuple of Picture)` when new pictures wait, `changed(Picture)` for each step of one,
-    `queue_changed(Queue)`, `order_over(OrderOver)`.
+    `queue_changed(Queue)`, `order_over(OrderOver)`, `refused()` when `refused_order` is new.
     """
 
     ordered = Signal(object)
     changed = Signal(object)
     queue_changed = Signal(object)
     order_over = Signal(object)
+    refused = Signal()
 
     def __init__(self, tools: Tools, jobs: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(tools, jobs, parent)
@@ -62,6 +63,8 @@ class QueueDesk(Desk):
         self._leaving: set[str] = set()
         self._set_aside: dict[str, str] = {}
         self._agreed: dict[str, Agreement | None] = {}
+        self._asked: dict[str, PictureRequest] = {}
+        self._refused: PictureRequest | None = None
         self._ending: dict[str, str] = {}
         self._ended: deque[Picture] = deque()
         self._closing = False
@@ -96,14 +99,31 @@ class QueueDesk(Desk):
             "Order pictures",
             partial(self._place, request, agreed),
             lane="library",
-            done=self._on_placed,
+            done=partial(self._on_placed, request),
+            failed=partial(self._on_not_ordered, request),
             agreeable=partial(self.make, request),
         )
+
+    def _on_not_ordered(self, request: PictureRequest, error: object) -> None:
+        self._note_refused(request, error)
+        self._on_failed_work(partial(self.make, request), error)
+
+    def _note_refused(self, request: PictureRequest | None, error: object) -> None:
+        """Remember an order that another route may take."""
+        if isinstance(error, ModelWithdrawn | LoraNotUsable):
+            self._refused = request
+            self.refused.emit()
+
+    @property
+    def refused_order(self) -> PictureRequest | None:
+        """Return the order that was refused last because its model or Lora cannot be used there."""
+        return self._refused
 
     def _place(self, request: PictureRequest, agreed: Agreement | None, _ctx: JobContext) -> Placed:
         return place_order(request, self.tools, agreed)
 
-    def _on_placed(self, placed: Placed) -> None:
+    def _on_placed(self, request: PictureRequest, placed: Placed) -> None:
+        self._asked[placed.order.id] = request
         self.ordered.emit(placed.pictures)
         waiting = OrderProgress(len(placed.pictures), len(placed.pictures))
         self._change(
@@ -228,7 +248,7 @@ class QueueDesk(Desk):
             lane="orders",
             done=partial(self._on_order_made, order_id),
             failed=partial(self._on_order_failed, order_id),
-            progress=self._on_progress,
+            progress=partial(self._on_progress, order_id),
             agreeable=partial(self._go_on_with, order_id),
             waits="They go on waiting in the queue.",
         )
@@ -258,14 +278,17 @@ class QueueDesk(Desk):
         if whole:
             self._set_aside[order_id] = BROKEN_OFF
 
-    @Slot(object)
-    def _on_progress(self, event: object) -> None:
+    def _on_progress(self, order_id: str, event: object) -> None:
         if isinstance(event, PictureChanged):
             self.changed.emit(event.picture)
             self._look()
+        elif isinstance(event, OrderRefused):
+            self._note_refused(self._asked.get(order_id), event.error)
+            self._tell_only(event.error)
 
     def _on_order_failed(self, order_id: str, error: object) -> None:
         """Tell of trouble, never to be done again by a click on the bar: what was sent is paid."""
+        self._note_refused(self._asked.get(order_id), error)
         self._ending[order_id] = error.detail if isinstance(error, AppError) else FAULT
         self._tell_only(error)
 
@@ -300,6 +323,8 @@ class QueueDesk(Desk):
         over = {order.id for order, _done in settled.over}
         for order_id in over:
             self._set_aside.pop(order_id, None)
+            if order_id not in self._running:
+                self._asked.pop(order_id, None)
         if self.unsaved() or version != self._version:  # what is in memory is newer
             left = tuple(order for order in self.queue.orders if order.id not in over)
             self._show(replace(self.queue, orders=left))

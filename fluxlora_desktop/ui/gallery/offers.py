@@ -8,19 +8,29 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QWidget
 
+from fluxlora_desktop.domain.routes import Remedy
 from fluxlora_desktop.ui.desks.pictures import Offer
-from fluxlora_desktop.ui.widgets import column, label
+from fluxlora_desktop.ui.units import listed
+from fluxlora_desktop.ui.widgets import button, column, label, row
 
 _WIDEST = 620
+_REMEDIES = {
+    Remedy.NONE: "",
+    Remedy.PUBLISH: "Publish it…",
+    Remedy.MAKE_PUBLIC: "Make it public…",
+}
+_PRIVATE = {True: "The LoRA may be private.", False: "The LoRA must be public."}
 
 
 class OfferChoice(QWidget):
     """A list of models: those that can first, the others after them, disabled, with the reason.
 
-    `changed()` when the person chose another one.
+    `changed()` when the person chose another one, `remedy_wanted(Offer)` when the button was
+    pressed that helps the others, with one of them.
     """
 
     changed = Signal()
+    remedy_wanted = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,9 +43,13 @@ class OfferChoice(QWidget):
         )
         self.combo.setMinimumContentsLength(12)
         self.reason = label("", "muted", wrap=True)
+        self.more = label("", "caption", wrap=True)
+        self.remedy = button(_REMEDIES[Remedy.MAKE_PUBLIC], self._on_remedy, role="link")
+        self._helped: Offer | None = None
         head = label("Made by", "strong")
         head.setBuddy(self.combo)
-        self.setLayout(column(head, self.combo, self.reason, spacing=6))
+        remedy = row(self.remedy, None)
+        self.setLayout(column(head, self.combo, self.reason, self.more, remedy, spacing=6))
         self.combo.activated.connect(self._on_activated)
 
     def show_offers(self, offers: Sequence[Offer], *, bases: Collection[str] = ()) -> None:
@@ -50,7 +64,7 @@ class OfferChoice(QWidget):
         rows = QStandardItemModel(self.combo)
         for offer in self._offers:
             item = QStandardItem(offer_words(offer))
-            item.setToolTip(offer.reason or offer.model.price_basis)
+            item.setToolTip(offer.reason or _about(offer))
             if not offer.works:
                 item.setText(_refusal_words(offer))
                 item.setFlags(Qt.ItemFlag.NoItemFlags)
@@ -58,7 +72,24 @@ class OfferChoice(QWidget):
         self.combo.setModel(rows)
         width = min(_WIDEST, self.combo.view().sizeHintForColumn(0) + 32)
         self.combo.view().setMinimumWidth(max(self.combo.minimumWidth(), width))
+        self._show_remedy(near)
         self._select()
+
+    def _show_remedy(self, near: Sequence[Offer]) -> None:
+        """Say which services could do it as well, and what a person can do for that.
+
+        Where nothing works that one sentence stands in place of all the reasons.
+        """
+        self._helped = next((offer for offer in near if offer.remedy), None)
+        remedy = self._helped.remedy if self._helped else Remedy.NONE
+        words = _REMEDIES[remedy]
+        able = {offer.generator for offer in self._offers if offer.works}
+        others = (o for o in near if o.remedy is remedy and o.generator not in able)
+        titles = tuple(dict.fromkeys(offer.generator_title for offer in others))
+        self.more.setText(f"{listed(titles)} can use it once it is public.")
+        self.remedy.setText(words or self.remedy.text())
+        for part in (self.more, self.remedy):
+            part.setVisible(bool(words and titles))
 
     def offer(self) -> Offer | None:
         """Return the chosen model when it can be used."""
@@ -77,17 +108,26 @@ class OfferChoice(QWidget):
         wished = [o for o in working if (o.generator, o.model.key) == self._wish]
         chosen = next(iter(wished or working), None)
         self.combo.setCurrentIndex(self._offers.index(chosen) if chosen else -1)
-        self.combo.setToolTip(
-            f"{offer_words(chosen)}. {chosen.model.price_basis}" if chosen else ""
-        )
+        self.combo.setToolTip(f"{offer_words(chosen)}. {_about(chosen)}" if chosen else "")
         self.combo.setEnabled(bool(working))
-        self.reason.setVisible(not working)
+        self.reason.setVisible(not working and self._helped is None)
 
     @Slot(int)
     def _on_activated(self, number: int) -> None:
         offer = self._offers[number]
         self.ask(offer.generator, offer.model.key)
         self.changed.emit()
+
+    def _on_remedy(self) -> None:
+        if self._helped is not None:
+            self.remedy_wanted.emit(self._helped)
+
+
+def _about(offer: Offer) -> str:
+    """Return what a price rests on and whether a private LoRA can be used."""
+    takes = offer.model.max_loras or offer.model.needs_trained_version
+    private = _PRIVATE[offer.model.private_works] if takes else ""
+    return " ".join(filter(None, (f"{offer.model.price_basis.rstrip('.')}.", private)))
 
 
 def offer_words(offer: Offer) -> str:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QShortcut
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
+from fluxlora_desktop.domain.errors import NextRoute
 from fluxlora_desktop.domain.gallery import PictureFilter
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest
+from fluxlora_desktop.domain.routes import Remedy
+from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
-from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.desks.pictures import Offer, PictureDesk, RouteChoice
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.gallery.again import request_of, varied, written_request_of
 from fluxlora_desktop.ui.gallery.browser import PictureBrowser
@@ -27,6 +31,7 @@ from fluxlora_desktop.ui.gallery.dialogs import (
 )
 from fluxlora_desktop.ui.gallery.prompt import PromptPanel
 from fluxlora_desktop.ui.gallery.viewer import Viewer
+from fluxlora_desktop.ui.make_public import AskPublic, ask_make_public
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.widgets import button, row
 
@@ -59,11 +64,13 @@ class GalleryPage(Page):
         jobs: JobRunner,
         choose_target: ChooseTarget = choose_target,
         choose_folder: ChooseFolder = choose_folder,
+        ask_public: AskPublic = ask_make_public,
     ) -> None:
         super().__init__("gallery", "Gallery")
         self.hint.setText("Write a prompt, choose a LoRA, and the pictures appear one by one.")
         self._pictures, self._gallery = pictures, gallery
         self._loras, self._prompts = loras, prompts
+        self._ask_public = ask_public
         self._awaited, self._sought = -1, ""
         self.panel = PromptPanel(pictures=pictures, loras=loras, prompts=prompts)
         self.browser = PictureBrowser(
@@ -109,6 +116,7 @@ class GalleryPage(Page):
     def _connect(self) -> None:
         self.panel.make_requested.connect(self._pictures.make)
         self.panel.reveal_requested.connect(self.reveal_requested)
+        self.panel.offer.remedy_wanted.connect(self._on_remedy)
         self._pictures.changed.connect(self._on_changed)
         self._gallery.removed.connect(self._on_removed)
         self._gallery.restored.connect(self._on_restored)
@@ -137,7 +145,7 @@ class GalleryPage(Page):
         self._prompts.read_wildcards()
 
     def arrive(self, what: object) -> None:
-        """Take a LoRA (itself or its id), an order, or a picture whose settings are used again.
+        """Take a LoRA (itself or its id), an order, a route, or a picture to be made like it.
 
         A `ShowPicture` is looked at, a `PictureFilter` says which ones are shown.
         """
@@ -157,6 +165,10 @@ class GalleryPage(Page):
             self.panel.choose_lora(what)
         elif isinstance(what, PictureRequest):
             self._fill(what)
+        elif isinstance(what, NextRoute):
+            self._take_route(RouteChoice(what.generator, what.model))
+        elif isinstance(what, RouteChoice):
+            self._take_route(what)
         elif isinstance(what, Picture):
             number = self.panel.number.currentIndex()
             self._fill(written_request_of(what, self._loras))
@@ -192,6 +204,28 @@ class GalleryPage(Page):
             verb = "is" if len(gone) == 1 else "are"
             names = " and ".join(gone)
             self._pictures.said.emit(f"{names} {verb} no longer in the library.")
+
+    def _take_route(self, choice: RouteChoice) -> None:
+        """Choose a route: for a LoRA, or for the order that another one refused."""
+        order = self._pictures.refused_order
+        if choice.lora_id:
+            self.panel.choose_lora(choice.lora_id)
+        elif order is not None:
+            there = replace(order, generator=choice.generator, model=choice.model, seed=0)
+            self._fill(there)
+        self.panel.offer.ask(choice.generator, choice.model)
+        self.panel.refresh()
+
+    @Slot(object)
+    def _on_remedy(self, offer: Offer) -> None:
+        lora = self._loras.lora(offer.lora_id)
+        if lora is None:
+            return
+        if offer.remedy is Remedy.PUBLISH:
+            self.go.emit("library", lora.id)
+        elif offer.remedy is Remedy.MAKE_PUBLIC:
+            make = partial(self._loras.set_visibility, lora.id, Visibility.PUBLIC)
+            self._ask_public(self, lora.name, make)
 
     @Slot(int)
     def _view(self, row_number: int) -> None:

@@ -12,12 +12,14 @@ from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 
 from fluxlora_desktop.domain.exchange import ExportChoice
 from fluxlora_desktop.domain.loras import Lora
+from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.spending import LedgerQuery
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraPictures, LoraWork
 from fluxlora_desktop.ui.desks.money import LedgerPlace, MoneyDesk
+from fluxlora_desktop.ui.desks.pictures import RouteChoice
 from fluxlora_desktop.ui.desks.runs import RunDesk
 from fluxlora_desktop.ui.exchange.dialog import ChooseFolder, ExportDialog, choose_folder
 from fluxlora_desktop.ui.library.card_dialog import CardDialog
@@ -27,6 +29,7 @@ from fluxlora_desktop.ui.library.inspector import LoraAsk, LoraInspector, LoraVi
 from fluxlora_desktop.ui.library.model import LoraCard, card_of
 from fluxlora_desktop.ui.library.publication import HubAsk
 from fluxlora_desktop.ui.library.works import WorkLines
+from fluxlora_desktop.ui.make_public import AskPublic, ask_make_public
 from fluxlora_desktop.ui.money.costs import CostWatch
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.thumbs import ThumbLoader
@@ -70,12 +73,14 @@ class LibraryPage(Page):
         choose_file: ChooseFile = ask_for_file,
         exchange: ExchangeDesk | None = None,
         choose_folder: ChooseFolder = choose_folder,
+        ask_public: AskPublic = ask_make_public,
     ) -> None:
         super().__init__("library", "Library")
         self._exchange, self._choose_folder = exchange, choose_folder
         self._loras, self._runs = loras, runs
         self._costs = None if money is None else CostWatch(money, self)
         self._hub_owner, self._choose_file = hub_owner, choose_file
+        self._ask_public = ask_public
         self._known: frozenset[str] | None = None
         self._importing: set[str] = set()
         self._jobs = jobs
@@ -139,6 +144,8 @@ class LibraryPage(Page):
         self.inspector.asked.connect(self._on_asked)
         self.inspector.publication.asked.connect(self._on_hub_asked)
         self.inspector.publication.ordered.connect(self._on_publish)
+        self.inspector.routes.use_wanted.connect(self._on_route)
+        self.inspector.routes.public_wanted.connect(self._on_public)
         words = self.inspector.words
         words.renamed.connect(self._on_renamed)
         words.trigger_changed.connect(self._on_trigger)
@@ -354,6 +361,18 @@ class LibraryPage(Page):
         if self._card_dialog is not None:
             self._card_dialog.deleteLater()
             self._card_dialog = None
+
+    @Slot(object)
+    def _on_route(self, route: Route) -> None:
+        choice = RouteChoice(route.generator, route.model, self.grid.selected())
+        self.go.emit("gallery", choice)
+
+    @Slot()
+    def _on_public(self) -> None:
+        lora = self.selected()
+        if lora is not None:
+            make = partial(self._loras.set_visibility, lora.id, Visibility.PUBLIC)
+            self._ask_public(self, lora.name, make)
 
     @Slot(object)
     def _on_publish(self, order: PublishOrder) -> None:

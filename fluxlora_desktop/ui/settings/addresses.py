@@ -12,12 +12,22 @@ from fluxlora_desktop.domain.services import (
     NOT_A_TOKEN_FIELD,
     SERVICES,
     holds_token,
+    router_key,
     service_title,
 )
 from fluxlora_desktop.ui.settings.preferences import Preferences
 from fluxlora_desktop.ui.widgets import Card, label
 
 _NOT_KEPT = "It was not kept."
+_PLACES = tuple(
+    place
+    for facts in SERVICES
+    for place in (
+        (facts.key, facts.title),
+        *([(router_key(facts.key), f"{facts.title}, pictures")] if facts.router else []),
+    )
+)
+"""(key, title) of each address that may be given: the services', and their routers'."""
 
 
 class AddressesCard(Card):
@@ -30,16 +40,16 @@ class AddressesCard(Card):
         grid = QGridLayout()
         grid.setColumnStretch(1, 1)
         self.fields: dict[str, QLineEdit] = {}
-        for place, facts in enumerate(SERVICES):
-            name = label(facts.title, "strong")
-            field = QLineEdit(preferences.address(facts.key))
-            field.setPlaceholderText(preferences.default_address(facts.key))
-            field.setAccessibleName(f"Address of {facts.title}")
-            field.editingFinished.connect(partial(self._keep, facts.key))
+        for place, (key, title) in enumerate(_PLACES):
+            name = label(title, "strong")
+            field = QLineEdit(preferences.address(key))
+            field.setPlaceholderText(preferences.default_address(key))
+            field.setAccessibleName(f"Address of {title}")
+            field.editingFinished.connect(partial(self._keep, key))
             name.setBuddy(field)
             grid.addWidget(name, place, 0)
             grid.addWidget(field, place, 1)
-            self.fields[facts.key] = field
+            self.fields[key] = field
         self.models: dict[str, QLineEdit] = {}
         for choice in preferences.model_ids():
             service, base = service_title(choice.service), title_of(choice.base)

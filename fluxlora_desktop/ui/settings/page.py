@@ -7,7 +7,7 @@ import sys
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 
-from fluxlora_desktop.domain.services import SERVICES
+from fluxlora_desktop.domain.services import OWN_PICTURES, SERVICES
 from fluxlora_desktop.ui.account_card import AccountCard
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.desks.money import MoneyDesk
@@ -17,6 +17,7 @@ from fluxlora_desktop.ui.notices import SPENDING
 from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.scrolling import scrolling
 from fluxlora_desktop.ui.settings.addresses import AddressesCard
+from fluxlora_desktop.ui.settings.own_server import OwnServerCard
 from fluxlora_desktop.ui.settings.preferences import Computer, Preferences
 from fluxlora_desktop.ui.theme import Scheme
 from fluxlora_desktop.ui.widgets import Card, button, column, label, row
@@ -44,7 +45,7 @@ _SCHEMES = ((Scheme.SYSTEM, "As the system"), (Scheme.LIGHT, "Light"), (Scheme.D
 
 
 class SettingsPage(Page):
-    """One column of cards; `check` is the one that looks through the library.
+    """One column of cards; `check` looks through the library, `own_server` makes pictures.
 
     `open_requested(str)` for a web page, `reveal_requested(Path)` for a folder,
     `import_requested()` for tokens from the environment or a file, `practice_requested()`,
@@ -66,10 +67,11 @@ class SettingsPage(Page):
         computer: Computer,
         check: QWidget | None = None,
         exchange: ExchangeCard | None = None,
+        own_server: OwnServerCard | None = None,
     ) -> None:
         super().__init__("settings", "Settings")
         self._accounts, self._money, self._preferences = accounts, money, preferences
-        self._computer = computer
+        self._computer, self._own_server = computer, own_server
         self.hint.setText(
             "Practice mode has settings of its own; nothing here touches your real accounts."
             if computer.practice
@@ -87,6 +89,7 @@ class SettingsPage(Page):
             self._make_storage(),
             *([] if exchange is None else [exchange]),
             *([] if check is None else [check]),
+            *([] if own_server is None else [own_server]),
             self.addresses,
             self._make_about(),
             None,
@@ -102,10 +105,14 @@ class SettingsPage(Page):
         self._money.load()
 
     def arrive(self, what: object) -> None:
-        """Bring the named account, or what was spent, into view."""
+        """Bring the named account, what was spent, or the server of one's own, into view."""
         if what == SPENDING:
             self.area.ensureWidgetVisible(self.spending, 0, _ROOM)
             self.spending.field.setFocus()
+            return
+        if what == OWN_PICTURES and self._own_server is not None:
+            self.area.ensureWidgetVisible(self._own_server)
+            self._own_server.key.setFocus()
             return
         card = next((c for c in self.cards if c.objectName() == f"account_{what}"), None)
         if card is not None:

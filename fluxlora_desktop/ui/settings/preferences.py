@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from fluxlora_desktop.domain.pictures import OwnServer
 from fluxlora_desktop.ui.theme import Scheme
 
 
@@ -54,3 +56,32 @@ class Computer:
     practice: bool
     lasting_tokens: bool
     token_place: str
+
+
+class OwnServerChoice:
+    """The server of one's own for pictures; it outlives the app through `read` and `keep`.
+
+    It is held in memory as well: it is read by background work at each request.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[str], str] | None = None,
+        keep: Callable[[str, str], object] | None = None,
+    ) -> None:
+        memory: dict[str, str] = {}
+        read = read or (lambda name: memory.get(name, ""))
+        self._keep = keep or memory.__setitem__
+        self._server = OwnServer(read("address"), read("model"), read("extras") != "no")
+
+    @property
+    def server(self) -> OwnServer:
+        """The server, without an address while there is none."""
+        return self._server
+
+    def set_server(self, server: OwnServer) -> None:
+        """Keep the server, whose address was checked before."""
+        self._server = server
+        self._keep("address", server.address)
+        self._keep("model", server.model)
+        self._keep("extras", "" if server.extras else "no")

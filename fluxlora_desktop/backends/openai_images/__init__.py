@@ -1,0 +1,1 @@
+"""The images protocol that many servers speak: a prompt in, one picture out."""
