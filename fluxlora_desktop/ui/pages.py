@@ -30,6 +30,7 @@ from fluxlora_desktop.ui.desks.grids import GridDesk
 from fluxlora_desktop.ui.desks.lineage import LineageDesk, Lines
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.money import MoneyDesk
+from fluxlora_desktop.ui.desks.picture_imports import PictureImportDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
@@ -96,6 +97,7 @@ class Desks:
     money: MoneyDesk
     grids: GridDesk
     prompts: PromptDesk
+    imports: PictureImportDesk
 
     @classmethod
     def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
@@ -132,13 +134,14 @@ class Desks:
             money=MoneyDesk(tools, jobs, parent),
             grids=grids,
             prompts=PromptDesk(tools, jobs, parent),
+            imports=PictureImportDesk(tools, jobs, gallery.delete, parent),
         )
 
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
         yield from (self.recover, self.captioning, self.exchange, self.grids, self.gallery)
-        yield from (self.lineage, self.money, self.prompts)
+        yield from (self.lineage, self.money, self.prompts, self.imports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +308,7 @@ def _gallery(desks: Desks, around: Surroundings) -> Page:
         loras=desks.loras,
         prompts=desks.prompts,
         jobs=around.jobs,
+        imports=desks.imports,
     )
     page.reveal_requested.connect(around.reveal)
     page.grid_requested.connect(partial(page.go.emit, "grids"))

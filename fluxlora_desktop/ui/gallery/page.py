@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QShortcut
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
 from fluxlora_desktop.domain.gallery import PictureFilter
@@ -14,9 +15,16 @@ from fluxlora_desktop.domain.pictures import Picture, PictureRequest
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
+from fluxlora_desktop.ui.desks.picture_imports import PictureImportDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.gallery.again import request_of, varied, written_request_of
+from fluxlora_desktop.ui.gallery.arrivals import (
+    ArrivalsLine,
+    ChoosePictures,
+    PictureDrops,
+    choose_pictures,
+)
 from fluxlora_desktop.ui.gallery.browser import PictureBrowser
 from fluxlora_desktop.ui.gallery.compare import FEWEST, MOST, CompareView
 from fluxlora_desktop.ui.gallery.dialogs import (
@@ -59,6 +67,8 @@ class GalleryPage(Page):
         jobs: JobRunner,
         choose_target: ChooseTarget = choose_target,
         choose_folder: ChooseFolder = choose_folder,
+        imports: PictureImportDesk | None = None,
+        choose_pictures: ChoosePictures = choose_pictures,
     ) -> None:
         super().__init__("gallery", "Gallery")
         self.hint.setText("Write a prompt, choose a LoRA, and the pictures appear one by one.")
@@ -84,6 +94,23 @@ class GalleryPage(Page):
         self.compare = CompareView(self.viewer.large)
         self._build()
         self._connect()
+        self.import_button = button("Import pictures…", symbol="download")
+        self.import_button.setVisible(imports is not None)
+        if imports is not None:
+            self._take_imports(imports, choose_pictures)
+
+    def _take_imports(self, imports: PictureImportDesk, choose: ChoosePictures) -> None:
+        """Let pictures of other programs come in by drop, by paste, or chosen."""
+        self.import_button.setToolTip("Pictures of other programs, with what made them (Ctrl+O)")
+        self.import_button.clicked.connect(partial(choose, self, imports.bring))
+        QShortcut(QKeySequence.StandardKey.Open, self, self.import_button.click)
+        self.header.addWidget(self.import_button)
+        self.drops = PictureDrops(self.browser, self.browser.card, imports)
+        paste = QShortcut(QKeySequence.StandardKey.Paste, self, self.drops.paste)
+        paste.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self.arrivals = ArrivalsLine(imports)
+        self.body.insertWidget(0, self.arrivals)
+        imports.came_in.connect(self.browser.look_up)
 
     def _build(self) -> None:
         self.grids = button("Grids", self._on_grids, symbol="photos")
@@ -246,9 +273,8 @@ class GalleryPage(Page):
         self.browser.grid.setFocus()
 
     def _show_head(self, shown: bool) -> None:
-        self.title.setVisible(shown)
-        self.hint.setVisible(shown)
-        self.grids.setVisible(shown)
+        for part in (self.title, self.hint, self.grids, self.import_button):
+            part.setVisible(shown)
         self.compare_button.setVisible(shown and self._can_compare())
 
     def _selected(self) -> int:
