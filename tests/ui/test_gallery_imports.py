@@ -201,6 +201,22 @@ def test_the_same_picture_again_is_said_and_not_undoable(qtbot: QtBot, room: Roo
     assert len(room.undoables) == 1
 
 
+def test_first_pictures_are_shown_while_others_come(qtbot: QtBot, room: Room) -> None:
+    files = {f"n{number:03d}_png": of.png(parameters=f"number {number}") for number in range(60)}
+    folder = give(room, **files)
+    seen: list[tuple[int, bool]] = []
+    room.page.browser.model.rowsInserted.connect(lambda: seen.append(count()))
+    room.page.browser.model.modelReset.connect(lambda: seen.append(count()))
+
+    def count() -> tuple[int, bool]:
+        return room.page.browser.model.rowCount(), room.imports.busy()
+
+    room.imports.bring([folder])
+
+    qtbot.waitUntil(lambda: room.page.browser.model.rowCount() == 60)
+    assert seen[0][0] < 60 and seen[0][1], "some before all"
+
+
 def test_stop_keeps_what_came_in(qtbot: QtBot, room: Room) -> None:
     files = {f"n{number:03d}_png": of.png(parameters=f"number {number}") for number in range(150)}
     folder = give(room, **files)

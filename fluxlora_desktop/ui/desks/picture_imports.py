@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from fluxlora_desktop.domain.errors import PicturesLeftOut
 from fluxlora_desktop.domain.names import shown_name
@@ -20,6 +20,8 @@ from fluxlora_desktop.workflows.events import PicturesLookedAt
 from fluxlora_desktop.workflows.import_pictures import ImportedPictures, import_pictures
 from fluxlora_desktop.workflows.tools import Tools
 
+_REST_MS = 1000
+"""Between two looks at all rows while pictures come in."""
 TakeOut = Callable[[Sequence[str]], None]
 
 
@@ -27,10 +29,12 @@ class PictureImportDesk(Desk):
     """Brings pictures in, one lot after another; the undo bar offers to move them out again.
 
     `looking(PicturesLookedAt)` while files are looked at, `over()` when none is any more,
-    `came_in(tuple of Picture)` for each lot. `take_out` moves pictures to the trash.
+    `came_in(tuple of Picture)` for each lot, `grew()` now and then while a long one goes on.
+    `take_out` moves pictures to the trash.
     """
 
     looking = Signal(object)
+    grew = Signal()
     over = Signal()
     came_in = Signal(object)
 
@@ -41,6 +45,8 @@ class PictureImportDesk(Desk):
         self._take_out = take_out
         self._waiting: deque[tuple[Path, ...]] = deque()
         self._job: Job | None = None
+        self._shown = 0
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
 
     def busy(self) -> bool:
         """Tell whether files are being looked at."""
@@ -61,6 +67,7 @@ class PictureImportDesk(Desk):
     def _go_on(self) -> None:
         if self._job is not None or not self._waiting:
             return
+        self._shown = 0
         paths = self._waiting.popleft()
         self._job = self._run(
             "Import pictures",
@@ -75,6 +82,10 @@ class PictureImportDesk(Desk):
     def _on_progress(self, event: object) -> None:
         if isinstance(event, PicturesLookedAt):
             self.looking.emit(event)
+            if event.came_in > self._shown and not self._rest.isActive():
+                self._shown = event.came_in
+                self._rest.start()
+                self.grew.emit()
 
     def _on_done(self, result: ImportedPictures) -> None:
         says = summary(result)

@@ -111,6 +111,7 @@ class GalleryPage(Page):
         self.arrivals = ArrivalsLine(imports)
         self.body.insertWidget(0, self.arrivals)
         imports.came_in.connect(self.browser.look_up)
+        imports.grew.connect(self.browser.look_up)
 
     def _build(self) -> None:
         self.grids = button("Grids", self._on_grids, symbol="photos")
