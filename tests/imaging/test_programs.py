@@ -16,7 +16,7 @@ from PIL import Image
 
 from fluxlora_desktop.domain.errors import UnreadablePhoto
 from fluxlora_desktop.domain.pictures import PictureLora, PictureWords
-from fluxlora_desktop.imaging.containers import Texts
+from fluxlora_desktop.imaging.containers import Texts, read_texts
 from fluxlora_desktop.imaging.guarded import PhotoWorkers
 from fluxlora_desktop.imaging.guarded_pictures import GuardedPictureWorkshop
 from fluxlora_desktop.imaging.programs import read_words, words_in
@@ -329,6 +329,8 @@ def test_hostile_words_are_passed_over_in_time(tmp_path: Path, name: str) -> Non
     words = words_of(HOSTILE[name](), tmp_path)
 
     assert len(words.prompt) <= 100_000
+    texts = read_texts(tmp_path / "picture")
+    assert sum(map(len, (*texts.chunks.values(), texts.comment))) <= 24_000_000
     assert words.program in ("", "ComfyUI", "A1111", "InvokeAI")
 
 

@@ -131,7 +131,7 @@ def test_inspector_tells_what_an_imported_picture_says(qtbot: QtBot, room: Room)
     folder = give(room, a_png=of.png(parameters=of.FORGE))
     room.chosen = (folder / "a.png",)
 
-    qtbot.mouseClick(room.page.import_button, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(room.page, Qt.Key.Key_O, Qt.KeyboardModifier.ControlModifier)
 
     qtbot.waitUntil(lambda: len(shown(room)) == 1)
     room.page.browser.grid.setCurrentIndex(room.page.browser.model.index(0))

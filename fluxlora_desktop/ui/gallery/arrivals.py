@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QDragMoveEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from fluxlora_desktop.ui.create.intake import offers_photos
@@ -51,7 +51,7 @@ class PictureDrops(QObject):
         if isinstance(event, QDropEvent) and event.type() is QEvent.Type.Drop:
             self._show(False)
             return self._welcome(event) and self._take(event)
-        if isinstance(event, QDragEnterEvent):
+        if isinstance(event, QDragMoveEvent):  # it comes over the place, or goes on there
             self._show(self._welcome(event))
             return True
         if event.type() is QEvent.Type.DragLeave:

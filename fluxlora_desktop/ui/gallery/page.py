@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QShortcut
 from PySide6.QtWidgets import QStackedLayout, QWidget
 
 from fluxlora_desktop.domain.gallery import PictureFilter
@@ -103,10 +103,10 @@ class GalleryPage(Page):
         """Let pictures of other programs come in by drop, by paste, or chosen."""
         self.import_button.setToolTip("Pictures of other programs, with what made them (Ctrl+O)")
         self.import_button.clicked.connect(partial(choose, self, imports.bring))
-        QShortcut(QKeySequence.StandardKey.Open, self, self.import_button.click)
+        QShortcut("Ctrl+O", self, self.import_button.click)
         self.header.addWidget(self.import_button)
         self.drops = PictureDrops(self.browser, self.browser.card, imports)
-        paste = QShortcut(QKeySequence.StandardKey.Paste, self, self.drops.paste)
+        paste = QShortcut("Ctrl+V", self, self.drops.paste)
         paste.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.arrivals = ArrivalsLine(imports)
         self.body.insertWidget(0, self.arrivals)
