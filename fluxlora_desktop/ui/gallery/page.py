@@ -36,6 +36,7 @@ from fluxlora_desktop.ui.gallery.dialogs import (
 from fluxlora_desktop.ui.gallery.prompt import PromptPanel
 from fluxlora_desktop.ui.gallery.viewer import Viewer
 from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.shortcuts import Group, describe
 from fluxlora_desktop.ui.widgets import button, row
 
 
@@ -103,11 +104,13 @@ class GalleryPage(Page):
         """Let pictures of other programs come in by drop, by paste, or chosen."""
         self.import_button.setToolTip("Pictures of other programs, with what made them (Ctrl+O)")
         self.import_button.clicked.connect(partial(choose, self, imports.bring))
-        QShortcut("Ctrl+O", self, self.import_button.click)
+        choosing = QShortcut("Ctrl+O", self, self.import_button.click)
+        describe(choosing, "Import pictures of other programs", Group.SHARE)
         self.header.addWidget(self.import_button)
         self.drops = PictureDrops(self.browser, self.browser.card, imports)
         paste = QShortcut("Ctrl+V", self, self.drops.paste)
         paste.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        describe(paste, "Import the picture files that were copied", Group.SHARE)
         self.arrivals = ArrivalsLine(imports)
         self.body.insertWidget(0, self.arrivals)
         imports.came_in.connect(self.browser.look_up)
