@@ -158,9 +158,9 @@ class Session(QObject):
         """Import what is slow and join it; runs in the background."""
         from fluxlora_desktop.imaging.guarded import (
             GuardedPhotoWorkshop,
-            GuardedPictureWorkshop,
             PhotoWorkers,
         )
+        from fluxlora_desktop.imaging.guarded_pictures import GuardedPictureWorkshop
         from fluxlora_desktop.store.library import open_library
         from fluxlora_desktop.workflows.budget import Budget
         from fluxlora_desktop.workflows.clean_copies import remove_clean_copies

@@ -37,9 +37,9 @@ from fluxlora_desktop.domain.pictures import Picture, PictureState  # noqa: E402
 from fluxlora_desktop.domain.ports import Services  # noqa: E402
 from fluxlora_desktop.imaging.guarded import (  # noqa: E402
     GuardedPhotoWorkshop,
-    GuardedPictureWorkshop,
     PhotoWorkers,
 )
+from fluxlora_desktop.imaging.guarded_pictures import GuardedPictureWorkshop  # noqa: E402
 from fluxlora_desktop.imaging.metadata import parse_own, write_own  # noqa: E402
 from fluxlora_desktop.store.library import open_library  # noqa: E402
 from fluxlora_desktop.system.clock import SystemClock  # noqa: E402

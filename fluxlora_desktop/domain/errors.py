@@ -62,6 +62,14 @@ class UnreadablePhoto(DatasetError):
     """One file is not a photo that the app can read; the others are fine."""
 
 
+class PicturesLeftOut(AppError):
+    """Files that were to come into the gallery could not be read: name and reason of each."""
+
+    def __init__(self, files: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(f"{len(files)} files could not be read")
+        self.files = files
+
+
 class OnlyAddress(AppError):
     """Of `count` pictures only the web address was given, which the app does not open.
 

@@ -216,8 +216,21 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class LoraOrigin:
+    """Where a Lora of a picture came from: the run that trained it, and owner/name@commit."""
+
+    lora_id: str
+    run_id: str = ""
+    repo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PictureText:
-    """What goes into a picture's file: A1111's text and the app's own JSON are made from it."""
+    """What goes into a picture's file: A1111's text and the app's own JSON are made from it.
+
+    `request_id` is the service's name for the request, `cost_usd` a decimal number, `made_at` an
+    ISO 8601 time; these and `origins` stand in the JSON alone, `extra` in both.
+    """
 
     prompt: str
     model_title: str
@@ -231,6 +244,44 @@ class PictureText:
     seed: int
     app_version: str
     extra: tuple[tuple[str, str], ...] = field(default=())
+    negative_prompt: str = ""
+    origins: tuple[LoraOrigin, ...] = ()
+    request_id: str = ""
+    cost_usd: str = ""
+    made_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureWords:
+    """What a picture's file says of itself, whichever program wrote it; nothing is promised.
+
+    `program` is "" where it says nothing. `width` and `height` are the size that it was made at,
+    before it was enlarged; 0 and "" stand for what is not said. `made_at` is an ISO 8601 day or
+    time. `facts` are the program's other settings, by its own names.
+    """
+
+    program: str = ""
+    prompt: str = ""
+    negative_prompt: str = ""
+    model: str = ""
+    loras: tuple[PictureLora, ...] = ()
+    width: int = 0
+    height: int = 0
+    steps: int = 0
+    guidance: float = 0.0
+    seed: int = 0
+    made_at: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedPicture:
+    """A picture file that was looked at: its true format (PNG, JPEG, WEBP), size, and words."""
+
+    format: str
+    width: int
+    height: int
+    words: PictureWords
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from fluxlora_desktop.domain.edits import PLAIN, Edits
 from fluxlora_desktop.domain.loras import HubAccount, HubStatus, PublicationBundle, PublishedCommit
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.pictures import (
+    ArrivedPicture,
     GeneratedImage,
     GeneratorAbilities,
     PictureRequest,
@@ -294,7 +295,7 @@ class PhotoWorkshop(Protocol):
 
 
 class PictureWorkshop(Protocol):
-    """Pixels of pictures: put the text in, read it back, thumbnails."""
+    """Pixels of pictures: put the text in, read it back, thumbnails; strangers' pictures too."""
 
     def finish(self, data: bytes, text: PictureText, target: Path, thumb: Path) -> str:
         """Write the PNG with its metadata and its thumbnail; return the file's SHA-256.
@@ -302,11 +303,17 @@ class PictureWorkshop(Protocol):
         Raises `UnexpectedReply` when the bytes are not a picture.
         """
 
+    def take_in(self, source: Path, thumb: Path) -> ArrivedPicture:
+        """Decode a picture of any program, write its thumbnail, and read what it says of itself.
+
+        Raises `UnreadablePhoto` for what is damaged or neither PNG, JPEG nor WebP.
+        """
+
     def read_text(self, path: Path) -> PictureText | None:
         """Return what a picture's metadata say, or None when they say nothing."""
 
     def without_text(self, source: Path, target: Path) -> None:
-        """Write a copy without any metadata."""
+        """Write a copy of the pixels alone, in sRGB; raises `UnreadablePhoto`, `StorageError`."""
 
     def thumbnail(self, source: Path, thumb: Path) -> None:
         """Write a picture's thumbnail again; raises `UnreadablePhoto`."""

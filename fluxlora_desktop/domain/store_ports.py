@@ -68,7 +68,7 @@ class Files(Protocol):
     def run_folder(self, run_id: str) -> Path:
         """Return the folder for what a run makes on its way."""
 
-    def picture(self, picture_id: str, at: datetime) -> Path:
+    def picture(self, picture_id: str, at: datetime, suffix: str = ".png") -> Path:
         """Return where a picture's file lies, by year and month."""
 
     def picture_thumb(self, picture_id: str) -> Path:
@@ -85,6 +85,9 @@ class Files(Protocol):
 
     def adopt(self, source: Path) -> tuple[str, int]:
         """Copy a photo's bytes in under their hash; return SHA-256 and size."""
+
+    def adopt_picture(self, source: Path) -> tuple[Path, str]:
+        """Copy a picture's bytes in for `place`; return where they lie until then, and SHA-256."""
 
     def adopt_bytes(self, data: bytes) -> tuple[str, int]:
         """The same for bytes, such as a pasted picture."""
@@ -313,6 +316,9 @@ class PictureStore(Protocol):
 
     def ids(self, query: PictureQuery = EVERYTHING) -> tuple[str, ...]:
         """Return the ids of the pictures that a query asks for, in its order."""
+
+    def hashes(self) -> Mapping[str, str]:
+        """Return the ids of the pictures that are not in the trash, by their files' SHA-256."""
 
     def tags(self) -> tuple[tuple[str, int], ...]:
         """Return every tag, by name, with how many pictures bear it."""

@@ -27,14 +27,9 @@ from fluxlora_desktop.domain.errors import (
     DiskFull,
     JobCancelled,
     StorageError,
-    UnexpectedReply,
     UnreadablePhoto,
 )
-from fluxlora_desktop.domain.pictures import PictureText
-from fluxlora_desktop.imaging.decode import MOST_BYTES
-from fluxlora_desktop.imaging.files import write_file
-from fluxlora_desktop.imaging.metadata import write_own
-from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop, PillowPictureWorkshop
+from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop
 
 if sys.platform == "win32":
     import _winapi
@@ -45,7 +40,8 @@ START_S: Final = 60.0
 WALL_S: Final = 20.0
 MOST_WORKERS: Final = 2
 UNSAFE: Final = "it could not be read safely"
-_LONGEST_ANSWER: Final = 64 * 1024
+_LONGEST_ANSWER: Final = 4 * 1024 * 1024
+"""Of bytes: two prompts of 100,000 letters have at most 2.4 million as JSON."""
 _LAST_WORDS: Final = 2000
 _LOOK_S: Final = 0.01
 # What a worker needs of the variables here; tokens are in none of these.
@@ -223,10 +219,10 @@ class GuardedPhotoWorkshop(PillowPhotoWorkshop):
             answer = self._workers.ask(question)
             if "unreadable" in answer:
                 raise UnreadablePhoto(original, str(answer["unreadable"]))
-            _raise_storage(answer)
+            raise_storage(answer)
             return _facts(answer)
         except WorkerEnded as error:
-            _sweep(*targets)
+            sweep(*targets)
             raise UnreadablePhoto(original, error.why) from error
 
     def sees_faces(self) -> bool:
@@ -261,48 +257,12 @@ class GuardedPhotoWorkshop(PillowPhotoWorkshop):
         try:
             answer = self._workers.ask({"do": "glimpse", **places})
         except WorkerEnded as error:
-            _sweep(thumb)
+            sweep(thumb)
             raise UnreadablePhoto(original, error.why) from error
         if "unreadable" in answer:
             raise UnreadablePhoto(original, str(answer["unreadable"]))
-        _raise_storage(answer)
+        raise_storage(answer)
         return answer.get("glimpsed") is True
-
-
-class GuardedPictureWorkshop(PillowPictureWorkshop):
-    """Pictures that a service sent are decoded by a worker (`PictureWorkshop`)."""
-
-    def __init__(self, workers: PhotoWorkers) -> None:
-        self._workers = workers
-
-    def finish(self, data: bytes, text: PictureText, target: Path, thumb: Path) -> str:
-        """Write the picture with its words and its thumbnail; return the file's SHA-256.
-
-        Raises `UnexpectedReply` when the bytes are not a picture, `StorageError`.
-        """
-        if len(data) > MOST_BYTES:
-            too_large = f"it is larger than {MOST_BYTES // 1_000_000} MB"
-            raise UnexpectedReply(text.generator, "picture", too_large)
-        given = target.with_name(f"{target.name}.given").absolute()
-        question = {
-            "do": "finish",
-            "given": str(given),
-            "text": write_own(text),
-            "target": str(target.absolute()),
-            "thumb": str(thumb.absolute()),
-        }
-        write_file(given, lambda stream: _write_all(stream, data))
-        try:
-            answer = self._workers.ask(question)
-            if "unreadable" in answer:
-                raise UnexpectedReply(text.generator, "picture", str(answer["unreadable"]))
-            _raise_storage(answer)
-            return str(answer["sha256"])
-        except WorkerEnded as error:
-            _sweep(target, thumb)
-            raise UnexpectedReply(text.generator, "picture", error.why) from error
-        finally:
-            given.unlink(missing_ok=True)
 
 
 class _Worker:
@@ -331,7 +291,7 @@ class _Worker:
         line = json.dumps(question).encode() + b"\n"
         try:
             assert self.process.stdin is not None
-            _write_all(self.process.stdin, line)
+            write_all(self.process.stdin, line)
         except OSError as error:
             raise WorkerEnded(UNSAFE, self._code()) from error
         seconds = self._program.wall_s
@@ -396,7 +356,8 @@ def _wait_for(stream: Any, until: float) -> bool:
         return bool(selector.select(max(0.0, until - time.monotonic())))
 
 
-def _write_all(stream: BinaryIO | Any, data: bytes) -> None:
+def write_all(stream: BinaryIO | Any, data: bytes) -> None:
+    """Write all bytes, also where the system takes a part at a time."""
     left = memoryview(data)
     while left:
         left = left[stream.write(left) :]
@@ -442,7 +403,8 @@ def _four(values: Any) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def _raise_storage(answer: Mapping[str, Any]) -> None:
+def raise_storage(answer: Mapping[str, Any]) -> None:
+    """Raise what a worker told of the disk."""
     if "storage" not in answer:
         return
     path, detail = Path(str(answer.get("path", ""))), str(answer.get("detail", ""))
@@ -455,7 +417,7 @@ def _raise_storage(answer: Mapping[str, Any]) -> None:
             raise StorageError(path, detail)
 
 
-def _sweep(*targets: Path) -> None:
+def sweep(*targets: Path) -> None:
     """Take away what a worker that died left half written."""
     for target in targets:
         target.with_name(target.name + ".part").unlink(missing_ok=True)

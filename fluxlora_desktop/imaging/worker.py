@@ -28,7 +28,7 @@ from fluxlora_desktop.domain.errors import (
     UnreadablePhoto,
 )
 from fluxlora_desktop.imaging import faces, limits
-from fluxlora_desktop.imaging.metadata import parse_own
+from fluxlora_desktop.imaging.metadata import parse_own, write_own
 from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop, PillowPictureWorkshop
 
 LONGEST_QUESTION: Final = 16_000_000
@@ -118,6 +118,26 @@ def _finish(question: Message) -> Message:
     return {"sha256": PillowPictureWorkshop().finish(data, text, target, thumb)}
 
 
+def _take_in(question: Message) -> Message:
+    source, thumb = Path(question["source"]), Path(question["thumb"])
+    return {"arrived": dataclasses.asdict(PillowPictureWorkshop().take_in(source, thumb))}
+
+
+def _read_text(question: Message) -> Message:
+    text = PillowPictureWorkshop().read_text(Path(question["source"]))
+    return {"text": write_own(text) if text else ""}
+
+
+def _without_text(question: Message) -> Message:
+    PillowPictureWorkshop().without_text(Path(question["source"]), Path(question["target"]))
+    return {}
+
+
+def _thumbnail(question: Message) -> Message:
+    PillowPictureWorkshop().thumbnail(Path(question["source"]), Path(question["thumb"]))
+    return {}
+
+
 def _kind(error: StorageError) -> str:
     kinds = {DiskFull: "full", AccessDenied: "denied"}
     return kinds.get(type(error), "other")
@@ -129,6 +149,10 @@ _WORK: Final[Mapping[str, Callable[[Message], Message]]] = {
     "measure": _measure,
     "find_faces": _find_faces,
     "finish": _finish,
+    "take_in": _take_in,
+    "read_text": _read_text,
+    "without_text": _without_text,
+    "thumbnail": _thumbnail,
 }
 
 

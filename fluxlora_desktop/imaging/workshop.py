@@ -21,7 +21,7 @@ from fluxlora_desktop.domain.datasets import (
 )
 from fluxlora_desktop.domain.edits import PLAIN, Edits, edited_size
 from fluxlora_desktop.domain.errors import UnexpectedReply, UnreadablePhoto
-from fluxlora_desktop.domain.pictures import PictureText
+from fluxlora_desktop.domain.pictures import ArrivedPicture, PictureText
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.sheets import Sheet
 from fluxlora_desktop.imaging import checks, faces
@@ -53,8 +53,10 @@ from fluxlora_desktop.imaging.measure import (
 )
 from fluxlora_desktop.imaging.metadata import read_picture_text, write_picture
 from fluxlora_desktop.imaging.package import build_archive, encode_photo
+from fluxlora_desktop.imaging.programs import read_words
 from fluxlora_desktop.imaging.sheet import write_sheet
 
+TAKEN_IN: Final = ("PNG", "JPEG", "WEBP")
 WORKING_SIDE: Final = 2048
 THUMB_SIDE: Final = 512
 _FILTER: Final = Image.Resampling.HAMMING
@@ -143,6 +145,21 @@ class PillowPictureWorkshop:
         write_file(target, lambda stream: write_picture(image, text, stream, suffix=target.suffix))
         _write_thumb(image, thumb)
         return hashlib.sha256(target.read_bytes()).hexdigest()
+
+    def take_in(self, source: Path, thumb: Path) -> ArrivedPicture:
+        """Decode a picture of any program, write its thumbnail, and read what it says of itself.
+
+        Raises `UnreadablePhoto` for what is damaged or neither PNG, JPEG nor WebP, `StorageError`.
+        """
+        decoded = open_photo(source)
+        if decoded.format not in TAKEN_IN:
+            raise UnreadablePhoto(source, "it is not a PNG, JPEG or WebP picture")
+        try:
+            words = read_words(source)
+        except OSError as error:
+            raise UnreadablePhoto(source, "it is no longer there") from error
+        _write_thumb(decoded.image, thumb)
+        return ArrivedPicture(decoded.format, *decoded.size, words)
 
     def read_text(self, path: Path) -> PictureText | None:
         """Return what a picture's metadata say, or None when they say nothing."""

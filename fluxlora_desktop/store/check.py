@@ -289,10 +289,15 @@ def _effects(reading: _Reading) -> Iterator[Inconsistency]:
 
 
 def _charges(reading: _Reading) -> Iterator[Inconsistency]:
+    """Find what was made and is not in the ledger; pictures of other programs cost nothing here."""
     rows = reading.rows(
         "SELECT id, state FROM pictures WHERE state IN ('done', 'maybe_charged') AND id NOT IN "
         "(SELECT picture_id FROM charges WHERE picture_id IS NOT NULL)"
     )
+    columns = {row[1] for row in reading.rows("PRAGMA table_info(pictures)")}
+    if "source" in columns:  # it came with revision 7
+        imported = {row[0] for row in reading.rows("SELECT id FROM pictures WHERE source != ''")}
+        rows = [row for row in rows if row[0] not in imported]
     for picture_id, state in rows:
         was = "was made" if state == "done" else "may have been charged"
         yield Inconsistency(

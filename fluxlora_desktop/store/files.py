@@ -10,7 +10,8 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -63,10 +64,11 @@ class LibraryFiles:
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def picture(self, picture_id: str, at: datetime) -> Path:
+    def picture(self, picture_id: str, at: datetime, suffix: str = ".png") -> Path:
         """Return where a picture's file lies, by year and month in UTC."""
         when = at.astimezone(UTC)
-        return self._in("pictures", f"{when:%Y}", f"{when:%m}", f"{_safe(picture_id)}.png")
+        name = f"{_safe(picture_id)}{suffix}"
+        return self._in("pictures", f"{when:%Y}", f"{when:%m}", name)
 
     def picture_thumb(self, picture_id: str) -> Path:
         """Return where a picture's thumbnail lies."""
@@ -106,16 +108,27 @@ class LibraryFiles:
 
         Links are followed. Raises `UnreadablePhoto` for what is no file, empty, or over 200 MB.
         """
-        with translate_storage_errors(source):
-            about = source.stat()
-        if not stat.S_ISREG(about.st_mode):
-            raise UnreadablePhoto(source, "it is not a file")
-        if about.st_size > LARGEST_PHOTO:
-            raise UnreadablePhoto(source, "it is larger than 200 MB")
-        with translate_storage_errors(source):
-            stream = source.open("rb")
-        with stream:
+        with _opened(source) as stream:
             return self._adopt(stream, source)
+
+    def adopt_picture(self, source: Path) -> tuple[Path, str]:
+        """Copy a picture's bytes in for `place`; return where they lie until then, and SHA-256.
+
+        The copy has the time of the source. What is left there when a process ends is removed at
+        the next start. Raises like `adopt`.
+        """
+        folder = self._in("pictures")
+        with _opened(source) as stream, translate_storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            part, digest, size = _copy_in(stream, folder, LARGEST_PHOTO)
+            try:
+                _refuse_size(source, size)
+                changed = os.fstat(stream.fileno()).st_mtime_ns
+                os.utime(part, ns=(changed, changed))
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+        return part, digest
 
     def adopt_bytes(self, data: bytes) -> tuple[str, int]:
         """The same for bytes, such as a pasted picture."""
@@ -127,10 +140,7 @@ class LibraryFiles:
             folder.mkdir(parents=True, exist_ok=True)
             part, digest, size = _copy_in(stream, folder, LARGEST_PHOTO)
             try:
-                if size == 0:
-                    raise UnreadablePhoto(source, "it is empty")
-                if size > LARGEST_PHOTO:
-                    raise UnreadablePhoto(source, "it is larger than 200 MB")
+                _refuse_size(source, size)
                 target = self.original(digest)
                 if not target.is_file() or target.stat().st_size != size:
                     _replace(part, target)
@@ -207,6 +217,28 @@ def remove_leftovers(root: Path) -> None:
     with translate_storage_errors(root):
         for name in leftovers(root):
             (root / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[BinaryIO]:
+    """Open somebody's file to read, unless it is none or too large."""
+    with translate_storage_errors(source):
+        about = source.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise UnreadablePhoto(source, "it is not a file")
+    if about.st_size > LARGEST_PHOTO:
+        raise UnreadablePhoto(source, "it is larger than 200 MB")
+    with translate_storage_errors(source):
+        stream = source.open("rb")
+    with stream:
+        yield stream
+
+
+def _refuse_size(source: Path, size: int) -> None:
+    if size == 0:
+        raise UnreadablePhoto(source, "it is empty")
+    if size > LARGEST_PHOTO:
+        raise UnreadablePhoto(source, "it is larger than 200 MB")
 
 
 def _copy_name(sha256: str, edits: Edits) -> str:

@@ -120,6 +120,13 @@ class SqlPictureStore:
             ids = session.scalar(select(func.group_concat(one, _BETWEEN)))
         return tuple(ids.split(_BETWEEN)) if ids else ()
 
+    def hashes(self) -> Mapping[str, str]:
+        """Return the ids of the pictures that are not in the trash, by their files' SHA-256."""
+        row = PictureRow
+        there = select(row.sha256, row.id).where(row.trashed_at.is_(None), row.sha256 != "")
+        with self._database.read() as session:
+            return {sha256: picture_id for sha256, picture_id in session.execute(there).all()}
+
     def tags(self) -> tuple[tuple[str, int], ...]:
         """Return every tag by name, with how many pictures bear it that are not in the trash."""
         count = func.count()

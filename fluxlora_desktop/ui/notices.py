@@ -124,6 +124,19 @@ def _dataset(error: e.DatasetError) -> Notice:
     )
 
 
+def _left_out(error: e.PicturesLeftOut) -> Notice:
+    name, reason = error.files[0]
+    first = f"{shown_name(name)}: {reason}."
+    more = len(error.files) - 1
+    rest = f" The details name {plural(more, 'other')}." if more else ""
+    return Notice(
+        "Not every picture came in.",
+        f"{first}{rest}",
+        Tone.WARN,
+        details="\n".join(f"{name}: {reason}" for name, reason in error.files),
+    )
+
+
 def _only_address(error: e.OnlyAddress) -> Notice:
     one = error.count == 1
     title = "Only the address of a picture came, not the picture."
@@ -604,6 +617,7 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.AppError: _plain("That did not work.", "Nothing was charged."),
     e.InputError: _input,
     e.DatasetError: _dataset,
+    e.PicturesLeftOut: _left_out,
     e.OnlyAddress: _only_address,
     e.TooFewPhotos: _few,
     e.CredentialError: _token_rejected,

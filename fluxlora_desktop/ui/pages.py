@@ -31,6 +31,7 @@ from fluxlora_desktop.ui.desks.lineage import LineageDesk, Lines
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.money import MoneyDesk
 from fluxlora_desktop.ui.desks.own_server import OwnServerDesk
+from fluxlora_desktop.ui.desks.picture_imports import PictureImportDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
@@ -99,6 +100,7 @@ class Desks:
     grids: GridDesk
     prompts: PromptDesk
     own_server: OwnServerDesk
+    imports: PictureImportDesk
 
     @classmethod
     def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
@@ -138,13 +140,14 @@ class Desks:
             grids=grids,
             prompts=PromptDesk(tools, jobs, parent),
             own_server=own_server,
+            imports=PictureImportDesk(tools, jobs, gallery.delete, parent),
         )
 
     def all(self) -> Iterator[Desk]:
         """Yield every desk."""
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
         yield from (self.recover, self.captioning, self.exchange, self.grids, self.gallery)
-        yield from (self.lineage, self.money, self.prompts, self.own_server)
+        yield from (self.lineage, self.money, self.prompts, self.own_server, self.imports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +315,7 @@ def _gallery(desks: Desks, around: Surroundings) -> Page:
         loras=desks.loras,
         prompts=desks.prompts,
         jobs=around.jobs,
+        imports=desks.imports,
     )
     page.reveal_requested.connect(around.reveal)
     page.grid_requested.connect(partial(page.go.emit, "grids"))

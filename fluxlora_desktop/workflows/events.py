@@ -26,6 +26,15 @@ class PictureChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PicturesLookedAt:
+    """How many of the files that were given have been looked at, and how many came in so far."""
+
+    done: int
+    total: int
+    came_in: int
+
+
+@dataclass(frozen=True, slots=True)
 class CaptionBegun:
     """A photo is about to be described; it is the one at `place`, from 1."""
 

@@ -51,7 +51,9 @@ class TakenPhoto:
     caption: str = ""
 
 
-def list_photos(paths: Iterable[Path]) -> tuple[Path, ...]:
+def list_photos(
+    paths: Iterable[Path], suffixes: frozenset[str] = PHOTO_SUFFIXES
+) -> tuple[Path, ...]:
     """Return the photos among files and folders, folders walked by name, hidden files left out.
 
     A file given by itself is kept whatever its suffix says: its content decides later.
@@ -59,7 +61,7 @@ def list_photos(paths: Iterable[Path]) -> tuple[Path, ...]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = (p for p in path.rglob("*") if p.suffix.lower() in PHOTO_SUFFIXES)
+            inside = (p for p in path.rglob("*") if p.suffix.lower() in suffixes)
             found += sorted(p for p in inside if p.is_file() and not _hidden(p, path))
         elif path.suffix.lower() != ".txt":
             found.append(path)

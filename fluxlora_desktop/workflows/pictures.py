@@ -14,8 +14,6 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from fluxlora_desktop import __version__
-from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.errors import (
     AppError,
     JobCancelled,
@@ -35,7 +33,6 @@ from fluxlora_desktop.domain.pictures import (
     PictureLora,
     PictureRequest,
     PictureState,
-    PictureText,
 )
 from fluxlora_desktop.domain.ports import ImageGenerator, JobContext
 from fluxlora_desktop.domain.prompts import NO_WILDCARDS, Spread, prompts_of
@@ -45,6 +42,7 @@ from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.workflows.events import OrderRefused, PictureChanged
 from fluxlora_desktop.workflows.looking import look_first, naming_routes, offered, with_routes
 from fluxlora_desktop.workflows.paid import ENDS_ORDER, InDoubt, Paid, confirm, send_paid
+from fluxlora_desktop.workflows.picture_text import text_of
 from fluxlora_desktop.workflows.prompts import read_wildcards
 from fluxlora_desktop.workflows.spending import let_through, passing
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
@@ -371,7 +369,8 @@ def _store(
     files = tools.stores.files
     target = files.picture(picture.id, picture.created_at)
     thumb = files.picture_thumb(picture.id)
-    text = text_of(replace(picture, seed=image.seed), model.title)
+    made = replace(picture, seed=image.seed, remote_id=image.remote_id, cost_usd=price)
+    text = text_of(made, model.title, tools)
     try:
         sha256 = tools.pictures.finish(image.data, text, target, thumb)
     except UnexpectedReply as error:
@@ -412,24 +411,6 @@ def save_picture(picture: Picture, target: Path, tools: Tools, *, clean: bool = 
             part.unlink(missing_ok=True)
     except OSError as error:
         raise storage_trouble(target, error) from error
-
-
-def text_of(picture: Picture, model_title: str) -> PictureText:
-    """Return what goes into the picture's file."""
-    return PictureText(
-        prompt=picture.prompt,
-        model_title=title_of(picture.base) if picture.base else model_title,
-        base=picture.base,
-        generator=f"{picture.generator}/{picture.model}",
-        loras=picture.loras,
-        width=picture.width,
-        height=picture.height,
-        steps=picture.steps,
-        guidance=picture.guidance,
-        seed=picture.seed,
-        app_version=__version__,
-        extra=(("picture", picture.id), ("order", picture.order_id)),
-    )
 
 
 def _failed(picture: Picture, error: AppError, tools: Tools) -> Picture:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from fluxlora_desktop.domain.datasets import Photo
@@ -24,12 +25,18 @@ from fluxlora_desktop.domain.errors import (
 from fluxlora_desktop.domain.library import FilesLookedAt, TakenIn
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.money import NOTHING, Certainty, Charge
-from fluxlora_desktop.domain.pictures import Picture, PictureState, PictureText
+from fluxlora_desktop.domain.pictures import Picture, PictureState, PictureText, PictureWords
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.runs import RunPlan
 from fluxlora_desktop.domain.weights import WeightsFacts, inspect_weights
 from fluxlora_desktop.domain.weights_header import strength_in
 from fluxlora_desktop.workflows.collect import lora_of
+from fluxlora_desktop.workflows.import_pictures import (
+    IMPORTED,
+    SUFFIX_OF,
+    imported_picture,
+    time_of,
+)
 from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -88,9 +95,12 @@ class _Taking:
         for path in _sorted(root / "loras", "*/lora.safetensors"):
             if _ID.fullmatch(path.parent.name):
                 yield _Found(path, self._lora, "loras")
-        for path in _sorted(root / "pictures", "*/*/*.png"):
-            if _ID.fullmatch(path.stem):
-                yield _Found(path, self._picture, "pictures")
+        for path in _sorted(root / "pictures", "*/*/*"):
+            imported = path.stem.startswith(IMPORTED)
+            known = path.suffix in SUFFIX_OF.values() if imported else path.suffix == ".png"
+            if known and _ID.fullmatch(path.stem):
+                take = self._imported if imported else self._picture
+                yield _Found(path, take, "pictures")
 
     def _photo(self, path: Path) -> bool:
         sha256, files = path.name, self._stores.files
@@ -180,9 +190,33 @@ class _Taking:
         self._charge(made)
         return True
 
+    def _imported(self, path: Path) -> bool:
+        """Take in a picture of another program again: it costs nothing and may say nothing."""
+        picture_id, files = path.stem, self._stores.files
+        known = next(iter(self._stores.pictures.page([picture_id])), None)
+        thumb = files.picture_thumb(picture_id)
+        if known and (known.trashed_at or thumb.is_file()):
+            return False
+        arrived = self._tools.pictures.take_in(path, thumb)
+        if known:
+            self._stores.pictures.update(picture_id, thumb=files.relative(thumb))
+            return False
+        made = imported_picture(picture_id, arrived, self._stores.loras.all())
+        found = replace(
+            made,
+            order_id=picture_id.rpartition("-")[0] or picture_id,
+            created_at=time_of(arrived.words, path, self._tools.clock.now()),
+            file=files.relative(path),
+            thumb=files.relative(thumb),
+            sha256=self._hash(path),
+        )
+        self._stores.pictures.add([found])
+        return True
+
     def _made_picture(self, path: Path, thumb: Path, text: PictureText) -> Picture:
         generator, _, model = text.generator.partition("/")
         price = self._price(generator, model, text, f"picture-{path.stem}")
+        now = self._tools.clock.now()
         return Picture(
             id=path.stem,
             order_id=dict(text.extra).get("order", path.stem),
@@ -197,17 +231,23 @@ class _Taking:
             steps=text.steps,
             guidance=text.guidance,
             seed=text.seed,
-            created_at=_changed(path),
+            created_at=time_of(PictureWords(made_at=text.made_at), path, now),
             file=self._stores.files.relative(path),
             thumb=self._stores.files.relative(thumb),
             sha256=self._hash(path),
             cost_usd=price,
+            negative_prompt=text.negative_prompt,
+            remote_id=text.request_id,
         )
 
     def _price(self, generator: str, model: str, text: PictureText, charge: str) -> Decimal:
-        """Return what the ledger says a picture cost, or what it costs now."""
+        """Return what the ledger says a picture cost, else its file, else what it costs now."""
         if charge in self._charges:
             return self._charges[charge].amount_usd
+        with suppress(InvalidOperation):
+            said = Decimal(text.cost_usd)
+            if said.is_finite() and said >= NOTHING:
+                return said
         try:
             offered = self._tools.services.generator(generator).abilities().model(model)
         except KeyError:

@@ -27,9 +27,9 @@ from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
 from fluxlora_desktop.imaging.guarded import (
     GuardedPhotoWorkshop,
-    GuardedPictureWorkshop,
     PhotoWorkers,
 )
+from fluxlora_desktop.imaging.guarded_pictures import GuardedPictureWorkshop
 from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop, PillowPictureWorkshop
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.workflows.carry import carry_run

@@ -26,11 +26,11 @@ from fluxlora_desktop.domain.errors import (
 from fluxlora_desktop.domain.services import SERVICES, variable_prefixes
 from fluxlora_desktop.imaging.guarded import (
     GuardedPhotoWorkshop,
-    GuardedPictureWorkshop,
     PhotoWorkers,
     Program,
     WorkerEnded,
 )
+from fluxlora_desktop.imaging.guarded_pictures import GuardedPictureWorkshop
 from fluxlora_desktop.imaging.workshop import PillowPhotoWorkshop, PillowPictureWorkshop
 
 from .test_metadata import TEXT, encoded
@@ -81,7 +81,7 @@ class Troubled(PillowPhotoWorkshop):
         elif name == "chatty":
             os.write(1, b'{"facts": 1}\\n')
         elif name == "long":
-            raise UnreadablePhoto(original, "x" * 100_000)
+            raise UnreadablePhoto(original, "x" * 5_000_000)
         elif name == "variables":
             raise UnreadablePhoto(original, " ".join(f"{k}={v}" for k, v in os.environ.items()))
         elif name == "core":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,10 +17,12 @@ from fluxlora_desktop.domain.loras import Lora, Publication, PublicationStatus
 from fluxlora_desktop.domain.pictures import GeneratedImage, GeneratorModel, PictureRequest
 from fluxlora_desktop.domain.ports import JobContext, Stores
 from fluxlora_desktop.domain.training import Visibility
+from fluxlora_desktop.imaging.workshop import PillowPictureWorkshop
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
 from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
+from fluxlora_desktop.ui.desks.picture_imports import PictureImportDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.gallery.page import GalleryPage
@@ -93,6 +95,13 @@ class Room:
             desk.undoable.connect(self.undoables.append)
         for desk in (self.pictures, self.gallery, self.prompts):
             desk.failed.connect(self.troubles.append)
+        real = replace(tools, pictures=PillowPictureWorkshop())
+        self.imports = PictureImportDesk(real, self.jobs, self.gallery.delete)
+        self.imports.undoable.connect(self.undoables.append)
+        self.imports.failed.connect(self.troubles.append)
+        self.said: list[str] = []
+        self.imports.said.connect(self.said.append)
+        self.chosen: tuple[Path, ...] = ()
         self.page = GalleryPage(
             pictures=self.pictures,
             gallery=self.gallery,
@@ -102,6 +111,8 @@ class Room:
             choose_target=self._choose_target,
             choose_folder=self._choose_folder,
             ask_public=self._ask_public,
+            imports=self.imports,
+            choose_pictures=lambda _parent, take: take(self.chosen),
         )
 
     @property
@@ -158,6 +169,7 @@ class Room:
         """End the jobs and close the library."""
         self.painter.hold = False
         assert self.jobs.shutdown(30_000)
-        for thing in (self.jobs, self.loras, self.pictures, self.gallery, self.prompts):
+        desks = (self.loras, self.pictures, self.gallery, self.prompts, self.imports)
+        for thing in (self.jobs, *desks):
             thing.deleteLater()
         self.library.close()

@@ -30,6 +30,7 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.AppError: lambda: e.AppError("no reason is known"),
     e.InputError: lambda: e.InputError("trigger_word", "Give the LoRA a trigger word."),
     e.DatasetError: lambda: e.DatasetError(FILE, "it is in the set already"),
+    e.PicturesLeftOut: lambda: e.PicturesLeftOut(((FILE.name, "it is empty"),)),
     e.OnlyAddress: e.OnlyAddress,
     e.UnreadablePhoto: lambda: e.UnreadablePhoto(FILE, "it is cut off"),
     e.TooFewPhotos: lambda: e.TooFewPhotos(3, 5),

@@ -18,7 +18,8 @@ from fluxlora_desktop.domain.errors import (
 )
 from fluxlora_desktop.domain.pictures import GeneratorModel, LoraUse, PictureRequest, PictureState
 from fluxlora_desktop.workflows.events import OrderRefused
-from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures, waiting_orders
+from fluxlora_desktop.workflows.orders import take_up
+from fluxlora_desktop.workflows.pictures import make_pictures, order_pictures
 from tests.workflows.conftest import Bench
 from tests.workflows.fakes import FakeGenerator
 
@@ -140,8 +141,8 @@ def test_order_stopped_during_the_look_waits_for_the_next_start(bench: Bench) ->
     with pytest.raises(JobCancelled):
         make(bench)
 
-    ((request, waiting),) = waiting_orders(bench.tools)
-    assert (request.prompt, len(waiting)) == (ORDER.prompt, 2)
+    _queue, waiting = take_up(bench.tools)
+    assert [picture.prompt for picture in waiting] == [ORDER.prompt] * 2
 
 
 def test_model_withdrawn_between_two_pictures_is_told_with_the_next_route(both: Bench) -> None:

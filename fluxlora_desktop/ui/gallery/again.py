@@ -15,7 +15,11 @@ from fluxlora_desktop.workflows.pictures import template_of
 
 
 def request_of(picture: Picture, loras: LoraDesk) -> PictureRequest:
-    """Return the order of one such picture; a LoRA that is gone is in it by its name alone."""
+    """Return the order of one such picture; a LoRA that is gone is in it by its name alone.
+
+    What an imported picture does not say is as in any new order.
+    """
+    usual = PictureRequest("", "", "")
     uses: list[LoraUse] = []
     for part in picture.loras:
         lora = loras.lora(part.lora_id)
@@ -28,8 +32,8 @@ def request_of(picture: Picture, loras: LoraDesk) -> PictureRequest:
         loras=tuple(uses),
         width=picture.width,
         height=picture.height,
-        steps=picture.steps,
-        guidance=picture.guidance,
+        steps=picture.steps or usual.steps,
+        guidance=usual.guidance if picture.source and not picture.guidance else picture.guidance,
         seed=picture.seed,
         count=1,
     )

@@ -99,7 +99,8 @@ class PictureBrowser(QWidget):
             "gallery",
             "Your pictures appear here",
             button("Write a prompt", self.write_wanted.emit),
-            hint="Write what you want to see, choose how many, and press Make pictures.",
+            hint="Write what you want to see, choose how many, and press Make pictures. "
+            "Pictures of other programs may be dropped here.",
         )
         self.no_match = EmptyState(
             "search", "No picture matches", button("Clear the filter", self.filters.clear)
@@ -122,9 +123,9 @@ class PictureBrowser(QWidget):
         self._cells = QStackedLayout(cells)
         for part in self._states():
             self._cells.addWidget(part)
-        card = Card(margin=6)
-        card.body.addWidget(cells)
-        whole = column(self.filters, self.orders, card, self.inspector, spacing=10)
+        self.card = Card(margin=6)
+        self.card.body.addWidget(cells)
+        whole = column(self.filters, self.orders, self.card, self.inspector, spacing=10)
         whole.setStretch(2, 1)
         self.setLayout(whole)
 

@@ -11,6 +11,11 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from fluxlora_desktop.ui.wording import plural
 
+_KINDS = {
+    ".png": "PNG picture (*.png)",
+    ".jpg": "JPEG picture (*.jpg *.jpeg)",
+    ".webp": "WebP picture (*.webp)",
+}
 ChooseTarget = Callable[[QWidget, str, Callable[[Path], None]], None]
 """Asks where to save a file of this name and calls back with the place, or never."""
 ChooseFolder = Callable[[QWidget, Callable[[Path], None]], None]
@@ -18,10 +23,11 @@ ChooseFolder = Callable[[QWidget, Callable[[Path], None]], None]
 
 
 def choose_target(parent: QWidget, name: str, then: Callable[[Path], None]) -> None:
-    """Ask where to save a picture."""
-    dialog = QFileDialog(parent, "Save picture", name, "PNG picture (*.png)")
+    """Ask where to save a picture, in the format that it has."""
+    suffix = Path(name).suffix.lower()
+    dialog = QFileDialog(parent, "Save picture", name, _KINDS.get(suffix, _KINDS[".png"]))
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    dialog.setDefaultSuffix("png")
+    dialog.setDefaultSuffix((suffix or ".png").removeprefix("."))
     _open(dialog, then)
 
 

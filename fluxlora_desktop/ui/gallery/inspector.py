@@ -15,9 +15,11 @@ from fluxlora_desktop.ui.gallery.words import (
     RATING_WORDS,
     Fact,
     facts_line,
+    facts_of,
     lost_words,
     marks_of,
     summary,
+    title_words,
     trash_words,
 )
 from fluxlora_desktop.ui.widgets import Card, button, column, icon_button, label, row
@@ -184,8 +186,10 @@ class Inspector(Card):
         if picture is None:
             self.title.setText("Picture")
             return
-        self.title.setText(_short(picture.prompt))
+        self.title.setText(_short(title_words(picture)))
         self.title.setToolTip(picture.prompt)
+        said = (f"{fact.title}: {fact.value}" for fact in facts_of(picture))
+        self.facts.setToolTip("\n".join(said) if picture.source else "")
         words = " · ".join([facts_line(picture), *(_mark(fact) for fact in marks_of(picture))])
         if picture.trashed_at is not None:
             words = f"{trash_words(picture)}\n{words}"

@@ -18,9 +18,16 @@ from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
+from fluxlora_desktop.ui.desks.picture_imports import PictureImportDesk
 from fluxlora_desktop.ui.desks.pictures import Offer, PictureDesk, RouteChoice
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.gallery.again import request_of, varied, written_request_of
+from fluxlora_desktop.ui.gallery.arrivals import (
+    ArrivalsLine,
+    ChoosePictures,
+    PictureDrops,
+    choose_pictures,
+)
 from fluxlora_desktop.ui.gallery.browser import PictureBrowser
 from fluxlora_desktop.ui.gallery.compare import FEWEST, MOST, CompareView
 from fluxlora_desktop.ui.gallery.dialogs import (
@@ -33,6 +40,7 @@ from fluxlora_desktop.ui.gallery.prompt import PromptPanel
 from fluxlora_desktop.ui.gallery.viewer import Viewer
 from fluxlora_desktop.ui.make_public import AskPublic, ask_make_public
 from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.shortcuts import Group, describe
 from fluxlora_desktop.ui.widgets import button, row
 
 
@@ -65,6 +73,8 @@ class GalleryPage(Page):
         choose_target: ChooseTarget = choose_target,
         choose_folder: ChooseFolder = choose_folder,
         ask_public: AskPublic = ask_make_public,
+        imports: PictureImportDesk | None = None,
+        choose_pictures: ChoosePictures = choose_pictures,
     ) -> None:
         super().__init__("gallery", "Gallery")
         self.hint.setText("Write a prompt, choose a LoRA, and the pictures appear one by one.")
@@ -91,6 +101,26 @@ class GalleryPage(Page):
         self.compare = CompareView(self.viewer.large)
         self._build()
         self._connect()
+        self.import_button = button("Import pictures…", symbol="download")
+        self.import_button.setVisible(imports is not None)
+        if imports is not None:
+            self._take_imports(imports, choose_pictures)
+
+    def _take_imports(self, imports: PictureImportDesk, choose: ChoosePictures) -> None:
+        """Let pictures of other programs come in by drop, by paste, or chosen."""
+        self.import_button.setToolTip("Pictures of other programs, with what made them (Ctrl+O)")
+        self.import_button.clicked.connect(partial(choose, self, imports.bring))
+        choosing = QShortcut("Ctrl+O", self, self.import_button.click)
+        describe(choosing, "Import pictures of other programs", Group.SHARE)
+        self.header.addWidget(self.import_button)
+        self.drops = PictureDrops(self.browser, self.browser.card, imports)
+        paste = QShortcut("Ctrl+V", self, self.drops.paste)
+        paste.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        describe(paste, "Import the picture files that were copied", Group.SHARE)
+        self.arrivals = ArrivalsLine(imports)
+        self.body.insertWidget(0, self.arrivals)
+        imports.came_in.connect(self.browser.look_up)
+        imports.grew.connect(self.browser.look_up)
 
     def _build(self) -> None:
         self.grids = button("Grids", self._on_grids, symbol="photos")
@@ -280,9 +310,8 @@ class GalleryPage(Page):
         self.browser.grid.setFocus()
 
     def _show_head(self, shown: bool) -> None:
-        self.title.setVisible(shown)
-        self.hint.setVisible(shown)
-        self.grids.setVisible(shown)
+        for part in (self.title, self.hint, self.grids, self.import_button):
+            part.setVisible(shown)
         self.compare_button.setVisible(shown and self._can_compare())
 
     def _selected(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.gallery import KEPT_IN_TRASH
@@ -35,18 +36,25 @@ class Fact:
 
 
 def facts_of(picture: Picture) -> tuple[Fact, ...]:
-    """Return everything that made a picture, without its prompt, in the order of reading."""
+    """Return everything that made a picture, without its prompt, in the order of reading.
+
+    An imported picture may not say all of it; its program's own settings come last.
+    """
     loras = tuple(Fact("LoRA", f"{use.name}, strength {use.scale:g}") for use in picture.loras)
     cost = () if picture.cost_usd is None else (Fact("Cost", usd(picture.cost_usd)),)
+    negative = picture.negative_prompt
     return (
+        *((Fact("Imported from", picture.source),) if picture.source else ()),
         *loras,
-        Fact("Model", model_words(picture)),
+        *_said(picture, "Model", model_words(picture)),
         Fact("Size", f"{picture.width} × {picture.height}"),
-        Fact("Seed", str(picture.seed)),
-        Fact("Steps", str(picture.steps)),
-        Fact("Guidance", f"{picture.guidance:g}"),
+        *_said(picture, "Seed", str(picture.seed)),
+        *_said(picture, "Steps", str(picture.steps)),
+        *_said(picture, "Guidance", f"{picture.guidance:g}"),
         *cost,
         Fact("Made", when(picture.created_at)),
+        *((Fact("Negative prompt", negative),) if negative else ()),
+        *(Fact(title, value) for title, value in picture.facts.items() if picture.source),
         *marks_of(picture),
     )
 
@@ -73,21 +81,29 @@ def summary(pictures: Sequence[Picture]) -> str:
     return " · ".join(parts)
 
 
+def _said(picture: Picture, title: str, value: str) -> tuple[Fact, ...]:
+    """Return a fact, unless it is one that an imported picture does not tell."""
+    return () if picture.source and value in ("", "0") else (Fact(title, value),)
+
+
 def model_words(picture: Picture) -> str:
     """Return which model made a picture, and where."""
+    if picture.source:
+        return picture.model
     model = title_of(picture.base) if picture.base else picture.model.rsplit("/", 1)[-1]
     return f"{model} at {service_title(picture.generator)}"
 
 
 def facts_line(picture: Picture) -> str:
     """Return the facts as one line."""
-    parts = [f"{use.name} {use.scale:g}" for use in picture.loras]
+    parts = [f"imported from {picture.source}"] if picture.source else []
+    parts += [f"{use.name} {use.scale:g}" for use in picture.loras]
     parts += [
-        model_words(picture),
+        *(fact.value for fact in _said(picture, "Model", model_words(picture))),
         f"{picture.width} × {picture.height}",
-        f"seed {picture.seed}",
-        f"{picture.steps} steps",
-        f"guidance {picture.guidance:g}",
+        *(f"seed {fact.value}" for fact in _said(picture, "Seed", str(picture.seed))),
+        *(f"{fact.value} steps" for fact in _said(picture, "Steps", str(picture.steps))),
+        *(f"guidance {f.value}" for f in _said(picture, "Guidance", f"{picture.guidance:g}")),
     ]
     if picture.cost_usd is not None:
         parts.append(usd(picture.cost_usd))
@@ -95,11 +111,16 @@ def facts_line(picture: Picture) -> str:
     return " · ".join(parts)
 
 
+def title_words(picture: Picture) -> str:
+    """Return a picture's prompt, or what stands for it where none is known."""
+    return picture.prompt or f"Picture from {picture.source or 'an empty prompt'}"
+
+
 def parameters_text(picture: Picture) -> str:
     """Return prompt and facts as text to paste elsewhere; marks stay with the person."""
     told = [fact for fact in facts_of(picture) if fact not in marks_of(picture)]
     lines = "\n".join(f"{fact.title}: {fact.value}" for fact in told)
-    return f"{picture.prompt}\n\n{lines}"
+    return f"{picture.prompt}\n\n{lines}".strip()
 
 
 def spoken(picture: Picture) -> str:
@@ -109,6 +130,8 @@ def spoken(picture: Picture) -> str:
     if picture.rating:
         rating = f", rated {RATING_WORDS[picture.rating]}"
     words = f"{picture.prompt}, seed {picture.seed}{star}{rating}"
+    if picture.source:
+        words = f"{title_words(picture)}, imported from {picture.source}{star}{rating}"
     return f"{STATE_WORDS[picture.state]}: {words}.{trouble}"
 
 
@@ -156,4 +179,5 @@ def price_words(estimate: Estimate) -> str:
 def file_name(picture: Picture) -> str:
     """Return the name that Save as offers: the first words of the prompt and the seed."""
     kept = "".join(c if c.isalnum() else " " for c in picture.prompt[:60]).split()
-    return f"{'-'.join(kept[:6]).lower() or 'picture'}-{picture.seed}.png"
+    suffix = PurePosixPath(picture.file).suffix or ".png"
+    return f"{'-'.join(kept[:6]).lower() or 'picture'}-{picture.seed}{suffix}"
