@@ -306,8 +306,8 @@ class PictureStore(Protocol):
     def update(self, picture_id: str, **changes: Any) -> Picture:
         """Change columns; the names are those of `Picture`."""
 
-    def ids(self, query: PictureQuery = EVERYTHING) -> tuple[str, ...]:
-        """Return the ids of the pictures that a query asks for, in its order."""
+    def ids(self, query: PictureQuery = EVERYTHING, *, most: int | None = None) -> tuple[str, ...]:
+        """Return the ids of the pictures that a query asks for, in its order; the first `most`."""
 
     def tags(self) -> tuple[tuple[str, int], ...]:
         """Return every tag, by name, with how many pictures bear it."""

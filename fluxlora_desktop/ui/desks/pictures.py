@@ -72,12 +72,14 @@ class GalleryRows:
 class PictureDesk(Desk):
     """Makes pictures and reads the gallery.
 
-    `rows_ready(GalleryRows)` answers `find`, `page_ready(tuple of Picture)` answers `read`,
-    `ordered(tuple of Picture)` when new pictures wait, `changed(Picture)` for each step of one,
-    `offers_changed()` when a service said what it offers now, `removed(tuple of ids)`.
+    `rows_ready(GalleryRows)` answers `find`; before it `first_ready(GalleryRows)` may bring the
+    first page alone. `page_ready(tuple of Picture)` answers `read`, `ordered(tuple of Picture)`
+    when new pictures wait, `changed(Picture)` for each step of one, `offers_changed()` when a
+    service said what it offers now, `removed(tuple of ids)`.
     """
 
     rows_ready = Signal(object)
+    first_ready = Signal(object)
     page_ready = Signal(object)
     ordered = Signal(object)
     changed = Signal(object)
@@ -238,13 +240,21 @@ class PictureDesk(Desk):
     def find(self, query: PictureQuery) -> None:
         """Look up the rows of the gallery."""
         self._run(
-            "Find pictures", partial(self._find, query), lane="details", done=self.rows_ready.emit
+            "Find pictures",
+            partial(self._find, query),
+            lane="details",
+            done=self.rows_ready.emit,
+            progress=self.first_ready.emit,
         )
 
-    def _find(self, query: PictureQuery, _ctx: JobContext) -> GalleryRows:
+    def _find(self, query: PictureQuery, ctx: JobContext) -> GalleryRows:
         store = self.tools.stores.pictures
-        ids = store.ids(query)
-        return GalleryRows(query, ids, store.page(ids[:FIRST_PAGE]))
+        ids = store.ids(query, most=FIRST_PAGE)
+        first = store.page(ids)
+        if len(ids) < FIRST_PAGE:
+            return GalleryRows(query, ids, first)
+        ctx.report(GalleryRows(query, ids, first))
+        return GalleryRows(query, store.ids(query), first)
 
     def read(self, ids: Sequence[str]) -> None:
         """Read these pictures."""
