@@ -314,8 +314,8 @@ class PictureStore(Protocol):
     def update(self, picture_id: str, **changes: Any) -> Picture:
         """Change columns; the names are those of `Picture`."""
 
-    def ids(self, query: PictureQuery = EVERYTHING) -> tuple[str, ...]:
-        """Return the ids of the pictures that a query asks for, in its order."""
+    def ids(self, query: PictureQuery = EVERYTHING, *, most: int | None = None) -> tuple[str, ...]:
+        """Return the ids of the pictures that a query asks for, in its order; the first `most`."""
 
     def hashes(self) -> Mapping[str, str]:
         """Return the ids of the pictures that are not in the trash, by their files' SHA-256."""

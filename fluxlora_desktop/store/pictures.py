@@ -106,8 +106,8 @@ class SqlPictureStore:
                 _set_tags(session, picture_id, changes["tags"])
             return read_pictures(session, (picture_id,))[0]
 
-    def ids(self, query: PictureQuery = EVERYTHING) -> tuple[str, ...]:
-        """Return the ids of the pictures that a query asks for, in its order.
+    def ids(self, query: PictureQuery = EVERYTHING, *, most: int | None = None) -> tuple[str, ...]:
+        """Return the ids of the pictures that a query asks for, in its order; the first `most`.
 
         They come as one text: a row for each takes twice as long, and Python's lock with every
         row. SQLite keeps the order of what `group_concat` is given (its select.c: the ORDER BY of a
@@ -116,7 +116,7 @@ class SqlPictureStore:
         with self._database.read() as session:
             wanted = _wanted(query, many=_many(session, query))
             chosen = select(PictureRow.id).where(*wanted).order_by(*_ORDERS[query.sort])
-            one = chosen.subquery().c.id
+            one = chosen.limit(most).subquery().c.id
             ids = session.scalar(select(func.group_concat(one, _BETWEEN)))
         return tuple(ids.split(_BETWEEN)) if ids else ()
 

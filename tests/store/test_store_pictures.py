@@ -80,6 +80,7 @@ def test_ids_come_newest_first_and_in_pages_for_2000_pictures(shelf: Shelf) -> N
     ids = pictures.ids()
 
     assert ids == tuple(p.id for p in reversed(made))
+    assert pictures.ids(most=5) == ids[:5]
     assert pictures.page(ids[700:1300]) == tuple(reversed(made))[700:1300]
     assert [p.id for p in pictures.page(("p0003", "gone", "p0001"))] == ["p0003", "p0001"]
     assert pictures.page(()) == ()

@@ -88,6 +88,40 @@ def test_model_inserts_what_is_new_on_top_when_the_rest_is_the_same(
     assert shown(model) == list(ids(7))
 
 
+def test_model_adds_the_rest_below_the_first_rows(model: PictureModel, qtbot: QtBot) -> None:
+    model.show(ids(9)[:4])
+    with qtbot.waitSignal(model.rowsInserted) as inserted, qtbot.assertNotEmitted(model.modelReset):
+        model.show(ids(9))
+
+    assert inserted.args[1:] == [4, 8]
+    assert shown(model) == list(ids(9))
+
+
+def test_model_reads_nothing_that_was_scrolled_past_while_it_waited(model: PictureModel) -> None:
+    asked: list[tuple[str, ...]] = []
+    model.needed.connect(asked.append)
+    all_ids = ids(20 * PAGE)
+    model.show(all_ids)
+
+    for page in (0, 5, 10, 15):
+        model.want(page * PAGE + 3, page * PAGE + 20)
+    model.answer([make_picture(name) for name in asked[0]])
+
+    assert asked == [all_ids[:PAGE], all_ids[15 * PAGE : 16 * PAGE]]
+
+
+def test_model_asks_no_second_time_for_pictures_that_are_gone(model: PictureModel) -> None:
+    asked: list[tuple[str, ...]] = []
+    model.needed.connect(asked.append)
+    model.show(ids(6))
+
+    model.want(0, 5)
+    model.answer([make_picture("p000003")])
+    model.want(0, 5)
+
+    assert asked == [ids(6)]
+
+
 def test_model_gives_the_new_state_of_a_picture_when_it_changed(model: PictureModel) -> None:
     model.show(ids(3))
     rows: list[int] = []

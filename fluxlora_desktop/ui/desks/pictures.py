@@ -73,11 +73,13 @@ class GalleryRows:
 class PictureDesk(QueueDesk):
     """Makes pictures, as `QueueDesk` tells, and reads the gallery.
 
-    `rows_ready(GalleryRows)` answers `find`, `page_ready(tuple of Picture)` answers `read`,
-    `offers_changed()` when a service said what it offers now.
+    `rows_ready(GalleryRows)` answers `find`; before it `first_ready(GalleryRows)` may bring the
+    first page alone. `page_ready(tuple of Picture)` answers `read`, `offers_changed()` tells that a
+    service said what it offers now.
     """
 
     rows_ready = Signal(object)
+    first_ready = Signal(object)
     page_ready = Signal(object)
     offers_changed = Signal()
 
@@ -133,7 +135,11 @@ class PictureDesk(QueueDesk):
         if self._finding is not None:
             self._finding.cancel()  # what waits for its turn is not asked any more
         job = self._run(
-            "Find pictures", partial(self._find, query), lane="details", done=self.rows_ready.emit
+            "Find pictures",
+            partial(self._find, query),
+            lane="details",
+            done=self.rows_ready.emit,
+            progress=self.first_ready.emit,
         )
         self._finding = job
         job.finished.connect(partial(self._on_find_over, job))
@@ -142,10 +148,14 @@ class PictureDesk(QueueDesk):
         if self._finding is job:
             self._finding = None
 
-    def _find(self, query: PictureQuery, _ctx: JobContext) -> GalleryRows:
+    def _find(self, query: PictureQuery, ctx: JobContext) -> GalleryRows:
         store = self.tools.stores.pictures
-        ids = store.ids(query)
-        return GalleryRows(query, ids, store.page(ids[:FIRST_PAGE]))
+        ids = store.ids(query, most=FIRST_PAGE)
+        first = store.page(ids)
+        if len(ids) < FIRST_PAGE:
+            return GalleryRows(query, ids, first)
+        ctx.report(GalleryRows(query, ids, first))
+        return GalleryRows(query, store.ids(query), first)
 
     def read(self, ids: Sequence[str]) -> None:
         """Read these pictures."""

@@ -136,6 +136,7 @@ class PictureBrowser(QWidget):
     def _connect(self) -> None:
         desk = self._pictures
         desk.rows_ready.connect(self._on_rows)
+        desk.first_ready.connect(self._on_first)
         desk.page_ready.connect(self._on_page)
         desk.ordered.connect(self._on_ordered)
         desk.changed.connect(self._on_changed)
@@ -248,14 +249,25 @@ class PictureBrowser(QWidget):
             return
         place = remember(self.grid, self.model)
         if rows.query != self._found:  # another question: its best answer is at the top
-            self._found = rows.query
             place = replace(place, top="", selected=frozenset())
             self.grid.scrollToTop()
+        self._take_rows(rows)
+        self._show_rows(known=True)
+        go_back(self.grid, self.model, place)
+
+    @Slot(object)
+    def _on_first(self, rows: GalleryRows) -> None:
+        """Show the first rows of another question at once: all of them take longer to look up."""
+        if rows.query == self._query and (rows.query != self._found or not self.model.rowCount()):
+            self._take_rows(rows)
+            self.grid.scrollToTop()
+            self._cells.setCurrentWidget(self.grid)
+
+    def _take_rows(self, rows: GalleryRows) -> None:
+        self._found = rows.query
         self._thumbs.drop_waiting()
         self.model.take(map(self._as_it_stands, rows.first))
         self.model.show(rows.ids)
-        self._show_rows(known=True)
-        go_back(self.grid, self.model, place)
 
     @Slot(object)
     def _on_page(self, pictures: tuple[Picture, ...]) -> None:
@@ -358,9 +370,9 @@ class PictureBrowser(QWidget):
 
     @Slot(int)
     def _on_resized(self, side: int) -> None:
-        """Ask for thumbnails as large as they are shown now."""
+        """Ask for thumbnails as large as they are shown now; until then the old ones are scaled."""
+        self._thumbs.drop_waiting()
         self._delegate.side = side
-        self.grid.viewport().update()
 
     @Slot(QModelIndex)
     def _on_opened(self, index: QModelIndex) -> None:

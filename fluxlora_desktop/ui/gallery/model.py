@@ -149,11 +149,15 @@ class PictureModel(QAbstractListModel):
         return rows + [row for row in map(self.row_of, rest) if row >= 0]
 
     def show(self, ids: Sequence[str]) -> None:
-        """Show these ids in their order; only what differs at the top is inserted."""
+        """Show these ids in their order; what only came on top or at the end is inserted."""
         shown, old = list(ids), len(self._ids)
         self._gone.clear()
         if old and len(shown) > old and shown[-old:] == self._ids:
             self._put_on_top(shown[:-old])
+        elif old and len(shown) > old and shown[:old] == self._ids:
+            self.beginInsertRows(QModelIndex(), old, len(shown) - 1)
+            self._ids = shown
+            self.endInsertRows()
         elif shown != self._ids:
             self.beginResetModel()
             self._ids = shown

@@ -20,7 +20,6 @@ from PySide6.QtCore import (
     QRect,
     QSize,
     Qt,
-    QTimer,
     Signal,
 )
 from PySide6.QtGui import (
@@ -49,8 +48,6 @@ from fluxlora_desktop.ui.gallery.cells import (
 )
 from fluxlora_desktop.ui.shortcuts import Group, Keys
 
-_REST_MS = 150
-"""How long the width must stay before the pictures are wanted in the new size."""
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -58,7 +55,7 @@ class GridView(QListView):
     """Shows one model column as square cells.
 
     `painted(first, last)` names the rows that are in sight, `scrolled()` tells that others are now,
-    `resized(int)` the side of the pictures' frames when it has come to rest. `opened(QModelIndex)`
+    `resized(int)` the side of the pictures' frames when it is another one. `opened(QModelIndex)`
     names a row that Space, Enter or a double click asks to see large, `drag_wanted()` tells that
     the selection is pulled away.
     """
@@ -93,8 +90,6 @@ class GridView(QListView):
         self._band = QRubberBand(QRubberBand.Shape.Rectangle, self.viewport())
         self._pressed_at = QPoint()
         self._pointed = -1
-        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
-        self._rest.timeout.connect(self._tell_side)
         self._told_side = 0
 
     def columns(self) -> int:
@@ -170,12 +165,6 @@ class GridView(QListView):
             self.verticalScrollBar().setValue(top // self.columns() * self.cell().height())
         if in_view:
             self.scrollTo(self.currentIndex())
-        if self._told_side and self.isVisible():
-            self._rest.start()
-        else:
-            self._tell_side()
-
-    def _tell_side(self) -> None:
         side = self.cell().width() - 2 * GAP
         if side != self._told_side:
             self._told_side = side
