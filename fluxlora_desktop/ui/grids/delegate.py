@@ -83,7 +83,7 @@ class CellDelegate(QStyledItemDelegate):
 def _paint_empty(painter: QPainter, frame: QRect) -> None:
     pen = QPen(theme.color("border"), 1, Qt.PenStyle.DashLine)
     painter.setPen(pen)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setBrush(theme.color("surface"))
     inner = QRectF(frame).adjusted(0.5, 0.5, -0.5, -0.5)
     painter.drawRoundedRect(inner, theme.THUMB_RADIUS, theme.THUMB_RADIUS)
 
