@@ -225,16 +225,25 @@ def launched(shelf: Shelf, event: object, **changes: Any) -> Run:
 
 def test_launch_without_an_answer_is_a_line_that_may_have_been_charged(shelf: Shelf) -> None:
     run = launched(shelf, NoAnswer("lost"))
-    ledger, runs = shelf.stores.ledger, shelf.stores.runs
+    ledger = shelf.stores.ledger
 
     (line,) = ledger.lines()
 
     assert (line.charge.certainty, line.charge.amount_usd) == (_MAYBE, Decimal("2.50"))
     assert (line.charge.run_id, line.run_name, line.charge.at) == (run.id, "Lost", _NOON)
+    ledger.add(replace(line.charge, amount_usd=Decimal("2.10")))
+    assert ledger.sum() == Sum(maybe=Decimal("2.10"), count=1)
+
+
+def test_launch_that_a_person_did_not_find_at_the_service_is_no_line(shelf: Shelf) -> None:
+    run = launched(shelf, NoAnswer("lost"))
+    runs = shelf.stores.runs
     effect = runs.live_effect(EffectKind.TRAINING, run.id)
     assert effect is not None
+
     runs.record_effect(effect.id, Denied())
-    assert ledger.lines() == ()
+
+    assert shelf.stores.ledger.lines() == ()
 
 
 def test_what_is_ordered_and_not_in_the_ledger_is_under_way(shelf: Shelf) -> None:

@@ -17,7 +17,7 @@ from fluxlora_desktop.ui.money.words import limit_text, question_words
 from fluxlora_desktop.ui.widgets import Symbol, button, column, label, row
 from fluxlora_desktop.ui.wording import usd
 
-_WIDTH, _FIELD = 460, 120
+_WIDTH, _FIELD = 500, 120
 
 
 class LimitDialog(QDialog):
@@ -42,7 +42,7 @@ class LimitDialog(QDialog):
         self.field.setFixedWidth(_FIELD)
         self.remark = label("", "danger", wrap=True)
         self.remark.hide()
-        name = label("New limit for every month, in $")
+        name = label("New monthly limit in $")
         name.setBuddy(self.field)
         self.save = button("Save and go on", self._on_save, role="primary")
         self._changing = QWidget()

@@ -38,6 +38,8 @@ _REMEDIES = {
     ),
 }
 _WIDEST = 860
+_ROOM = 80
+"""Pixels around what was asked for; a sum that is still being added up grows into them."""
 _SCHEMES = ((Scheme.SYSTEM, "As the system"), (Scheme.LIGHT, "Light"), (Scheme.DARK, "Dark"))
 
 
@@ -102,7 +104,7 @@ class SettingsPage(Page):
     def arrive(self, what: object) -> None:
         """Bring the named account, or what was spent, into view."""
         if what == SPENDING:
-            self.area.ensureWidgetVisible(self.spending)
+            self.area.ensureWidgetVisible(self.spending, 0, _ROOM)
             self.spending.field.setFocus()
             return
         card = next((c for c in self.cards if c.objectName() == f"account_{what}"), None)
