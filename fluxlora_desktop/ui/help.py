@@ -53,7 +53,7 @@ KEYS = (
     ("C; arrows; +, -", "In a grid: compare with the base, the next one, larger or smaller"),
     ("F, 0, 1, 2, 3, 4, 5, T", "Star pictures, rate them or take the rating off, tag them"),
     ("Ctrl+C, Ctrl+S, R", "Copy, save, reuse the settings of a picture"),
-    ("V, G", "Make a picture anew with another seed, make a grid of it"),
+    ("V, G, W", "Make a picture anew with another seed, a grid of it; how it came to be"),
     ("Ctrl+Shift+C", "Copy the prompt"),
     ("Ctrl+Shift+S, Ctrl+Alt+C", "Save or copy a picture without what made it"),
     ("Ctrl+Shift+D", "Drag pictures out without what made them, or with it again"),

@@ -233,6 +233,7 @@ def _create(desks: Desks, around: Surroundings) -> Page:
     accounts.connect_requested.connect(partial(page.go.emit, "settings", None))
     page.destination.right.addWidget(accounts)
     page.step_shown.connect(partial(_on_step_shown, desks))
+    page.photos.inspector.photo.tracing.connect(desks.lineage.of_photo)
     desks.pictures.offers_changed.connect(desks.draft.tell_anew)
     if around.computer.practice and around.samples:
         SampleOffer(page=page, draft=desks.draft, samples=around.samples)
@@ -319,6 +320,7 @@ def _gallery(desks: Desks, around: Surroundings) -> Page:
     )
     page.reveal_requested.connect(around.reveal)
     page.grid_requested.connect(partial(page.go.emit, "grids"))
+    page.lineage_requested.connect(desks.lineage.of_picture)
     return page
 
 

@@ -276,7 +276,7 @@ def test_tab_goes_from_the_photos_over_the_remarks_to_the_foot(
         walked.append(hands.place().objectName())
         assert len(walked) < FAR
     resolutions = [name for name in walked if name.startswith("resolution_shown")]
-    wanted = ["show_all_remarks", "edit_photo", "keep_photo", *resolutions]
+    wanted = ["show_all_remarks", "edit_photo", "keep_photo", "trace_photo", *resolutions]
     assert walked == [*wanted, "compare", "show", "mend", "keep", "create_next"]
 
 

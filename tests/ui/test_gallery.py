@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.errors import DiskFull, OutcomeUnknown, ServiceRefused
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureState
+from fluxlora_desktop.ui.desks.loras import CardChoice
 from fluxlora_desktop.ui.gallery.cells import frame_of
 from fluxlora_desktop.ui.gallery.delegate import again_rect
 from fluxlora_desktop.ui.gallery.page import GalleryPage, ShowPicture
@@ -549,3 +550,30 @@ def test_strength_that_nobody_changed_follows_its_lora(qtbot: QtBot, room: Room)
     qtbot.waitUntil(lambda: choice.lora().recommended_scale == 0.7)
     assert choice.strength.value() == 1.1
     qtbot.waitUntil(lambda: room.jobs.live() == 0)
+
+
+def test_pictures_lead_to_their_line_and_to_the_card_of_their_lora(
+    qtbot: QtBot, room: Room
+) -> None:
+    room.page.arrive("fox")
+    made = order(qtbot, room, 2)
+    page = room.page
+    went: list[tuple[object, ...]] = []
+    page.go.connect(lambda *where: went.append(where))
+    said: list[str] = []
+    room.pictures.said.connect(said.append)
+
+    with qtbot.waitSignal(page.lineage_requested) as asked:
+        page.browser.commands.lineage_requested.emit(made[0])
+    assert asked.args == [made[0]]
+
+    (use,) = made[0].loras
+    page.browser.commands.card_requested.emit(tuple(made))
+    assert went == [("library", CardChoice(use.lora_id, tuple(p.id for p in made)))]
+
+    room.stores.loras.unpublish(use.lora_id)
+    with qtbot.waitSignal(room.loras.listed):
+        room.loras.load()
+    page.browser.commands.card_requested.emit(tuple(made))
+    assert went[-1] == ("library", use.lora_id)
+    assert "is not published yet" in said[-1]

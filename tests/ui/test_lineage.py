@@ -10,7 +10,7 @@ from desk_fixtures import add_lora, add_run
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QPushButton
 
-from fluxlora_desktop.domain.gallery import PictureQuery
+from fluxlora_desktop.domain.gallery import PictureFilter, PictureQuery
 from fluxlora_desktop.domain.lineage import Difference
 from fluxlora_desktop.domain.pictures import Picture, PictureLora, PictureState
 from fluxlora_desktop.domain.runs import RunState
@@ -73,7 +73,7 @@ def test_every_stop_says_what_it_is_and_leads_to_its_page(room):
     for says, went in (
         ("Show the training", ["runs", room.run]),
         ("Show in library", ["library", "fox"]),
-        ("Show them in the gallery", ["gallery", PictureQuery(lora_id="fox")]),
+        ("Show them in the gallery", ["gallery", PictureFilter(PictureQuery(lora_id="fox"))]),
     ):
         dialog = room.open(lambda desk: desk.of_lora("fox", "Fox"))
         said = words(dialog)

@@ -39,12 +39,14 @@ _MARGIN = 16
 class PhotoFactsView(QWidget):
     """One photo large, with what the trainer keeps of it, its name, size, pixels and format.
 
-    `editing(hash)` and `keeping(hash, bool)` when its buttons are pressed.
+    `editing(hash)`, `keeping(hash, bool)` and `tracing(hash, name)`, which asks what the photo was
+    used for, when its buttons are pressed.
     """
 
     closing = Signal()
     editing = Signal(str)
     keeping = Signal(str, bool)
+    tracing = Signal(str, str)
 
     def __init__(self, thumbs: ThumbLoader, files: Files) -> None:
         super().__init__()
@@ -64,7 +66,10 @@ class PhotoFactsView(QWidget):
         self.keep.setObjectName("keep_photo")
         self.crop = CropChoice()
         self.crop.shown.connect(self.picture.show_kept)
-        acts = row(self.edit, self.keep, None, spacing=8)
+        self.trace = button("Used for…", self._on_trace, role="quiet")
+        self.trace.setObjectName("trace_photo")
+        self.trace.setToolTip("Which trainings and LoRAs this photo is in")
+        acts = row(self.edit, self.keep, self.trace, None, spacing=4)
         parts = (self.picture, 4, head, self.facts, 4, acts, 4, self.crop, 4, line())
         self.setLayout(column(*parts, spacing=4))
 
@@ -75,6 +80,10 @@ class PhotoFactsView(QWidget):
     def _on_keep(self) -> None:
         if self._item is not None:
             self.keeping.emit(self._item.sha256, not self._item.kept)
+
+    def _on_trace(self) -> None:
+        if self._item is not None:
+            self.tracing.emit(self._item.sha256, shown_name(self._item.photo.name))
 
     def show_photo(self, item: DatasetPhoto, draft: Draft) -> None:
         """Show a photo of the draft."""
@@ -88,7 +97,7 @@ class PhotoFactsView(QWidget):
             "Not trained, but still in the set (X)" if item.kept else "Train it (K)"
         )
         self.crop.show_photo(item, draft)
-        follow(self.keep, self.crop)
+        follow(self.trace, self.crop)
         facts = photo.facts
         inside = theme.INSPECTOR_WIDTH - 2 * _MARGIN
         self.picture.setFixedHeight(min(_PHOTO_SIDE, round(inside * facts.height / facts.width)))

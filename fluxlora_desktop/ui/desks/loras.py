@@ -65,6 +65,14 @@ class _Strength:
     header: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CardChoice:
+    """Pictures that shall be put on a Lora's card, as another page asks for it."""
+
+    lora_id: str
+    picture_ids: tuple[str, ...]
+
+
 class LoraDesk(Desk):
     """Holds the Loras of the library.
 

@@ -30,7 +30,8 @@ class PictureCommands(QObject):
     """Holds the actions of one place (the grid, the viewer) and the pictures they are about.
 
     `reuse_requested(Picture)`, `again_requested(Picture)`, `vary_requested(Picture)`,
-    `grid_requested(Picture)`, `reveal_requested(Path)`. Keys work while the place or a part of it
+    `grid_requested(Picture)`, `lineage_requested(Picture)`, `card_requested(tuple of Picture)`,
+    `reveal_requested(Path)`. Keys work while the place or a part of it
     has the focus; `rating_keys` is what comes before a digit where digits mean something else.
     """
 
@@ -38,6 +39,8 @@ class PictureCommands(QObject):
     again_requested = Signal(object)
     vary_requested = Signal(object)
     grid_requested = Signal(object)
+    lineage_requested = Signal(object)
+    card_requested = Signal(object)
     reveal_requested = Signal(object)
 
     def __init__(
@@ -73,6 +76,8 @@ class PictureCommands(QObject):
         self.reuse = self._action("Reuse settings", "refresh", "R", self._on_reuse, make)
         self.vary = self._action("Vary the seed", "add", "V", self._on_vary, make)
         self.grid = self._action("Make a grid of it…", "grid", "G", self._on_grid, make)
+        self.lineage = self._action("How it came to be…", "runs", "W", self._on_lineage, make)
+        self.card = self._action("Show on the LoRA's card…", "globe", "", self._on_card, share)
         self.again = self._action("Make it again", "refresh", "", self._on_again, make)
         self.copy = self._action("Copy", "copy", "Ctrl+C", self._on_copy, share)
         describe(self.copy, "Copy the picture with its settings, or several files")
@@ -169,6 +174,8 @@ class PictureCommands(QObject):
         self.reuse.setEnabled(one is not None)
         self.reuse.setVisible(len(self.chosen) < 2)
         self.grid.setEnabled(here)
+        self.lineage.setEnabled(one is not None)
+        self.card.setVisible(not trashed and any(p.loras for p in done_of(self.chosen)))
         self.again.setVisible(one is not None and here and one.state in LOST)
         unsaved = one is not None and self._pictures.spilled(one) is not None
         self.save_elsewhere.setVisible(unsaved)
@@ -197,7 +204,7 @@ class PictureCommands(QObject):
         """Return a menu of everything that can be done; it goes when it is closed."""
         made = QMenu(parent)
         made.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        made.addActions([self.again, self.reuse, self.vary, self.grid])
+        made.addActions([self.again, self.reuse, self.vary, self.grid, self.lineage])
         made.addSeparator()
         made.addActions([self.favourite, self.tag])
         rating = made.addMenu("Rate")
@@ -205,7 +212,7 @@ class PictureCommands(QObject):
         rating.setEnabled(self.rates[0].isEnabled())
         made.addSeparator()
         made.addActions([self.copy, self.copy_prompt, self.copy_settings])
-        made.addActions([self.save_elsewhere, self.save, self.show_file])
+        made.addActions([self.save_elsewhere, self.save, self.show_file, self.card])
         made.addSection("Share clean")
         made.addActions([self.copy_clean, self.save_clean, self.drag_clean])
         made.addSeparator()
@@ -231,6 +238,14 @@ class PictureCommands(QObject):
     @Slot()
     def _on_grid(self) -> None:
         self.grid_requested.emit(self.chosen[0])
+
+    @Slot()
+    def _on_lineage(self) -> None:
+        self.lineage_requested.emit(self.chosen[0])
+
+    @Slot()
+    def _on_card(self) -> None:
+        self.card_requested.emit(done_of(self.chosen))
 
     @Slot()
     def _on_again(self) -> None:

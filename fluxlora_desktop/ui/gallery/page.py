@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,7 +18,7 @@ from fluxlora_desktop.domain.routes import Remedy
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.gallery import GalleryDesk
-from fluxlora_desktop.ui.desks.loras import LoraDesk
+from fluxlora_desktop.ui.desks.loras import CardChoice, LoraDesk
 from fluxlora_desktop.ui.desks.picture_imports import PictureImportDesk
 from fluxlora_desktop.ui.desks.pictures import Offer, PictureDesk, RouteChoice
 from fluxlora_desktop.ui.desks.prompts import PromptDesk
@@ -60,6 +61,7 @@ class GalleryPage(Page):
 
     reveal_requested = Signal(object)
     grid_requested = Signal(object)
+    lineage_requested = Signal(object)
     keep_requested = Signal(object)
 
     def __init__(
@@ -165,6 +167,8 @@ class GalleryPage(Page):
             commands.again_requested.connect(self._on_again)
             commands.vary_requested.connect(self._on_vary)
             commands.grid_requested.connect(self.grid_requested)
+            commands.lineage_requested.connect(self.lineage_requested)
+            commands.card_requested.connect(self._on_card)
             commands.reveal_requested.connect(self.reveal_requested)
 
     def shown(self) -> None:
@@ -204,6 +208,24 @@ class GalleryPage(Page):
             self._fill(written_request_of(what, self._loras))
             self.panel.number.setCurrentIndex(number)
         self.panel.write()
+
+    @Slot(object)
+    def _on_card(self, pictures: tuple[Picture, ...]) -> None:
+        """Lead to the card of the published LoRA that most of the pictures were made with."""
+        uses = Counter(part.lora_id for picture in pictures for part in picture.loras)
+        for lora_id, _times in uses.most_common():
+            lora = self._loras.lora(lora_id)
+            if lora is not None and lora.publication is not None:
+                made = (p.id for p in pictures if any(u.lora_id == lora_id for u in p.loras))
+                self.go.emit("library", CardChoice(lora_id, tuple(made)))
+                return
+        known = (self._loras.lora(lora_id) for lora_id in uses)
+        lora = next((lora for lora in known if lora is not None), None)
+        if lora is None:
+            self._pictures.said.emit("The LoRA of these pictures is no longer in the library.")
+        else:
+            self._pictures.said.emit(f"{lora.name} is not published yet, so it has no card.")
+            self.go.emit("library", lora.id)
 
     def on_theme_changed(self) -> None:
         """Draw what depends on the look again."""

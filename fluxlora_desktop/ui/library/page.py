@@ -17,7 +17,7 @@ from fluxlora_desktop.domain.spending import LedgerQuery
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
-from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraPictures, LoraWork
+from fluxlora_desktop.ui.desks.loras import CardChoice, LoraDesk, LoraPictures, LoraWork
 from fluxlora_desktop.ui.desks.money import LedgerPlace, MoneyDesk
 from fluxlora_desktop.ui.desks.pictures import RouteChoice
 from fluxlora_desktop.ui.desks.runs import RunDesk
@@ -167,7 +167,11 @@ class LibraryPage(Page):
             self.grid.setFocus()
 
     def arrive(self, what: object) -> None:
-        """Select a Lora, given as itself or by its id."""
+        """Select a Lora, given as itself or by its id; a `CardChoice` is put on its card."""
+        if isinstance(what, CardChoice):
+            self.grid.select(what.lora_id)
+            self.choose_card_pictures(what.lora_id, what.picture_ids)
+            return
         lora_id = what.id if isinstance(what, Lora) else what
         if isinstance(lora_id, str):
             self.grid.select(lora_id)

@@ -12,7 +12,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QDialog, QWidget
 
 from fluxlora_desktop.domain.bases import title_of
-from fluxlora_desktop.domain.gallery import PictureQuery
+from fluxlora_desktop.domain.gallery import PictureFilter, PictureQuery
 from fluxlora_desktop.domain.lineage import Lineage
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.ports import Files
@@ -197,7 +197,7 @@ def _pictures_stop(shown: Lineage, files: Files) -> Stop:
     thumbs = tuple(files.resolve(p.thumb) for p in shown.pictures if p.thumb)
     ways: tuple[Way, ...] = ()
     if shown.lora is not None:
-        them = PictureQuery(lora_id=shown.lora.id)
+        them = PictureFilter(PictureQuery(lora_id=shown.lora.id))
         ways = (Way("Show them in the gallery", "gallery", them),)
     made = f"{plural(count, 'picture')} made with it"
     return Stop("gallery", "Pictures", (made,), thumbs, count - len(thumbs), ways)
