@@ -53,6 +53,8 @@ THUMBS = 300
 STEP_MS = 16
 SIZE = (1736, 1040)
 """The page in a window of 1920 x 1080."""
+FLING, FLING_PIXELS = 500, 120
+"""What a hard turn of the wheel does."""
 LIMIT_S = 600
 TIMES = 9
 
@@ -264,10 +266,10 @@ class Frames:
         )
 
 
-def scroll(view: QAbstractItemView, steps: int) -> Frames:
-    """Scroll from the top to the end, a screen in each 16 ms."""
+def scroll(view: QAbstractItemView, steps: int, by: int = 0) -> Frames:
+    """Scroll from the top to the end, a screen in each 16 ms, or by so many pixels."""
     bar, busy, loop = view.verticalScrollBar(), Busy(), QEventLoop()
-    screen = view.viewport().height()
+    screen = by or view.viewport().height()
     places = [0, 0, *range(0, bar.maximum(), screen)][:steps]
     frames, way = Frames(), iter(places)
     spent = [time.thread_time()]
@@ -407,6 +409,9 @@ def measure_scroll(gallery: Gallery, before: float, steps: int, report: Report) 
     """Scroll from end to end."""
     frames = scroll(gallery.grid, steps)
     report.line(f"{len(frames.clock)} screens, one each 16 ms: {frames.words()} (aim: 99th 8)")
+    gallery.rest()
+    fling = scroll(gallery.grid, FLING, by=FLING_PIXELS)
+    report.line(f"{FLING} steps of {FLING_PIXELS} pixels, one each 16 ms: {fling.words()}")
     gallery.rest()
     memory = frames.memory_mb
     later = memory[len(memory) // 4 :]

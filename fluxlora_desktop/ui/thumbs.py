@@ -23,7 +23,7 @@ _MOST_KNOWN = 4000
 """Files that are remembered at most, with those that cannot be read."""
 _JOBS = 2
 _TELL_S = 0.008
-_A_JOB = 16
+_A_JOB = 32
 """Files that one job decodes, before other loaders have their turn in the lane."""
 
 

@@ -94,3 +94,45 @@ def test_thumb_stays_away_when_the_file_is_no_picture_and_comes_when_it_is_writt
     make_photo(path, (300, 300))
     thumbs.forget(path)
     assert load(qtbot, thumbs, path) == (100, 100)
+
+
+def test_what_was_dropped_is_not_decoded_until_it_is_asked_for_again(
+    qtbot: QtBot, thumbs: ThumbLoader, jobs: JobRunner, tmp_path: Path
+) -> None:
+    photos = [make_photo(tmp_path / f"{n}.jpg", (300, 300)) for n in range(3)]
+    ready: list[str] = []
+    thumbs.ready.connect(ready.append)
+    thumbs.get(photos[0], 100)
+    thumbs.get(photos[1], 100)
+
+    thumbs.drop_waiting()
+    thumbs.get(photos[2], 100)
+    qtbot.waitUntil(lambda: ready == [str(photos[2])] and jobs.live() == 0)
+
+    assert load(qtbot, thumbs, photos[0]) == (100, 100)
+
+
+def test_thumb_in_another_size_stands_for_the_one_that_is_wanted(
+    qtbot: QtBot, thumbs: ThumbLoader, jobs: JobRunner, tmp_path: Path
+) -> None:
+    photo = make_photo(tmp_path / "one.jpg", (300, 300))
+    load(qtbot, thumbs, photo)
+
+    meanwhile = thumbs.get(photo, 150)
+
+    assert meanwhile is not None
+    assert meanwhile.deviceIndependentSize().toSize().toTuple() == (100, 100)
+    assert not thumbs.has(photo, 150)
+    qtbot.waitUntil(lambda: thumbs.has(photo, 150))
+
+
+def test_pixmaps_are_let_go_by_their_bytes_the_oldest_first(
+    qtbot: QtBot, thumbs: ThumbLoader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fluxlora_desktop.ui.thumbs._MOST_BYTES", 2 * 100 * 100 * 4)
+    photos = [make_photo(tmp_path / f"{n}.jpg", (300, 300)) for n in range(3)]
+
+    for photo in photos:
+        load(qtbot, thumbs, photo)
+
+    assert [thumbs.has(photo, 100) for photo in photos] == [False, True, True]

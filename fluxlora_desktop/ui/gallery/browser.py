@@ -157,7 +157,7 @@ class PictureBrowser(QWidget):
         self._thumbs.ready.connect(self._on_thumb)
         self._delegate.again_requested.connect(self.again_requested)
         self.grid.painted.connect(self.model.want)
-        self.grid.scrolled.connect(self._thumbs.drop_waiting)
+        self.grid.scrolled.connect(self._delegate.begin_anew)
         self.grid.resized.connect(self._on_resized)
         self.grid.opened.connect(self._on_opened)
         self.grid.drag_wanted.connect(self._on_drag)
@@ -265,7 +265,7 @@ class PictureBrowser(QWidget):
 
     def _take_rows(self, rows: GalleryRows) -> None:
         self._found = rows.query
-        self._thumbs.drop_waiting()
+        self._delegate.begin_anew()
         self.model.take(map(self._as_it_stands, rows.first))
         self.model.show(rows.ids)
 
@@ -371,7 +371,7 @@ class PictureBrowser(QWidget):
     @Slot(int)
     def _on_resized(self, side: int) -> None:
         """Ask for thumbnails as large as they are shown now; until then the old ones are scaled."""
-        self._thumbs.drop_waiting()
+        self._delegate.begin_anew()
         self._delegate.side = side
 
     @Slot(QModelIndex)

@@ -70,14 +70,22 @@ class PictureDelegate(CellDelegate):
         super().__init__()
         self._thumbs, self._thumb_path, self._price_of = thumbs, thumb_path, price_of
         self.side = CELL - 2 * GAP
+        self._anew = False
         self._look = looks_at(theme.tokens().window, 1.0)
 
     def sizeHint(self, _option: QStyleOptionViewItem, _index: _Index) -> QSize:
         """Return the size that the grid aims at."""
         return QSize(CELL, CELL)
 
+    def begin_anew(self) -> None:
+        """Ask at the next paint for what is in sight then, and for nothing else."""
+        self._anew = True
+
     def prepare(self, painter: QPainter) -> None:
         """Look up what all cells share."""
+        if self._anew:  # not before: a job that finds nothing to decode ends, and another begins
+            self._anew = False
+            self._thumbs.drop_waiting()
         self._look = looks_at(theme.tokens().window, painter.device().devicePixelRatioF())
 
     def paint_cell(
