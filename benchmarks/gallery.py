@@ -41,8 +41,10 @@ from fluxlora_desktop.imaging.workshop import PillowPictureWorkshop
 from fluxlora_desktop.jobs.gc_guard import GcGuard
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.store.library import open_library
+from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.desks.prompts import PromptDesk
 from fluxlora_desktop.ui.gallery.model import PAGE
 from fluxlora_desktop.ui.gallery.page import GalleryPage
 from fluxlora_desktop.ui.theme import Scheme, Theme
@@ -97,7 +99,9 @@ class Gallery:
             patience=Patience(),
         )
         self.loras = LoraDesk(tools, self.jobs, NoTrash())
-        self.desk = PictureDesk(tools, self.jobs, NoTrash())
+        self.desk = PictureDesk(tools, self.jobs)
+        self.marks = GalleryDesk(tools, self.jobs, NoTrash())
+        self.prompts = PromptDesk(tools, self.jobs)
         self.desk.refresh_offers_once = lambda: None  # asks services, which are not here
         self.place = QStackedWidget()
         self.place.resize(*SIZE)
@@ -107,7 +111,13 @@ class Gallery:
     def build(self) -> float:
         """Make the page; return milliseconds."""
         began = time.perf_counter()
-        self.page = GalleryPage(pictures=self.desk, loras=self.loras, jobs=self.jobs)
+        self.page = GalleryPage(
+            pictures=self.desk,
+            gallery=self.marks,
+            loras=self.loras,
+            prompts=self.prompts,
+            jobs=self.jobs,
+        )
         self.browser, self.grid = self.page.browser, self.page.browser.grid
         self.model = self.browser.model
         self.place.addWidget(self.page)

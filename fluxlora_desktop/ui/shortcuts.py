@@ -26,6 +26,7 @@ class Group(StrEnum):
     SHARE = "Share and keep"
     TRASH = "Throw away"
     LARGE = "One picture large"
+    COMPARE = "Pictures side by side"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from fluxlora_desktop.ui.gallery.canvas import Canvas, Sight
 from fluxlora_desktop.ui.gallery.differences import differences
 from fluxlora_desktop.ui.gallery.large import LargePictures
 from fluxlora_desktop.ui.gallery.words import STATE_WORDS
+from fluxlora_desktop.ui.shortcuts import Group, Keys
 from fluxlora_desktop.ui.widgets import button, column, label, row, set_mark
 from fluxlora_desktop.ui.wording import plural
 
@@ -61,14 +62,20 @@ class Pane(QFrame):
 
     def show_picture(self, picture: Picture, says: str, count: int) -> None:
         """Show a picture and what differs."""
-        self.picture = picture
         self.says.setText(says)
         self.keep.setAccessibleName(f"Keep picture {self.number}")
+        self.show_star(picture)
         self.canvas.setAccessibleName(
             f"{self.number} of {count}: {STATE_WORDS[picture.state]}, {picture.prompt}"
         )
         self.canvas.setAccessibleDescription(says)
         self.trouble.hide()
+
+    def show_star(self, picture: Picture) -> None:
+        """Say whether the picture is kept by now."""
+        self.picture = picture
+        self.keep.setText("Kept" if picture.favourite else "Keep this one")
+        self.keep.setEnabled(not picture.favourite)
 
     def show_pixels(self, pixmap: QPixmap | None, size: QSize, *, anew: bool) -> None:
         """Show what is decoded by now."""
@@ -90,6 +97,7 @@ class Pane(QFrame):
 
     def _on_keep(self) -> None:
         if self.picture is not None:
+            self.keep.setEnabled(False)  # a second press would take the star off again
             self.keep_requested.emit(self.picture)
 
 
@@ -100,8 +108,13 @@ class CompareView(QWidget):
     zoomed or moved in one is in all, until *Move together* is off.
     """
 
-    KEYS = ()
-
+    KEYS = (
+        Keys(Group.COMPARE, "1 … 4, arrows", "Pick one of them; arrows move what is zoomed"),
+        Keys(Group.COMPARE, "+, -, 0, Z", "Larger, smaller, the whole pictures, full size"),
+        Keys(Group.COMPARE, "L", "Move them together, or each alone"),
+        Keys(Group.COMPARE, "K", "Keep the picked one: put a star on it"),
+        Keys(Group.COMPARE, "Esc", "Back to the grid"),
+    )
     closed = Signal()
     keep_requested = Signal(object)
 
@@ -158,6 +171,13 @@ class CompareView(QWidget):
             pane.show_pixels(pixmap if done else None, size, anew=True)
         self.pick(0)
         self._large.show(pictures, self.panes[0].canvas.room())
+
+    def show_marked(self, pictures: Sequence[Picture]) -> None:
+        """Take pictures in whose marks are others now."""
+        now = {picture.id: picture for picture in pictures}
+        for pane in self.panes:
+            if pane.picture is not None and pane.picture.id in now:
+                pane.show_star(now[pane.picture.id])
 
     def _make_panes(self, count: int) -> None:
         for pane in self.panes:
@@ -264,8 +284,8 @@ class CompareView(QWidget):
             self._on_full()
         elif key == Qt.Key.Key_L:
             self.linked.toggle()
-        elif key == Qt.Key.Key_K and self.picked.picture is not None:
-            self.keep_requested.emit(self.picked.picture)
+        elif key == Qt.Key.Key_K:
+            self.picked.keep.click()
         elif key == Qt.Key.Key_Space:
             self._on_toggled()
         else:

@@ -56,13 +56,12 @@ class GalleryPage(Page):
     """Make pictures and look at them.
 
     `reveal_requested(Path)` asks to show a file, `grid_requested(Picture)` for a grid of pictures
-    like this one, `keep_requested(Picture)` for a star on the one of several that shall be kept.
+    like this one.
     """
 
     reveal_requested = Signal(object)
     grid_requested = Signal(object)
     lineage_requested = Signal(object)
-    keep_requested = Signal(object)
 
     def __init__(
         self,
@@ -143,6 +142,7 @@ class GalleryPage(Page):
         self.header.addWidget(self.compare_button)
         self._compare_key = QShortcut(Qt.Key.Key_C, self.browser.grid, self._on_compare)
         self._compare_key.setContext(Qt.ShortcutContext.WidgetShortcut)
+        describe(self._compare_key, "Compare two to four chosen pictures", Group.COMPARE)
         self.body.addWidget(places, 1)
 
     def _connect(self) -> None:
@@ -160,7 +160,8 @@ class GalleryPage(Page):
         self.viewer.step_wanted.connect(self._on_step)
         self.viewer.closed.connect(self._close_viewer)
         self.compare.closed.connect(self._close_viewer)
-        self.compare.keep_requested.connect(self.keep_requested)
+        self.compare.keep_requested.connect(self._on_keep)
+        self._gallery.marked.connect(self.compare.show_marked)
         self.browser.grid.selectionModel().selectionChanged.connect(self._on_selected)
         for commands in (self.browser.commands, self.viewer.commands):
             commands.reuse_requested.connect(self._on_reuse)
@@ -347,6 +348,11 @@ class GalleryPage(Page):
     def _on_selected(self) -> None:
         browsing = not self.viewing and not self.comparing
         self.compare_button.setVisible(browsing and self._can_compare())
+
+    @Slot(object)
+    def _on_keep(self, picture: Picture) -> None:
+        if not picture.favourite:
+            self._gallery.toggle_favourite((picture.id,))
 
     @Slot()
     def _on_compare(self) -> None:

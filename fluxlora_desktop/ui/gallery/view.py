@@ -37,6 +37,7 @@ from PySide6.QtWidgets import (
     QRubberBand,
 )
 
+from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.gallery.cells import (
     FOCUSED,
     GAP,
@@ -85,6 +86,8 @@ class GridView(QListView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setDragEnabled(True)
         self.setMouseTracking(True)
+        # else everything below is painted at each step of scrolling, the card's round edge too
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.doubleClicked.connect(self.opened)
         self._band = QRubberBand(QRubberBand.Shape.Rectangle, self.viewport())
@@ -267,6 +270,7 @@ class GridView(QListView):
         """Let the delegate paint the cells that the area crosses."""
         painter, delegate, region = QPainter(self.viewport()), self.itemDelegate(), event.region()
         assert isinstance(delegate, CellDelegate)
+        painter.fillRect(event.rect(), theme.color("surface"))
         delegate.prepare(painter)
         model, side, offset, columns = (
             self.model(),

@@ -31,6 +31,7 @@ class Viewer(QWidget):
 
     KEYS = (
         Keys(Group.LARGE, "Left, Right", "The picture before, the next one"),
+        Keys(Group.LARGE, "F11", "On the whole screen, or in the window"),
         Keys(Group.LARGE, "0, 1, Space", "The whole picture, full size, one or the other"),
         Keys(Group.LARGE, "+, -", "Larger, smaller"),
         Keys(Group.LARGE, "I", "Show its settings, or not"),
