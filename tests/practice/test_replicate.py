@@ -451,7 +451,8 @@ def test_command_ends_by_itself_when_nobody_asks_for_anything(tmp_path: Path) ->
 
     assert ended.returncode == 0
     assert ended.stderr == ""
-    assert set(json.loads(ended.stdout)) == {"replicate", "huggingface", "together", "fal"}
+    services = {"replicate", "huggingface", "together", "fal", "own_pictures"}
+    assert set(json.loads(ended.stdout)) == services
 
 
 def test_official_client_goes_the_whole_way(api: Api) -> None:

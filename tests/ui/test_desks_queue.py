@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,15 +32,18 @@ DONE, WAITING, FAILED = PictureState.DONE, PictureState.WAITING, PictureState.FA
 
 @dataclass
 class Press(FakeGenerator):
-    """Makes a picture for each ticket, or at once while it is `free`."""
+    """Makes a picture for each ticket of its prompt, or at once while it is `free`."""
 
-    tickets: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    tickets: dict[str, threading.Semaphore] = field(
+        default_factory=lambda: defaultdict(partial(threading.Semaphore, 0))
+    )
     free: bool = False
     began: list[str] = field(default_factory=list)
 
     def generate(self, request: PictureRequest, ctx: JobContext) -> GeneratedImage:
         self.began.append(request.prompt)
-        while not self.free and not self.tickets.acquire(blocking=False):
+        tickets = self.tickets[request.prompt]
+        while not self.free and not tickets.acquire(blocking=False):
             ctx.pause(0.005)
         return super().generate(request, ctx)
 
@@ -106,7 +111,8 @@ def test_orders_wait_for_their_turn_and_one_moved_first_is_made_after_the_next_p
 
     hall.desk.move(last, 0)
     assert hall.names() == ["d", "a", "b", "c"]
-    hall.press.tickets.release(2)  # b gives way, a goes on
+    for name in "ab":
+        hall.press.tickets[name].release()  # b gives way, a goes on
     hall.until(lambda: sorted(hall.press.began[2:]) == ["a", "d"])
 
     hall.until(lambda: hall.kept() == [(name, False) for name in "dabc"])

@@ -44,7 +44,7 @@ class Room:
         )
         self.qtbot, self.secrets = qtbot, bench.secrets
         self.desk = OwnServerDesk(bench.tools, bench.jobs, bench.secrets, bench.owner)
-        self.pictures = PictureDesk(bench.tools, bench.jobs, bench.trash, bench.owner)
+        self.pictures = PictureDesk(bench.tools, bench.jobs, bench.owner)
         self.failed = Heard(self.desk.failed)
         self.card = OwnServerCard(desk=self.desk, choice=self.choice)
         qtbot.addWidget(self.card)

@@ -248,7 +248,8 @@ class PictureBrowser(QWidget):
         if rows.query != self._query:
             return
         place = remember(self.grid, self.model)
-        if rows.query != self._found:  # another question: its best answer is at the top
+        if rows.query != self._found and not self.model.shows(rows.ids):
+            # Another question with another answer: the best of it is at the top.
             place = replace(place, top="", selected=frozenset())
             self.grid.scrollToTop()
         self._take_rows(rows)

@@ -148,6 +148,10 @@ class PictureModel(QAbstractListModel):
             return rows + [places[picture_id] for picture_id in rest if picture_id in places]
         return rows + [row for row in map(self.row_of, rest) if row >= 0]
 
+    def shows(self, ids: Sequence[str]) -> bool:
+        """Tell whether these are the rows, in this order."""
+        return len(ids) == len(self._ids) and list(ids) == self._ids
+
     def show(self, ids: Sequence[str]) -> None:
         """Show these ids in their order; what only came on top or at the end is inserted."""
         shown, old = list(ids), len(self._ids)
