@@ -66,11 +66,12 @@ class PhotoFactsView(QWidget):
         self.keep.setObjectName("keep_photo")
         self.crop = CropChoice()
         self.crop.shown.connect(self.picture.show_kept)
-        self.trace = button("Used for…", self._on_trace, role="quiet")
+        self.trace = button("What it was used for", self._on_trace, role="link")
         self.trace.setObjectName("trace_photo")
         self.trace.setToolTip("Which trainings and LoRAs this photo is in")
-        acts = row(self.edit, self.keep, self.trace, None, spacing=4)
-        parts = (self.picture, 4, head, self.facts, 4, acts, 4, self.crop, 4, line())
+        acts = row(self.edit, self.keep, None, spacing=8)
+        more = row(self.trace, None)
+        parts = (self.picture, 4, head, self.facts, 4, acts, more, 4, self.crop, 4, line())
         self.setLayout(column(*parts, spacing=4))
 
     def _on_edit(self) -> None:
