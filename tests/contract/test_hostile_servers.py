@@ -155,9 +155,11 @@ def _once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "AGAIN", {})
 
 
-def client_of(url: str) -> ServiceClient:
+def client_of(url: str, wanted: object = None) -> ServiceClient:
+    """Return a client that waits little; longer, on a busy computer too, where an answer comes."""
     endpoint = Endpoint("replicate", url, lambda: Secret(TOKEN))
-    return ServiceClient(endpoint=endpoint, limits=LIMITS)
+    limits = Limits(connect=SOON, idle=SOON, reply=SOON, paid=SOON) if wanted is VALUE else LIMITS
+    return ServiceClient(endpoint=endpoint, limits=limits)
 
 
 def outcome_of(call: Callable[[], object]) -> tuple[Any, str]:
@@ -177,7 +179,7 @@ def outcome_of(call: Callable[[], object]) -> tuple[Any, str]:
 def test_read_ends_with_a_fitting_error(name: str) -> None:
     case = CASES[name]
     with HostileServer(case.behave, hears_first=case.hears_first).running() as server:
-        client = client_of(server.url())
+        client = client_of(server.url(), case.read)
         kind, words = outcome_of(lambda: client.get_json("a"))
 
     assert kind is case.read or (name in NEVER_SENT and kind is e.ServiceUnreachable)
@@ -188,7 +190,7 @@ def test_read_ends_with_a_fitting_error(name: str) -> None:
 def test_paid_request_is_sent_once_and_unknown_without_a_clear_answer(name: str) -> None:
     case = CASES[name]
     with HostileServer(case.behave, hears_first=case.hears_first).running() as server:
-        client = client_of(server.url())
+        client = client_of(server.url(), case.paid)
         kind, words = outcome_of(lambda: client.post_paid("a", {"prompt": "x"}))
 
     assert kind is case.paid or (name in NEVER_SENT and kind is e.ServiceUnreachable)

@@ -117,7 +117,9 @@ def test_2000_pictures_are_scrolled_opened_compared_deleted_and_found(person: Pe
     person.press("Right", "i")
     person.sees(lambda now: now["viewing"] == COUNT - 2, "the next one")
     assert person.shot("full").getpixel((3, 3)) == (0x11, 0x11, 0x13)
-    person.press("Escape", "Escape")
+    person.press("Escape")
+    person.sees(lambda now: not now["full_screen"], "the window again")
+    person.press("Escape")
     person.sees(lambda now: now["viewing"] == -1 and now["current"] == 1, "the grid again")
 
     person.press("Delete")
