@@ -23,11 +23,8 @@ import httpx
 from fluxlora_desktop.backends.registry import build_services
 from fluxlora_desktop.domain.pictures import PictureRequest, PictureState
 from fluxlora_desktop.domain.secrets import Secret
-from fluxlora_desktop.imaging.guarded import (
-    GuardedPhotoWorkshop,
-    GuardedPictureWorkshop,
-    PhotoWorkers,
-)
+from fluxlora_desktop.imaging.guarded import GuardedPhotoWorkshop, PhotoWorkers
+from fluxlora_desktop.imaging.guarded_pictures import GuardedPictureWorkshop
 from fluxlora_desktop.jobs.context import CancellableContext
 from fluxlora_desktop.practice.services import PracticeServices
 from fluxlora_desktop.store.library import open_library
