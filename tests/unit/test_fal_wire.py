@@ -4,7 +4,6 @@ import pytest
 
 from fluxlora_desktop.backends.fal.wire import (
     Addresses,
-    Drawn,
     HistoryPage,
     PastRequest,
     Status,
@@ -14,6 +13,7 @@ from fluxlora_desktop.backends.fal.wire import (
     read,
     read_paid,
 )
+from fluxlora_desktop.backends.flux_outputs import Drawn
 from fluxlora_desktop.domain.errors import OutcomeUnknown, UnexpectedReply
 
 

@@ -35,7 +35,14 @@ MAY_IMPORT = {
         *("@app", "@selftest", "@checkup", "@practice", "@imaging", "@system.expressions"),
     ),
 }
-SHARED_BY_SERVICES = ("http", "flux_inputs", "openai_chat", "openai_images", "registry")
+SHARED_BY_SERVICES = (
+    "http",
+    "flux_inputs",
+    "flux_outputs",
+    "openai_chat",
+    "openai_images",
+    "registry",
+)
 MAY_START_THREADS = ("jobs", "practice", "system.practice_process", "system.guard")
 THREADS = (
     *("threading.Thread", "threading.Timer", "concurrent.futures.ThreadPoolExecutor"),

@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from fluxlora_desktop.backends.fal.client import FalClient
 from fluxlora_desktop.backends.fal.ends import end_of
-from fluxlora_desktop.backends.fal.wire import SERVICE, Addresses, Drawn, Status, read
+from fluxlora_desktop.backends.fal.wire import SERVICE, Addresses, Status, read
 from fluxlora_desktop.backends.flux_inputs import fal_inputs
+from fluxlora_desktop.backends.flux_outputs import Drawn
 from fluxlora_desktop.domain.errors import (
     AppError,
     JobCancelled,

@@ -121,23 +121,6 @@ class Trained(Reply):
         return words(self.weights.get("url"))
 
 
-class Drawn(Reply):
-    """What a model for pictures leaves."""
-
-    images: tuple[Table, ...] = ()
-    unsafe: Any = Field(None, alias="has_nsfw_concepts")
-
-    @property
-    def address(self) -> str:
-        """Return the address of the first picture, or nothing."""
-        return words(self.images[0].get("url")) if self.images else ""
-
-    @property
-    def blackened(self) -> bool:
-        """Tell whether the safety checker blackened the first picture."""
-        return isinstance(self.unsafe, list) and bool(self.unsafe) and self.unsafe[0] is True
-
-
 class Ticket(Reply):
     """Where a file may be put, and the address under which a job then reads it."""
 

@@ -15,11 +15,11 @@ from typing import Any
 
 from pydantic import Field
 
+from fluxlora_desktop.backends.flux_outputs import Drawn
 from fluxlora_desktop.backends.http.client import Blob, ServiceClient
 from fluxlora_desktop.backends.http.endpoint import Endpoint
 from fluxlora_desktop.backends.http.replies import (
     Reply,
-    Table,
     Words,
     read_paid_reply,
     read_reply,
@@ -60,23 +60,6 @@ class _Repo(Reply):
     mapping: Any = Field(None, alias="inferenceProviderMapping")
 
 
-class FalDrawn(Reply):
-    """What fal's models answer."""
-
-    images: tuple[Table, ...] = ()
-    unsafe: Any = Field(None, alias="has_nsfw_concepts")
-
-    @property
-    def address(self) -> str:
-        """Return the address of the first picture, or nothing."""
-        return words(self.images[0].get("url")) if self.images else ""
-
-    @property
-    def blackened(self) -> bool:
-        """Tell whether the safety checker blackened the first picture."""
-        return isinstance(self.unsafe, list) and bool(self.unsafe) and self.unsafe[0] is True
-
-
 class ReplicateMade(Reply):
     """What Replicate's models answer, finished or not."""
 
@@ -115,11 +98,11 @@ class InferenceClient:
         entries = mapping[:_MOST_PROVIDERS] if isinstance(mapping, list) else []
         return tuple(_served(table(entry)) for entry in entries)
 
-    def draw_at_fal(self, provider_id: str, inputs: dict[str, Any]) -> FalDrawn:
+    def draw_at_fal(self, provider_id: str, inputs: dict[str, Any]) -> Drawn:
         """Make a picture by fal: one request that costs money."""
         return read_paid_reply(
             SERVICE,
-            FalDrawn,
+            Drawn,
             self._router.post_paid(f"fal-ai/{provider_id}", inputs, total_seconds=_PICTURE_SECONDS),
         )
 
