@@ -65,9 +65,12 @@ class Family(Protocol):
         """Say in words why this folder does not hold the base; "" when it does."""
 
     def text_encoder(
-        self, folder: Path, device: Device, dtype: DType
+        self, folder: Path, device: Device, dtype: DType, precision: str = ""
     ) -> Callable[[Sequence[str]], list[Text]]:
-        """Load the text encoders; what is returned encodes, and frees them when it is dropped."""
+        """Load the text encoders; what is returned encodes, and frees them when it is dropped.
+
+        `precision` "int8" or "nf4" asks for the large encoder to be stored small.
+        """
 
     def vae(self, folder: Path, device: Device, dtype: DType) -> Module:
         """Load the image encoder and decoder."""
