@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -44,7 +44,7 @@ class Flux1:
         *("model_index.json", "scheduler/*", "text_encoder/*", "text_encoder_2/*"),
         *("tokenizer/*", "tokenizer_2/*", "transformer/*", "vae/*"),
     )
-    targets: Mapping[str, str] = TARGETS
+    targets: Mapping[str, str] = field(default_factory=lambda: TARGETS)
     quantised: str = r".*transformer_blocks\.\d+\..*"
     multiple: int = 16
 
@@ -71,7 +71,7 @@ class Flux1:
         from diffusers import FluxPipeline
 
         pipeline = FluxPipeline.from_pretrained(
-            folder, transformer=None, vae=None, torch_dtype=dtype, local_files_only=True
+            folder, transformer=None, vae=None, dtype=dtype, local_files_only=True
         )
         if precision in KINDS:
             shrink(pipeline.text_encoder_2, "int8", dtype, device)
@@ -89,7 +89,7 @@ class Flux1:
         from diffusers import AutoencoderKL
 
         vae = AutoencoderKL.from_pretrained(
-            folder, subfolder="vae", torch_dtype=dtype, local_files_only=True
+            folder, subfolder="vae", dtype=dtype, local_files_only=True
         )
         return vae.to(device).requires_grad_(requires_grad=False)
 
