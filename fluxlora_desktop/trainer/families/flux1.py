@@ -13,6 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 import torch
+from diffusers import (
+    AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+)
 
 from ..quantise import KINDS, shrink
 from .base import Device, DType, Family, Generator, Module, Picture, Pipeline, Tensor, Text
@@ -68,8 +74,6 @@ class Flux1:
 
         T5 looks at the kind of numbers of its weights, so int8 is the smallest that it bears.
         """
-        from diffusers import FluxPipeline
-
         pipeline = FluxPipeline.from_pretrained(
             folder, transformer=None, vae=None, dtype=dtype, local_files_only=True
         )
@@ -86,8 +90,6 @@ class Flux1:
 
     def vae(self, folder: Path, device: Device, dtype: DType) -> Module:
         """Load the image encoder and decoder."""
-        from diffusers import AutoencoderKL
-
         vae = AutoencoderKL.from_pretrained(
             folder, subfolder="vae", dtype=dtype, local_files_only=True
         )
@@ -102,8 +104,6 @@ class Flux1:
 
     def transformer_class(self) -> type:
         """Return the class whose `from_config` reads `folder/transformer/config.json`."""
-        from diffusers import FluxTransformer2DModel
-
         found: type = FluxTransformer2DModel
         return found
 
@@ -114,8 +114,6 @@ class Flux1:
 
     def predict(self, transformer: Module, noisy: Tensor, sigma: Tensor, text: Text) -> Tensor:
         """Return the velocity (noise minus latents), in the shape of `noisy`."""
-        from diffusers import FluxPipeline
-
         batch, channels, high, wide = noisy.shape
         device, dtype = noisy.device, noisy.dtype
         words = text["prompt_embeds"].to(device, dtype)
@@ -139,8 +137,6 @@ class Flux1:
 
     def sampler(self, folder: Path, vae: Module, transformer: Module) -> Pipeline:
         """Return the base's pipeline without text encoders, made of loaded parts."""
-        from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
-
         scheduler = FlowMatchEulerDiscreteScheduler.from_pretrained(
             folder, subfolder="scheduler", local_files_only=True
         )
