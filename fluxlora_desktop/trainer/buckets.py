@@ -79,6 +79,11 @@ class Order:
         self._batches: list[tuple[Entry, ...]] = []
 
     @property
+    def entries(self) -> list[Entry]:
+        """Return all entries, those of a size beside each other."""
+        return [entry for group in self._shapes.values() for entry in group]
+
+    @property
     def steps_per_round(self) -> int:
         """Return after how many steps every entry was taken once."""
         return sum(-(-len(group) // self._batch_size) for group in self._shapes.values())
