@@ -59,3 +59,12 @@ class Batches:
         texts = [self._encoded.texts[each] for each in words]
         text = {name: self._put(torch.cat([each[name] for each in texts])) for name in texts[0]}
         return self._put(latents), text, normal, self._put(noise)
+
+    def shapes(self) -> set[tuple[int, ...]]:
+        """Return the shapes of latents that `of` returns."""
+        batches = [self._order.batch(step + 1) for step in range(self._order.steps_per_round)]
+        return {(len(batch), *self._encoded.latents_of(batch[0]).shape[1:]) for batch in batches}
+
+    def some_text(self) -> Text:
+        """Return one of the texts; all have the same shapes."""
+        return next(iter(self._encoded.texts.values()))

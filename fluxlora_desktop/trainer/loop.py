@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from . import checkpoints, data, hub, optim
 from . import plan as planning
@@ -30,8 +29,12 @@ from .families.base import Family, Tensor
 from .files import write_whole
 from .job import Job
 from .machine import Machine
-from .model import Model
+from .model import Model, compile_blocks
+from .passes import Passes
 from .samples import Sampler, sample_path
+
+COMPILED_FROM = 500
+"""Steps from which a training gains more than compiling takes, a minute or so; an estimate."""
 
 
 class Loop:
@@ -62,6 +65,7 @@ class Loop:
         self._identity: dict[str, str] = {}
         self._state: checkpoints.State | None = None
         self._model: Model | None = None
+        self._passes: Passes | None = None
         self._plan: Any = None
         self._tried: list[Any] = []
         self._last: tuple[int, Tensor, float] | None = None
@@ -167,7 +171,7 @@ class Loop:
             self._state = self._snapshot()
         if following.precision != self._plan.precision:
             self._model = None
-        self._plan = following
+        self._plan, self._passes = following, None
         data.free(self._machine.device)
         if self._model is not None:
             self._model.follow(following)
@@ -221,22 +225,40 @@ class Loop:
             check=self._wishes.check,
         )
 
+    def _prepared(self) -> Passes:
+        """Return how a step is computed, compiled and recorded on a GPU where that pays."""
+        if self._passes is not None:
+            return self._passes
+        model = self._model
+        assert model is not None
+        passes = Passes(
+            *(self._family, model.transformer, model.dtype, self._machine.device),
+            warn=self._warn,
+        )
+        if self._machine.kind == "cuda":
+            self._events.tell("stage", name="loading", says="Preparing quicker steps")
+            shapes = self._batches.shapes()
+            if self._job.steps >= COMPILED_FROM:
+                compile_blocks(model.transformer, self._warn, shapes=len(shapes))
+            passes.prepare(shapes, self._batches.some_text(), model.forget_gradients)
+            self._events.tell("stage", name="training", says="Training")
+        self._passes = passes
+        self._ticked = time.monotonic()
+        return passes
+
     def one_step(self) -> None:
         """Take the next step of the training."""
         self._load()
+        passes = self._prepared()
         model, number = self._model, self._step + 1
         assert model is not None
         latents, text, normal, noise = self._batches.of(number)
-        sigma = self._family.sigmas(normal, latents).to(self._machine.device)
-        share = sigma.view(-1, *[1] * (latents.ndim - 1))
-        noisy = ((1 - share) * latents + share * noise).to(model.dtype)
-        found = self._family.predict(model.transformer, noisy, sigma, text)
-        loss = functional.mse_loss(found.float(), noise - latents)
-        loss.backward()
+        sigma = self._machine.put(self._family.sigmas(normal, latents))
+        loss = passes.run(latents, noise, sigma, text)
         rate = optim.rate_at(self._job, number)
         model.learn(number, rate)
         self._tell_step()
-        self._step, self._last = number, (number, loss.detach(), rate)
+        self._step, self._last = number, (number, loss, rate)
         now = time.monotonic()
         took, self._ticked = now - self._ticked, now
         self._pace = 0.9 * self._pace + 0.1 * took if self._pace else took

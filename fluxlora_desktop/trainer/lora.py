@@ -67,6 +67,28 @@ def add_lora(model: Any, pattern: str, rank: int, seed: int) -> dict[str, LoraLi
     return layers
 
 
+def joined(layers: dict[str, LoraLinear]) -> nn.Parameter:
+    """Lay all numbers of a LoRA, and all its gradients, behind each other; return them as one.
+
+    The optimiser then launches one kernel for all in place of one for each of 836 tensors. The
+    layers' own parameters become views, each at a multiple of 256 bytes; between them are zeros.
+    """
+    tensors = [p for layer in layers.values() for p in (layer.lora_A, layer.lora_B)]
+    places, length = [], 0
+    for tensor in tensors:
+        places.append(length)
+        length += -(-tensor.numel() // 64) * 64
+    numbers = nn.Parameter(torch.zeros(length, device=tensors[0].device))
+    numbers.grad = torch.zeros_like(numbers)
+    for tensor, place in zip(tensors, places, strict=True):
+        own = slice(place, place + tensor.numel())
+        view = numbers.data[own].view(tensor.shape)
+        view.copy_(tensor.data)
+        tensor.data = view
+        tensor.grad = numbers.grad[own].view(tensor.shape)
+    return numbers
+
+
 def tensors_of(layers: dict[str, LoraLinear]) -> Tensors:
     """Return the LoRA as diffusers and PEFT name it: `transformer.NAME.lora_A.weight`."""
     found = {}

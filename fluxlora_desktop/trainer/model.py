@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,17 +42,17 @@ class Model:
         self._layers = lora.add_lora(
             self.transformer, family.targets[job.layers], job.rank, job.seed
         )
+        self._numbers = lora.joined(self._layers)
         self._mean = optim.RunningMean(job.ema, self._tensors()) if job.ema else None
         self._optimizer_kind = plan.optimizer
         self._optimizer = self._made_optimizer(warn)
         use_checkpointing(self.transformer, plan.checkpointing)
-        if getattr(plan, "compile", False) and device.type == "cuda":
-            self.transformer.compile_repeated_blocks()
 
     def _made_optimizer(self, warn: Callable[[str], None]) -> Any:
-        parameters = [p for layer in self._layers.values() for p in (layer.lora_A, layer.lora_B)]
         try:
-            return optim.make_optimizer(self._optimizer_kind, parameters, self._job.learning_rate)
+            return optim.make_optimizer(
+                self._optimizer_kind, [self._numbers], self._job.learning_rate
+            )
         except (ImportError, RuntimeError, OSError) as error:
             if self._optimizer_kind == "adamw":
                 raise
@@ -63,16 +66,20 @@ class Model:
     def follow(self, plan: Any) -> None:
         """Do with the loaded base what a smaller plan wants."""
         use_checkpointing(self.transformer, plan.checkpointing)
-        self._optimizer.zero_grad(set_to_none=True)
+        self.forget_gradients()
+
+    def forget_gradients(self) -> None:
+        """Drop what a backward pass left."""
+        assert self._numbers.grad is not None
+        self._numbers.grad.zero_()
 
     def learn(self, step: int, rate: float) -> None:
         """Change the LoRA by the gradients that are there."""
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
-        torch.nn.utils.clip_grad_norm_(parameters, optim.LARGEST_GRADIENT)
+        torch.nn.utils.clip_grad_norm_([self._numbers], optim.LARGEST_GRADIENT)
         self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
+        self.forget_gradients()
         if self._mean is not None:
             self._mean.update(step, self._tensors())
 
@@ -115,17 +122,18 @@ class Model:
             warn("Another optimiser is used from here on; it begins anew.")
 
 
+def blocks_of(transformer: Any) -> list[Any]:
+    """Return the blocks of a transformer, in the order in which they compute."""
+    parts = (part for part in transformer.children() if isinstance(part, nn.ModuleList))
+    return [block for part in parts for block in part]
+
+
 def use_checkpointing(transformer: Any, which: str) -> None:
     """Compute no block, every second or every one again on the way back: less memory, more time."""
     if which == "none":
         transformer.disable_gradient_checkpointing()
         return
-    blocks = [
-        block
-        for part in transformer.children()
-        if isinstance(part, nn.ModuleList)
-        for block in part
-    ]
+    blocks = blocks_of(transformer)
     again = {id(block) for block in (blocks if which == "all" else blocks[::2])}
 
     def run(block: Any, *inputs: Any) -> Any:
@@ -135,6 +143,28 @@ def use_checkpointing(transformer: Any, which: str) -> None:
         return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
 
     transformer.enable_gradient_checkpointing(run)
+
+
+def compile_blocks(transformer: Any, warn: Callable[[str], None], *, shapes: int) -> None:
+    """Let torch write kernels for the blocks: quicker steps after a first one of about a minute.
+
+    The blocks of a kind share what is compiled, and so do shapes where there are several. Where
+    there is no compiler, or it fails, the training goes on without.
+    """
+    if importlib.util.find_spec("triton") is None or not _c_compiler():
+        warn("Steps would be quicker with a C compiler (gcc or clang) on this computer.")
+        return
+    import torch._dynamo
+
+    settings: Any = torch._dynamo.config
+    settings.suppress_errors = True
+    for block in blocks_of(transformer):
+        block.compile(dynamic=shapes > 1)
+
+
+def _c_compiler() -> bool:
+    named = os.environ.get("CC")
+    return any(shutil.which(name) for name in ([named] if named else ["gcc", "clang", "cc"]))
 
 
 def _on_cpu(value: Any) -> Any:

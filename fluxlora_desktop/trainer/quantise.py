@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 KINDS = ("int8", "nf4")
+NF4_BLOCK = 64
 
 
 class _Int8Product(torch.autograd.Function):
@@ -53,29 +54,64 @@ class Int8Linear(nn.Linear):
         return made if self.bias is None else made + self.bias
 
 
+class _Nf4Product(torch.autograd.Function):
+    """x times a weight that is unpacked for the way there, and again for the way back."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: torch.Tensor, packed: torch.Tensor, absmax: torch.Tensor, high: int, wide: int
+    ) -> torch.Tensor:
+        ctx.save_for_backward(packed, absmax)
+        ctx.size = (high, wide)
+        return functional.linear(x, _unpacked(packed, absmax, (high, wide), x.dtype))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        packed, absmax = ctx.saved_tensors
+        weight = _unpacked(packed, absmax, ctx.size, grads[0].dtype)
+        return grads[0] @ weight, None, None, None, None
+
+
+def _unpacked(
+    packed: torch.Tensor, absmax: torch.Tensor, size: tuple[int, int], dtype: torch.dtype
+) -> torch.Tensor:
+    found: torch.Tensor = torch.ops.bitsandbytes.dequantize_4bit(
+        packed, absmax, NF4_BLOCK, "nf4", size, dtype
+    )
+    return found
+
+
+class Nf4Linear(nn.Linear):
+    """A frozen linear layer in 4.5 bits a weight, in blocks of 64 with their largest in fp32.
+
+    Its tensors are plain ones, which `torch.compile` sees through; bitsandbytes' own layer keeps
+    what describes them in Python, and each block of a base would be compiled on its own.
+    """
+
+    def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype) -> None:
+        from bitsandbytes.functional import quantize_4bit
+
+        high, wide = weight.shape
+        super().__init__(wide, high, bias=False, device="meta")
+        packed, state = quantize_4bit(weight.to(dtype), blocksize=NF4_BLOCK, quant_type="nf4")
+        self.weight = nn.Parameter(packed, requires_grad=False)
+        self.register_buffer("absmax", state.absmax)
+        if bias is not None:
+            self.bias = nn.Parameter(bias.to(weight.device, dtype), requires_grad=False)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Compute the layer in the input's kind of numbers."""
+        made = _Nf4Product.apply(
+            input, self.weight, self.absmax, self.out_features, self.in_features
+        )
+        return made if self.bias is None else made + self.bias
+
+
 def quantised_linear(
     weight: torch.Tensor, bias: torch.Tensor | None, kind: str, dtype: torch.dtype
 ) -> nn.Module:
     """Return a frozen layer of a weight that lies on its device already; `dtype` it computes in."""
-    if kind == "int8":
-        return Int8Linear(weight, bias, dtype)
-    import bitsandbytes
-
-    high, wide = weight.shape
-    layer = bitsandbytes.nn.Linear4bit(
-        *(wide, high),
-        bias=bias is not None,
-        compute_dtype=dtype,
-        quant_type="nf4",
-        device="meta",
-    )
-    small = bitsandbytes.nn.Params4bit(
-        weight.to(dtype), requires_grad=False, quant_type="nf4", compress_statistics=True
-    )
-    layer.weight = small.to(weight.device)
-    if bias is not None:
-        layer.bias = nn.Parameter(bias.to(weight.device, dtype), requires_grad=False)
-    return layer
+    return (Int8Linear if kind == "int8" else Nf4Linear)(weight, bias, dtype)
 
 
 def shrink(model: Any, kind: str, dtype: torch.dtype, device: torch.device) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Sampler:
         if self._vae is None:
             self._vae = self._family.vae(self._folder, torch.device("cpu"), dtype)
         devices = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
+        with torch.random.fork_rng(devices), _as_written(self._device):
             self._vae.to(self._device)
             try:
                 picture = self._family.picture(
@@ -48,6 +49,14 @@ class Sampler:
         buffer = io.BytesIO()
         picture.save(buffer, "PNG")
         return buffer.getvalue()
+
+
+def _as_written(device: torch.device) -> AbstractContextManager[object]:
+    """Leave out what was compiled: it would be compiled anew for the pictures, and take longer."""
+    if device.type != "cuda":
+        return nullcontext()
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 def sample_path(out: Path, step: int, index: int) -> Path:

@@ -195,7 +195,7 @@ def test_base_that_is_stored_small_predicts_and_teaches_much_the_same(
     assert train(folder) == 0
 
     linear = small.transformer_blocks[0].attn.to_q
-    assert type(linear).__name__ == {"int8": "Int8Linear", "nf4": "Linear4bit"}[precision]
+    assert type(linear).__name__ == {"int8": "Int8Linear", "nf4": "Nf4Linear"}[precision]
     assert 0 < float((a - b).norm() / a.norm()) < {"int8": 0.02, "nf4": 0.2}[precision]
     assert result_of(folder)["precision"] == precision
     lora = state_of(folder)["lora"]

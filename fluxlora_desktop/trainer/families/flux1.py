@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -126,10 +127,8 @@ class Flux1:
             guidance=guidance,
             pooled_projections=text["pooled"].to(device, dtype),
             encoder_hidden_states=words,
-            txt_ids=torch.zeros(words.shape[1], 3, device=device, dtype=dtype),
-            img_ids=FluxPipeline._prepare_latent_image_ids(
-                batch, high // 2, wide // 2, device, dtype
-            ),
+            txt_ids=_text_ids(words.shape[1], device, dtype),
+            img_ids=_image_ids(high // 2, wide // 2, device, dtype),
             return_dict=False,
         )
         # A scale of 1 makes the sides those of the latents.
@@ -185,6 +184,19 @@ class Flux1:
             **extra,
         )
         return made.images[0]
+
+
+@lru_cache(maxsize=64)
+def _image_ids(high: int, wide: int, device: Device, dtype: DType) -> Tensor:
+    """Return the places of an image's tokens; kept, since a recorded step cannot make them."""
+    from diffusers import FluxPipeline
+
+    return FluxPipeline._prepare_latent_image_ids(1, high, wide, device, dtype)
+
+
+@lru_cache(maxsize=8)
+def _text_ids(length: int, device: Device, dtype: DType) -> Tensor:
+    return torch.zeros(length, 3, device=device, dtype=dtype)
 
 
 def _encoded(pipeline: Pipeline, prompt: str, longest: int) -> Text:
