@@ -1,0 +1,56 @@
+"""What the arguments ask for. Standard library only; each command imports what it needs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from .exits import BAD_INPUT, TrainerError
+from .job import read_job
+
+USAGE = "trainer JOBDIR | --plan JOBDIR [--memory BYTES] | --probe | --serve"
+
+
+def main(arguments: list[str]) -> int:
+    """Run what the arguments ask for and return the exit code."""
+    match arguments:
+        case ["--probe"]:
+            return _say(_module("probe").probe())
+        case ["--serve"]:
+            return int(_module("serve").main() or 0)
+        case ["--plan", folder]:
+            return _plan(Path(folder), None)
+        case ["--plan", folder, "--memory", memory] if memory.isdecimal():
+            return _plan(Path(folder), int(memory))
+        case [folder] if not folder.startswith("-"):
+            return int(_module("training").train(Path(folder)))
+    sys.stderr.write(USAGE + "\n")
+    return BAD_INPUT
+
+
+def _module(name: str) -> Any:
+    return import_module(f".{name}", __package__)
+
+
+def _plan(folder: Path, memory: int | None) -> int:
+    try:
+        job = read_job(folder)
+    except TrainerError as error:
+        _say({"v": 1, "refused": error.says, "mend": error.mend})
+        return error.code
+    gpu, capability = "", ""
+    if memory is None:
+        gpus = _module("probe").probe()["gpus"]
+        best = max(gpus, key=lambda each: int(each["memory_bytes"]), default=None)
+        memory = int(best["memory_bytes"]) if best else 0
+        gpu, capability = (best["name"], best["capability"]) if best else ("", "")
+    return _say(_module("plan").tell(job, memory, gpu, capability))
+
+
+def _say(table: object) -> int:
+    sys.stdout.write(json.dumps(table) + "\n")
+    sys.stdout.flush()
+    return 0

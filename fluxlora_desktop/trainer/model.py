@@ -1,0 +1,148 @@
+"""The base with its LoRA, the optimiser and the running mean: what a step changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from . import lora, optim
+from .families.base import Family
+from .job import Job
+from .loading import compute_type, load_transformer
+
+
+class Model:
+    """A loaded base that learns."""
+
+    def __init__(
+        self,
+        job: Job,
+        family: Family,
+        folder: Path,
+        plan: Any,
+        *,
+        device: torch.device,
+        check: Callable[[], None],
+        warn: Callable[[str], None],
+    ) -> None:
+        self._job = job
+        self.dtype = compute_type(device, plan.precision)
+        self.transformer = load_transformer(
+            family, folder, precision=plan.precision, device=device, check=check
+        )
+        self._layers = lora.add_lora(
+            self.transformer, family.targets[job.layers], job.rank, job.seed
+        )
+        self._mean = optim.RunningMean(job.ema, self._tensors()) if job.ema else None
+        self._optimizer_kind = plan.optimizer
+        self._optimizer = self._made_optimizer(warn)
+        use_checkpointing(self.transformer, plan.checkpointing)
+        if getattr(plan, "compile", False) and device.type == "cuda":
+            self.transformer.compile_repeated_blocks()
+
+    def _made_optimizer(self, warn: Callable[[str], None]) -> Any:
+        parameters = [p for layer in self._layers.values() for p in (layer.lora_A, layer.lora_B)]
+        try:
+            return optim.make_optimizer(self._optimizer_kind, parameters, self._job.learning_rate)
+        except (ImportError, RuntimeError, OSError) as error:
+            if self._optimizer_kind == "adamw":
+                raise
+            warn(f"The 8-bit optimiser does not work here; AdamW is used: {error}.")
+            self._optimizer_kind = "adamw"
+            return self._made_optimizer(warn)
+
+    def _tensors(self) -> lora.Tensors:
+        return lora.tensors_of(self._layers)
+
+    def follow(self, plan: Any) -> None:
+        """Do with the loaded base what a smaller plan wants."""
+        use_checkpointing(self.transformer, plan.checkpointing)
+        self._optimizer.zero_grad(set_to_none=True)
+
+    def learn(self, step: int, rate: float) -> None:
+        """Change the LoRA by the gradients that are there."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
+        torch.nn.utils.clip_grad_norm_(parameters, optim.LARGEST_GRADIENT)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        if self._mean is not None:
+            self._mean.update(step, self._tensors())
+
+    def result(self) -> lora.Tensors:
+        """Return the LoRA as it is handed out: the running mean where one is kept."""
+        return self._tensors() if self._mean is None else self._mean.tensors
+
+    @contextmanager
+    def as_result(self) -> Iterator[None]:
+        """Let the base compute with the LoRA as it is handed out."""
+        if self._mean is None:
+            yield
+            return
+        own = {name: tensor.clone() for name, tensor in self._tensors().items()}
+        lora.put_tensors(self._layers, self._mean.tensors)
+        try:
+            yield
+        finally:
+            lora.put_tensors(self._layers, own)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that was learnt, on the CPU."""
+        return {
+            "lora": _on_cpu(self._tensors()),
+            "ema": None if self._mean is None else _on_cpu(self._mean.tensors),
+            "optimizer_kind": self._optimizer_kind,
+            "optimizer": _on_cpu(self._optimizer.state_dict()),
+        }
+
+    def restore(self, state: dict[str, Any], warn: Callable[[str], None]) -> None:
+        """Put back what was learnt."""
+        lora.put_tensors(self._layers, state["lora"])
+        if self._mean is not None:
+            kept = state["ema"] or state["lora"]
+            for name, tensor in self._mean.tensors.items():
+                tensor.copy_(kept[name])
+        if state["optimizer_kind"] == self._optimizer_kind:
+            self._optimizer.load_state_dict(state["optimizer"])
+        else:
+            warn("Another optimiser is used from here on; it begins anew.")
+
+
+def use_checkpointing(transformer: Any, which: str) -> None:
+    """Compute no block, every second or every one again on the way back: less memory, more time."""
+    if which == "none":
+        transformer.disable_gradient_checkpointing()
+        return
+    blocks = [
+        block
+        for part in transformer.children()
+        if isinstance(part, nn.ModuleList)
+        for block in part
+    ]
+    again = {id(block) for block in (blocks if which == "all" else blocks[::2])}
+
+    def run(block: Any, *inputs: Any) -> Any:
+        if id(block) not in again:
+            return block(*inputs)
+        # Nothing in a block draws random numbers, so their state need not be kept for it.
+        return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)
+
+    transformer.enable_gradient_checkpointing(run)
+
+
+def _on_cpu(value: Any) -> Any:
+    """Return tables and lists with copies of their tensors on the CPU."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _on_cpu(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_on_cpu(inner) for inner in value)
+    return value

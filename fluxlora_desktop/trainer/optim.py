@@ -1,0 +1,56 @@
+"""How the LoRA's numbers are changed: optimiser, learning rate by step, running mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from .job import Job
+
+WEIGHT_DECAY = 1e-4
+LARGEST_GRADIENT = 1.0
+
+
+def rate_at(job: Job, step: int) -> float:
+    """Return the learning rate of a step (from 1): it rises for `warmup` steps, then falls."""
+    if step <= job.warmup:
+        return job.learning_rate * step / job.warmup
+    done = (step - 1 - job.warmup) / max(1, job.steps - job.warmup)
+    if job.schedule == "linear":
+        return job.learning_rate * max(0.0, 1 - done)
+    if job.schedule == "cosine":
+        return job.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return job.learning_rate
+
+
+def make_optimizer(kind: str, parameters: Sequence[torch.Tensor], rate: float) -> Any:
+    """Return AdamW, or bitsandbytes' with its numbers in 8 bits; ImportError without that."""
+    if kind == "adamw8bit":
+        import bitsandbytes
+
+        return bitsandbytes.optim.AdamW8bit(parameters, lr=rate, weight_decay=WEIGHT_DECAY)
+    on_gpu = parameters[0].device.type == "cuda"
+    return torch.optim.AdamW(
+        parameters, lr=rate, weight_decay=WEIGHT_DECAY, fused=True if on_gpu else None
+    )
+
+
+class RunningMean:
+    """A mean of the LoRA over the last steps, which is what is handed out when it is kept.
+
+    In the first steps it follows faster, since it would else hold the start for long.
+    """
+
+    def __init__(self, decay: float, tensors: dict[str, torch.Tensor]) -> None:
+        self._decay = decay
+        self.tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+    def update(self, step: int, tensors: dict[str, torch.Tensor]) -> None:
+        """Take the numbers of step `step` (from 1) in."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        names = list(self.tensors)
+        mine, new = [self.tensors[name] for name in names], [tensors[name] for name in names]
+        torch._foreach_lerp_(mine, new, 1 - decay)

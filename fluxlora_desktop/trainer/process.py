@@ -1,0 +1,101 @@
+"""One trainer for a folder: its lock, and which process it is.
+
+Standard library only. The lock is let go by the system when the process dies, however it dies; the
+start time keeps an id that was given to another process from being taken for this one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from .exits import BadInput
+from .files import write_json
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
+
+    def _lock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def claim(out: Path) -> int:
+    """Take the folder's lock, say in `process.json` who holds it, and return the lock's handle.
+
+    Raises `BadInput` when another trainer holds it. The lock lasts as long as the process.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    handle = os.open(out / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _lock(handle)
+    except OSError as error:
+        os.close(handle)
+        raise BadInput(
+            "Another trainer is at work on this job.", "Wait for it or stop it."
+        ) from error
+    who: dict[str, object] = {"pid": os.getpid(), "started": start_time(), "boot": boot()}
+    write_json(out / "process.json", who)
+    return handle
+
+
+def release(handle: int) -> None:
+    """Let the folder's lock go, for who stays alive after a training."""
+    os.close(handle)
+
+
+def start_time() -> str:
+    """Return when this process started, as the system tells it: the app compares the very text.
+
+    Linux: ticks since the boot (field 22 of /proc/self/stat, proc(5)); macOS: what `ps` prints;
+    Windows: the creation time in units of 100 ns (GetProcessTimes).
+    """
+    if sys.platform == "win32":
+        return _windows_start_time()
+    if sys.platform == "darwin":
+        command = ["/bin/ps", "-o", "lstart=", "-p", str(os.getpid())]
+        done = subprocess.run(command, capture_output=True, check=False, env={"LC_ALL": "C"})  # noqa: S603
+        return done.stdout.decode(errors="replace").strip()
+    try:
+        stat = Path("/proc/self/stat").read_bytes()
+    except OSError:
+        return ""
+    return stat.rpartition(b")")[2].split()[19].decode()  # the name before it may hold spaces
+
+
+def boot() -> str:
+    """Return what tells this run of the system from the next, "" where it does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def on_terminate(stop: Callable[[], None]) -> None:
+    """Call `stop` when the system or a person asks the process to end."""
+    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, lambda *_: stop())
+
+
+if sys.platform == "win32":
+
+    def _windows_start_time() -> str:
+        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+        kernel.GetCurrentProcess.restype = wintypes.HANDLE
+        times = [wintypes.FILETIME() for _ in range(4)]
+        handle = wintypes.HANDLE(kernel.GetCurrentProcess())
+        if not kernel.GetProcessTimes(handle, *(ctypes.byref(time) for time in times)):
+            return ""
+        return str((times[0].dwHighDateTime << 32) | times[0].dwLowDateTime)
