@@ -234,6 +234,9 @@ class Loop:
         model.learn(number, rate)
         self._tell_step()
         self._step, self._last = number, (number, loss.detach(), rate)
+        now = time.monotonic()
+        took, self._ticked = now - self._ticked, now
+        self._pace = 0.9 * self._pace + 0.1 * took if self._pace else took
 
     def _inputs(self, number: int) -> tuple[Tensor, Text, Tensor, Tensor]:
         """Return latents, texts, and the random numbers of a step."""
@@ -261,9 +264,6 @@ class Loop:
             return
         (number, loss, rate), self._last = self._last, None
         value = float(loss)
-        now = time.monotonic()
-        took, self._ticked = now - self._ticked, now
-        self._pace = took if not self._pace else 0.9 * self._pace + 0.1 * took
         if not math.isfinite(value):
             raise BadInput(
                 f"The training ran away at step {number}: the loss is no number any more.",
@@ -288,6 +288,7 @@ class Loop:
         if ending is not None and self._step < self._job.steps:
             raise ending
         self._make_samples()
+        self._ticked = time.monotonic()
 
     def _is_due(self, every: int) -> bool:
         return self._step == self._job.steps or (every > 0 and self._step % every == 0)
@@ -342,7 +343,6 @@ class Loop:
                 self._warn("There is too little memory for sample pictures.")
                 break
         data.free(self._machine.device)
-        self._ticked = time.monotonic()
 
     def _make_sample(self, index: int, prompt: str) -> None:
         assert self._model is not None

@@ -67,7 +67,7 @@ class Flux1:
         from diffusers import FluxPipeline
 
         pipeline = FluxPipeline.from_pretrained(
-            folder, transformer=None, vae=None, torch_dtype=dtype, local_files_only=True
+            folder, transformer=None, vae=None, dtype=dtype, local_files_only=True
         )
         if precision in KINDS:
             shrink(pipeline.text_encoder_2, "int8", dtype, device)
@@ -79,7 +79,7 @@ class Flux1:
         from diffusers import AutoencoderKL
 
         vae = AutoencoderKL.from_pretrained(
-            folder, subfolder="vae", torch_dtype=dtype, local_files_only=True
+            folder, subfolder="vae", dtype=dtype, local_files_only=True
         )
         return vae.to(device).requires_grad_(requires_grad=False)
 
