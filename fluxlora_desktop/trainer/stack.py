@@ -131,7 +131,8 @@ def read_adapter(path: Path, pipeline: Any) -> Adapter:
 
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Copies: what the file maps holds it open, and lies where products come out otherwise.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise BadInput(f"{path.name} cannot be read: {error}.", "Fetch it again.") from error

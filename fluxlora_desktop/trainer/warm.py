@@ -44,8 +44,11 @@ class Made:
 class Studio:
     """Makes pictures one after another; the base of the last one stays loaded."""
 
-    def __init__(self, device: str = "auto") -> None:
+    def __init__(
+        self, device: str = "auto", families: Callable[[str], Family] = family_of
+    ) -> None:
         self._machine = Machine(device)
+        self._families = families
         self._base: _Base | None = None
         self._hashes: dict[tuple[str, int, int], str] = {}
 
@@ -89,7 +92,7 @@ class Studio:
             return self._base
         tell("stage", name="reading")
         try:
-            family = family_of(order.base)
+            family = self._families(order.base)
         except ImportError as error:
             says = f"The engine's libraries have no {order.base}: {error}."
             raise BadInput(says, "Update the engine.") from error
@@ -239,6 +242,9 @@ class _Base:
             self._reader = self._family.text_encoder(self._folder, cpu, self._dtype)
             self._reader.stream_to(self._device)
             return self._reader
+        # It has no room but the GPU's, which the transformer leaves for as long as it takes.
+        self._pipeline = None
+        free(self._device)
         return self._family.text_encoder(self._folder, self._device, self._dtype)
 
     def _load(self, tell: Tell, check: Callable[[], None]) -> None:

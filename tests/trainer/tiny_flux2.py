@@ -11,7 +11,11 @@ import string
 from pathlib import Path
 from typing import Any
 
+from tiny import WORDS
+
 WIDTH = 32
+TOKENS = 96
+"""The longest text: FLUX.2-dev's system message has 60 words, and 512 tokens take long."""
 _TEXT_WIDTH = 16
 _LATENT_CHANNELS = 4
 _DEV_CHAT = (
@@ -91,20 +95,20 @@ def build_klein(folder: Path, seed: int = 0, distilled: bool = False) -> Path:
 
 
 def _tokenizer(marks: list[str], chat: str) -> Any:
-    """Make a tokenizer of single characters with a chat template, as no word list is at hand."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    """Make a tokenizer of a few words with a chat template."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    words = ["<pad>", "<s>", "<unk>", *marks, *string.printable]
+    words = ["<pad>", "<s>", "<unk>", *marks, *WORDS, *string.digits, *string.punctuation]
     inner = Tokenizer(models.WordLevel({w: n for n, w in enumerate(words)}, unk_token="<unk>"))
-    inner.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    inner.decoder = decoders.Fuse()
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
     made = PreTrainedTokenizerFast(
         tokenizer_object=inner,
         pad_token="<pad>",
         bos_token="<s>",
         unk_token="<unk>",
         additional_special_tokens=marks,
+        model_max_length=TOKENS,
     )
     made.chat_template = chat
     return made

@@ -227,12 +227,13 @@ class _Reader(TextReader):
         super().__init__((pipeline.text_encoder,))
         self._pipeline = pipeline
         self._layers = layers
+        self._longest = min(LONGEST_TEXT, int(pipeline.tokenizer.model_max_length))
 
     def read(self, prompt: str) -> Text:
         words, _ids = self._pipeline.encode_prompt(
             prompt=prompt,
             device=self.device,
-            max_sequence_length=LONGEST_TEXT,
+            max_sequence_length=self._longest,
             text_encoder_out_layers=self._layers,
         )
         return {"prompt_embeds": words.cpu()}
