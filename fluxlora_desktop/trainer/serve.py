@@ -7,6 +7,7 @@ answers go to the real stdout; what libraries print goes to stderr.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -66,6 +67,8 @@ class Server:
         from .probe import probe
 
         self._say(event="hello", **probe())
+        # What the libraries made as they were imported stays; to look through it takes a second.
+        gc.freeze()
         self._reader.start()
         while (request := self._waiting.get()) is not None:
             self._answer(request)

@@ -251,7 +251,8 @@ class _Base:
         if self._pipeline is not None:
             return
         tell("stage", name="loading")
-        free(self._device)
+        if self._machine.kind == "cuda":
+            free(self._device)
         on = torch.device("cpu") if self.way.streams else self._device
         size = weights_bytes(self._folder / "transformer")
         if self.way.streams and size * SHARES[self.way.precision] > free_ram():
