@@ -63,6 +63,7 @@ class Loop:
         self._state: checkpoints.State | None = None
         self._model: Model | None = None
         self._plan: Any = None
+        self._tried: list[Any] = []
         self._last: tuple[int, Tensor, float] | None = None
         self._ticked = 0.0
         self._pace = 0.0
@@ -151,7 +152,8 @@ class Loop:
 
     def _shrink(self, says: str) -> None:
         following = self._plans.smaller(self._plan)
-        if following is None:
+        self._tried.append(self._plan)
+        if following is None or following in self._tried:
             raise OutOfMemory(
                 f"The memory is not enough for the smallest plan: {says}.",
                 "Close other programs that use the GPU, or train at a service.",
@@ -329,9 +331,10 @@ class Loop:
             for index, prompt in enumerate(self._job.sample_prompts)
             if not sample_path(self._out, self._step, index).exists()
         ]
-        if missing:
-            self._tell_step()
-            self._events.tell("stage", name="sampling", says="Making sample pictures")
+        if not missing:
+            return
+        self._tell_step()
+        self._events.tell("stage", name="sampling", says="Making sample pictures")
         for index, prompt in missing:
             if self._wishes.ending() is not None and self._step < self._job.steps:
                 return
@@ -342,7 +345,8 @@ class Loop:
                     raise
                 self._warn("There is too little memory for sample pictures.")
                 break
-        data.free(self._machine.device)
+        if self._machine.kind == "cuda":
+            data.free(self._machine.device)
 
     def _make_sample(self, index: int, prompt: str) -> None:
         assert self._model is not None

@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .exits import BadInput
@@ -81,12 +82,16 @@ def boot() -> str:
         return ""
 
 
-def on_terminate(stop: Callable[[], None]) -> None:
-    """Call `stop` when the system or a person asks the process to end."""
-    for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
-        number = getattr(signal, name, None)
-        if number is not None:
-            signal.signal(number, lambda *_: stop())
+@contextmanager
+def on_terminate(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` when the system or a person asks the process to end while this lasts."""
+    numbers = [getattr(signal, name, None) for name in ("SIGTERM", "SIGINT", "SIGBREAK")]
+    before = {n: signal.signal(n, lambda *_: stop()) for n in numbers if n is not None}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 if sys.platform == "win32":

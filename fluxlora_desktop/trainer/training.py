@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 import traceback
@@ -111,8 +112,8 @@ class _Run:
         (self._out / "result.json").unlink(missing_ok=True)
         try:
             self._events = EventLog(self._out / "events.jsonl", self._stream)
-            job = read_job(self._folder)
-            self._train(job)
+            with process.on_terminate(self._wishes.stop):
+                self._train(read_job(self._folder))
         except TrainerError as error:
             ended = error
         except Exception as error:  # noqa: BLE001 - this is where everything unexpected ends
@@ -124,7 +125,6 @@ class _Run:
 
     def _train(self, job: Job) -> None:
         self._wishes.deadline = job.deadline
-        process.on_terminate(self._wishes.stop)
         try:
             from .loop import Loop
 
@@ -133,6 +133,7 @@ class _Run:
             raise exits.BadInput(
                 f"The engine's libraries cannot train {job.base}: {error}.", "Update the engine."
             ) from error
+        gc.freeze()  # what the libraries brought stays: no need to look through it each time
         assert self._events is not None
         self._loop = Loop(self._folder, job, family, self._wishes, self._events, plans=self._plans)
         self._loop.run()

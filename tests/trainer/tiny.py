@@ -16,7 +16,10 @@ from PIL import Image, ImageDraw
 
 WIDTH = 32
 """Of the texts; the transformer is twice as wide."""
-WORDS = "a photo of TOK cat dog mug on the table in red blue green light an with and".split()
+WORDS = (
+    *("a", "photo", "of", "TOK", "cat", "dog", "mug", "on", "the", "table", "in", "red", "blue"),
+    *("green", "light", "an", "with", "and"),
+)
 TOKENS = 48
 """The longest text: attention over 512 tokens would be most of the time."""
 
@@ -121,7 +124,7 @@ def _t5() -> tuple[Any, Any]:
     return T5EncoderModel(config), tokenizer
 
 
-def make_job(folder: Path, model: Path, *, count: int = 5, **fields: Any) -> Path:
+def make_job(folder: Path, base: Path, *, count: int = 5, **fields: Any) -> Path:
     """Write a job's folder with photos of coloured shapes, and return the folder."""
     images = folder / "images"
     images.mkdir(parents=True)
@@ -145,7 +148,7 @@ def make_job(folder: Path, model: Path, *, count: int = 5, **fields: Any) -> Pat
         "v": 1,
         "id": "job-1",
         "base": "flux.1-dev",
-        "model": str(model),
+        "model": str(base),
         "trigger_word": "TOK",
         "images": listed,
         "steps": 12,

@@ -12,6 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 import torch
+from diffusers import (
+    AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+)
 
 from ..quantise import KINDS, shrink
 from ..recognise import model_in, model_refusal
@@ -64,8 +70,6 @@ class Flux1:
 
         T5 looks at the kind of numbers of its weights, so int8 is the smallest that it bears.
         """
-        from diffusers import FluxPipeline
-
         pipeline = FluxPipeline.from_pretrained(
             folder, transformer=None, vae=None, dtype=dtype, local_files_only=True
         )
@@ -76,8 +80,6 @@ class Flux1:
 
     def vae(self, folder: Path, device: Device, dtype: DType) -> Module:
         """Load the image encoder and decoder."""
-        from diffusers import AutoencoderKL
-
         vae = AutoencoderKL.from_pretrained(
             folder, subfolder="vae", dtype=dtype, local_files_only=True
         )
@@ -92,8 +94,6 @@ class Flux1:
 
     def transformer_class(self) -> type:
         """Return the class whose `from_config` reads `folder/transformer/config.json`."""
-        from diffusers import FluxTransformer2DModel
-
         found: type = FluxTransformer2DModel
         return found
 
@@ -104,8 +104,6 @@ class Flux1:
 
     def predict(self, transformer: Module, noisy: Tensor, sigma: Tensor, text: Text) -> Tensor:
         """Return the velocity (noise minus latents), in the shape of `noisy`."""
-        from diffusers import FluxPipeline
-
         batch, channels, high, wide = noisy.shape
         device, dtype = noisy.device, noisy.dtype
         words = text["prompt_embeds"].to(device, dtype)
@@ -129,8 +127,6 @@ class Flux1:
 
     def sampler(self, folder: Path, vae: Module, transformer: Module) -> Pipeline:
         """Return the base's pipeline without text encoders, made of loaded parts."""
-        from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
-
         scheduler = FlowMatchEulerDiscreteScheduler.from_pretrained(
             folder, subfolder="scheduler", local_files_only=True
         )
