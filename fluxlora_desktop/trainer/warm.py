@@ -44,9 +44,7 @@ class Made:
 class Studio:
     """Makes pictures one after another; the base of the last one stays loaded."""
 
-    def __init__(
-        self, device: str = "auto", families: Callable[[str], Family] = family_of
-    ) -> None:
+    def __init__(self, device: str = "auto", families: Callable[[str], Family] = family_of) -> None:
         self._machine = Machine(device)
         self._families = families
         self._base: _Base | None = None

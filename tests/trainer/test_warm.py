@@ -86,3 +86,63 @@ def test_memory_that_is_never_enough_is_told_in_words_and_a_later_order_is_tried
     assert caught.value.says.startswith(says)
     assert len(tight.tried) > 3
     assert not (tmp_path / "one.png").exists()
+
+
+@pytest.mark.parametrize("style", ["lora_unet", "down", "A and B", "te1"])
+def test_loras_of_flux1_are_read_in_the_styles_of_other_tools(style: str, tmp_path: Path) -> None:
+    """Those that diffusers passes over without a word are among them."""
+    import torch
+    from diffusers import FluxPipeline
+    from safetensors.torch import save_file
+
+    from fluxlora_desktop.trainer.stack import read_adapter
+
+    down, up = torch.ones(4, 64), torch.full((64, 4), 0.5)
+    dotted = "diffusion_model.double_blocks.1.img_attn.proj"
+    kohya = "lora_unet_double_blocks_1_img_attn_proj"
+    halves = {
+        "lora_unet": (f"{kohya}.lora_down", f"{kohya}.lora_up"),
+        "down": (f"{dotted}.lora_down", f"{dotted}.lora_up"),
+        "A and B": (f"{dotted}.lora_A", f"{dotted}.lora_B"),
+        "te1": (f"{kohya}.lora_down", f"{kohya}.lora_up"),
+    }[style]
+    tensors = {f"{halves[0]}.weight": down, f"{halves[1]}.weight": up}
+    if style != "A and B":
+        tensors[f"{halves[0].rpartition('.')[0]}.alpha"] = torch.tensor(4.0)
+    if style == "te1":  # for a text encoder, which learns nothing here
+        layer = "lora_te1_text_model_encoder_layers_0_self_attn_q_proj"
+        tensors |= {f"{layer}.lora_down.weight": torch.ones(4, 32)}
+        tensors |= {
+            f"{layer}.lora_up.weight": torch.ones(32, 4),
+            f"{layer}.alpha": torch.tensor(4.0),
+        }
+    save_file(tensors, tmp_path / "lora.safetensors")
+
+    adapter = read_adapter(tmp_path / "lora.safetensors", FluxPipeline)
+
+    (name,) = adapter.parts
+    part = adapter.parts[name]
+    assert name == "transformer_blocks.1.attn.to_out.0"
+    assert torch.equal(part.up @ part.down * part.scale, up @ down)
+
+
+def test_alpha_that_peft_told_in_the_file_is_the_scale(tmp_path: Path) -> None:
+    import json
+
+    import torch
+    from diffusers import Flux2Pipeline
+    from safetensors.torch import save_file
+
+    from fluxlora_desktop.trainer.stack import read_adapter
+
+    name = "transformer.transformer_blocks.0.attn.to_q"
+    tensors = {
+        f"{name}.lora_A.weight": torch.ones(4, 32),
+        f"{name}.lora_B.weight": torch.ones(32, 4),
+    }
+    told = json.dumps({"transformer.r": 4, "transformer.lora_alpha": 8})
+    save_file(tensors, tmp_path / "lora", {"lora_adapter_metadata": told})
+
+    parts = read_adapter(tmp_path / "lora", Flux2Pipeline).parts
+
+    assert [part.scale for part in parts.values()] == [2.0]
