@@ -21,6 +21,7 @@ python3 dev.py COMMAND [ARGUMENTS]
 
   run [flags of the app]      start the app; without a display run its self-test instead
   test [arguments of pytest]  ruff, mypy, pytest; --full runs the long sweeps too
+  test --trainer              the training program's own tests; torch is fetched first (200 MB)
   faults [--kills N] [--full] every fault at every step, then kills at any instant; --controls
                               breaks rules on purpose and sees that it is found
   bundle                      build "dist/FluxLoRA Desktop", time its start, run its self-test
@@ -239,8 +240,54 @@ def self_test(*program: str | Path, out: Path) -> int:
     return code
 
 
+def trainer_key(folder: Path) -> str:
+    """Return a hash of everything that decides what the trainer's environment holds."""
+    parts = [path.read_bytes() for path in sorted(folder.glob("requirements*.txt"))]
+    return hashlib.sha256(b"\0".join([*parts, sys.version.encode()])).hexdigest()
+
+
+def prepare_trainer() -> Path:
+    """Return the interpreter of the trainer's environment, which has torch for the processor.
+
+    Where the package index has no such build, as for macOS, the usual one is taken.
+    """
+    folder, venv = ROOT / "fluxlora_desktop" / "trainer", ROOT / ".venv-trainer"
+    stamp, key = venv / "dev-stamp.json", trainer_key(folder)
+    make_venv(venv)
+    python = python_of(venv)
+    if is_installed(stamp, key, "trainer"):
+        return python
+    stamp.unlink(missing_ok=True)
+    say("Installing torch and what trains with it (the first time takes some minutes)")
+    install = (python, "-m", "pip", "install", "-qq", "--disable-pip-version-check")
+    wanted = folder / "requirements-test.txt"
+    pinned = (line.split("==") for line in (folder / "requirements.txt").read_text().splitlines())
+    torch = next(parts[1].strip() for parts in pinned if parts[0] == "torch")
+    small = ask(*install, "--no-deps", f"torch=={torch}+cpu").returncode == 0
+    if not small and LINUX:
+        say("The package index has no torch for the processor alone; the usual one is larger.")
+    if call(*install, "-r", wanted) != 0:
+        raise Stop("pip could not install what the trainer needs; its lines above say what failed.")
+    stamp.write_text(json.dumps({"key": key, "extras": ["trainer"]}), "utf-8")
+    return python
+
+
+def test_trainer(arguments: list[str]) -> int:
+    """Run the trainer's tests in its own environment; they see nothing of the app's."""
+    tests = Path("tests", "trainer")
+    python = prepare_trainer()
+    say("$ pytest tests/trainer")
+    apart = ("-c", tests / "pytest.ini", "--confcutdir", tests)
+    # A file is a process: its trainings share what they have loaded.
+    spread = ("-n", "2", "--dist", "loadfile") if (os.cpu_count() or 1) > 1 else ()
+    env = child_environment(OMP_NUM_THREADS="1")
+    return call(python, "-m", "pytest", *apart, *spread, *(arguments or [str(tests)]), env=env)
+
+
 def test(arguments: list[str]) -> int:
     """Run every check and end with pytest's summary line; fail when one failed."""
+    if "--trainer" in arguments:
+        return test_trainer([argument for argument in arguments if argument != "--trainer"])
     python = prepare("test")
     require_system(python, OFFSCREEN + WINDOWED + TEST_TOOLS)
     checks = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",))

@@ -39,13 +39,14 @@ def size_for(width: int, height: int, resolution: int) -> tuple[int, int]:
     area, shape = resolution * resolution, width / height
     best, most = (step, step), -1.0
     for wide in range(step, int(resolution * math.sqrt(WIDEST)) + 1, step):
-        high = area // wide // step * step
-        if high < step or max(wide / high, high / wide) > WIDEST:
-            continue
-        kept = min(shape * high / wide, wide / high / shape)
-        worth = kept * wide * high / area
-        if worth > most:
-            best, most = (wide, high), worth
+        highest = area // wide // step * step
+        for high in (highest, min(highest, round(wide / shape / step) * step)):
+            if high < step or max(wide / high, high / wide) > WIDEST:
+                continue
+            kept = min(shape * high / wide, wide / high / shape)
+            worth = kept * kept * wide * high / area  # what is cut away counts more than size
+            if worth > most:
+                best, most = (wide, high), worth
     return best
 
 

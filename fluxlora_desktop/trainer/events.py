@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -29,7 +30,7 @@ class EventLog:
     def __init__(self, path: Path, stream: TextIO | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._stream = sys.stdout if stream is None else stream
+        self._stream: TextIO | None = sys.stdout if stream is None else stream
         self._seq = last_number(path)
         _end_torn_line(path)
 
@@ -48,11 +49,24 @@ class EventLog:
             raise
 
     def _show(self, text: str) -> None:
+        if self._stream is None:
+            return
         try:
             self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):
-            self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+            _silence(self._stream)
+            self._stream = None
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what a stream still holds go nowhere: flushing it at the end would fail the program."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())
+        finally:
+            os.close(nowhere)
 
 
 def disk_full(path: Path) -> DiskFull:
