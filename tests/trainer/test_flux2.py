@@ -280,3 +280,22 @@ def test_a_folder_of_another_base_is_refused_before_it_is_loaded(
     result, told = result_of(job), events_of(job)
     assert "it holds FLUX.2" in result["reason"]
     assert "loading" not in [event.get("name") for event in told]
+
+
+def test_chat_template_is_found_where_older_processors_keep_it(tmp_path: Path) -> None:
+    import json
+
+    import torch
+
+    from fluxlora_desktop.trainer.families import family_of
+
+    base, family = build_dev(tmp_path / "base"), family_of("flux.2-dev")
+    (wanted,) = family.text_encoder(base, "cpu", torch.float32)(["a TOK mug"])
+    kept = base / "tokenizer" / "chat_template.jinja"
+    table = {"chat_template": kept.read_text("utf-8")}
+    (base / "tokenizer" / "chat_template.json").write_text(json.dumps(table), "utf-8")
+    kept.unlink()
+
+    (found,) = family.text_encoder(base, "cpu", torch.float32)(["a TOK mug"])
+
+    assert torch.equal(found["prompt_embeds"], wanted["prompt_embeds"])

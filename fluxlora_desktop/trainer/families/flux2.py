@@ -10,6 +10,7 @@ FLUX.1. FLUX.2 klein has no guidance of its own: undistilled, it contrasts two t
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -200,6 +201,7 @@ def _read_by_mistral(folder: Path, device: Device, dtype: DType, precision: str)
     # The hub's folder names PixtralProcessor, which asks for torchvision. It reads pictures too;
     # texts go through this tokenizer and the same chat template either way.
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer", local_files_only=True)
+    tokenizer.chat_template = tokenizer.chat_template or _processors_template(folder / "tokenizer")
     model = place(
         Mistral3ForConditionalGeneration, folder / "text_encoder", device, dtype, precision
     )
@@ -207,6 +209,14 @@ def _read_by_mistral(folder: Path, device: Device, dtype: DType, precision: str)
         scheduler=None, vae=None, text_encoder=model, tokenizer=tokenizer, transformer=None
     )
     return _Reader(pipeline, _kept_layers(model.config.get_text_config().num_hidden_layers))
+
+
+def _processors_template(folder: Path) -> str | None:
+    """Return the chat template where older processors keep it, None where there is none."""
+    try:
+        return str(json.loads((folder / "chat_template.json").read_text("utf-8"))["chat_template"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _read_by_qwen(folder: Path, device: Device, dtype: DType, precision: str) -> TextReader:
