@@ -47,6 +47,8 @@ TEST_TOOLS = (
     *("xvfb", "xauth", "openbox", "xdotool", "gnome-keyring", "dbus-daemon"),
     *("libimage-exiftool-perl", "strace", "sqlite3", "curl"),
 )
+IN_TRAINER = ("trainer", "gpu")
+"""Benchmarks that need torch."""
 
 
 class Stop(Exception):
@@ -330,8 +332,16 @@ def bundle(arguments: list[str]) -> int:
     return self_test(program, out=ROOT / "out" / "bundle-self-test") or timed
 
 
+def interpreter_for(script: Path, python: Path) -> Path:
+    """Return what runs a benchmark: the trainer's environment, made where needed, or the app's."""
+    return prepare_trainer() if script.stem in IN_TRAINER else python
+
+
 def bench(arguments: list[str]) -> int:
-    """Run all benchmarks, or the ones named; flags behind the names go to them."""
+    """Run all benchmarks, or the ones named; flags behind the names go to them.
+
+    Those of the trainer need its environment, so they run only when they are named.
+    """
     first = next((at for at, word in enumerate(arguments) if word[:1] == "-"), len(arguments))
     arguments, flags = arguments[:first], arguments[first:]
     scripts = {path.stem: path for path in sorted((ROOT / "benchmarks").glob("[!_]*.py"))}
@@ -340,8 +350,11 @@ def bench(arguments: list[str]) -> int:
         raise Stop(f"No benchmark {', '.join(unknown)}. There are: {', '.join(scripts)}.")
     python = prepare("test")
     require_system(python, OFFSCREEN)
-    chosen = [scripts[name] for name in arguments or scripts]
-    codes = [call(python, path, *flags, env=offscreen_environment()) for path in chosen]
+    chosen = [scripts[name] for name in arguments or scripts if arguments or name not in IN_TRAINER]
+    codes = [
+        call(interpreter_for(path, python), path, *flags, env=offscreen_environment())
+        for path in chosen
+    ]
     return int(any(codes))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -13,9 +14,17 @@ from .job import read_job
 
 USAGE = "trainer JOBDIR | --plan JOBDIR [--memory BYTES] | --probe | --serve"
 
+# Read by CUDA's libraries when torch is imported: sums in a fixed order, and (not known to Windows)
+# memory that is taken in pieces which can grow, so that photos of many sizes leave few gaps.
+_FOR_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+if sys.platform == "linux":
+    _FOR_CUDA |= {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"}
+
 
 def main(arguments: list[str]) -> int:
     """Run what the arguments ask for and return the exit code."""
+    for name, value in _FOR_CUDA.items():
+        os.environ.setdefault(name, value)
     match arguments:
         case ["--probe"]:
             return _say(_module("probe").probe())

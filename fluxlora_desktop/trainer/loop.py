@@ -23,10 +23,10 @@ from torch.nn import functional
 
 from . import checkpoints, data, hub, optim
 from . import plan as planning
-from .buckets import Order, entries_for, mixed
+from .batches import Batches
 from .events import EventLog
 from .exits import BadInput, OutOfMemory, is_out_of_memory
-from .families.base import Family, Tensor, Text
+from .families.base import Family, Tensor
 from .files import write_whole
 from .job import Job
 from .machine import Machine
@@ -80,18 +80,22 @@ class Loop:
 
     def run(self) -> None:
         """Train to the last step; raises `TrainerError` for every other expected end."""
+        self.make_ready()
+        self._events.tell("stage", name="training", says="Training")
+        self._make_samples()
+        while self._step < self._job.steps:
+            self._fitting(self.one_step)
+            self._keep_and_show()
+        self._tell_step()
+        self._finish()
+
+    def make_ready(self) -> None:
+        """Do all that comes before the first step."""
         self._read()
         self._wishes.check()
         self._encoded = self._fitting(self._encode)
         self._sampler = Sampler(self._job, self._family, self._base, self._machine.device)
         self._fitting(self._load)
-        self._events.tell("stage", name="training", says="Training")
-        self._make_samples()
-        while self._step < self._job.steps:
-            self._fitting(self._one_step)
-            self._keep_and_show()
-        self._tell_step()
-        self._finish()
 
     def _read(self) -> None:
         state = checkpoints.load_state(self._out / "state.pt")
@@ -167,7 +171,7 @@ class Loop:
         data.free(self._machine.device)
         if self._model is not None:
             self._model.follow(following)
-            self._order = self._ordered()
+            self._batches = self._batched()
 
     def _encode(self) -> data.Encoded:
         kept = data.load_encoded(self._out / "cache.pt", self._key)
@@ -205,27 +209,24 @@ class Loop:
         else:
             self._machine.seed(self._job.seed)
         self._model, self._state = model, None
-        self._order = self._ordered()
+        self._batches = self._batched()
         self._ticked = time.monotonic()
 
-    def _ordered(self) -> Order:
-        sizes = [photo.size for photo in self._photos]
-        entries = entries_for(sizes, self._plan.resolutions)
-        missing = {entry for entry in entries if not self._encoded.has(entry)}
-        if missing:
-            data.add_latents(
-                *(self._encoded, self._family, self._base, self._job.seed, self._photos),
-                entries=sorted(missing),
-                device=self._machine.device,
-                check=self._wishes.check,
-            )
-        return Order(entries, self._job.batch_size, self._job.seed)
+    def _batched(self) -> Batches:
+        return Batches(
+            *(self._job, self._photos, self._encoded, self._machine),
+            family=self._family,
+            base=self._base,
+            resolutions=self._plan.resolutions,
+            check=self._wishes.check,
+        )
 
-    def _one_step(self) -> None:
+    def one_step(self) -> None:
+        """Take the next step of the training."""
         self._load()
         model, number = self._model, self._step + 1
         assert model is not None
-        latents, text, normal, noise = self._inputs(number)
+        latents, text, normal, noise = self._batches.of(number)
         sigma = self._family.sigmas(normal, latents).to(self._machine.device)
         share = sigma.view(-1, *[1] * (latents.ndim - 1))
         noisy = ((1 - share) * latents + share * noise).to(model.dtype)
@@ -239,23 +240,6 @@ class Loop:
         now = time.monotonic()
         took, self._ticked = now - self._ticked, now
         self._pace = 0.9 * self._pace + 0.1 * took if self._pace else took
-
-    def _inputs(self, number: int) -> tuple[Tensor, Text, Tensor, Tensor]:
-        """Return latents, texts, and the random numbers of a step."""
-        batch = self._order.batch(number)
-        generator = torch.Generator().manual_seed(mixed(self._job.seed, "step", number))
-        dropped = torch.rand(len(batch), generator=generator) < self._job.caption_dropout
-        normal = torch.randn(len(batch), generator=generator)
-        latents = torch.cat([self._encoded.latents_of(entry) for entry in batch])
-        noise = torch.randn(latents.shape, generator=generator)
-        words = [
-            "" if drop else self._photos[entry.photo].caption
-            for entry, drop in zip(batch, dropped.tolist(), strict=True)
-        ]
-        texts = [self._encoded.texts[each] for each in words]
-        text = {name: torch.cat([each[name] for each in texts]) for name in texts[0]}
-        put = self._machine.put
-        return put(latents), {k: put(v) for k, v in text.items()}, normal, put(noise)
 
     def _tell_step(self) -> None:
         """Tell the step before this one, whose loss is ready by now: the GPU need not be awaited.

@@ -26,7 +26,7 @@ class Machine:
                     "Set device: auto.",
                 )
             torch.cuda.set_device(device)
-            torch.backends.cuda.matmul.allow_tf32 = True
+            _compute_the_same_each_time()
         self.device = device
         self.kind: str = device.type
         self.pid = os.getpid()
@@ -55,6 +55,16 @@ class Machine:
         if self.kind == "cuda":
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor
+
+
+def _compute_the_same_each_time() -> None:
+    """Add numbers up in a fixed order on the GPU too, so that a resumed training is the same.
+
+    Attention's way back is the only part of a step that would not; what has no such way only warns.
+    """
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.backends.cudnn.benchmark = False
 
 
 def _most_resident() -> int:
