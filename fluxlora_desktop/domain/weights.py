@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fluxlora_desktop.domain.bases import FLUX1_DEV, FLUX2_DEV
+from fluxlora_desktop.domain.bases import FLUX1_DEV, FLUX2_DEV, FLUX2_KLEIN_4B, FLUX2_KLEIN_9B
 from fluxlora_desktop.domain.errors import WeightsError
 
 HEADER_LIMIT = 16_000_000
@@ -291,8 +291,11 @@ def _rank(tensors: Iterable[Tensor]) -> int:
 
 _FLUX2_NAMES = ("to_qkv_mlp_proj", "ff.linear_in", "ff_context.linear_in", "_stream_modulation")
 _FLUX1_NAMES = ("ff.net.", "proj_mlp", "img_mod_lin", "img_mod.lin", "norm1.linear")
-# Fused layers have the same names in FLUX.2-klein-4B, where these sides are 18432, 27648 and 12288.
+# Fused layers have the same names in FLUX.1 and in FLUX.2-klein-4B, and other sides.
 _FLUX1_SIDES = (("img_mlp_0", 12288), ("img_mlp.0", 12288), ("linear1", 21504), ("linear2", 15360))
+_KLEIN_SIDES = (("img_mlp_0", 18432), ("img_mlp.0", 18432), ("linear1", 27648), ("linear2", 12288))
+# By width; the narrow ones first, since a wide number is a side of something else in them.
+_FLUX2_WIDTHS = (FLUX2_KLEIN_4B, FLUX2_KLEIN_9B, FLUX2_DEV)
 _DOUBLE = re.compile(r"(?<!single_)(?:transformer_blocks|double_blocks)[._](\d+)[._]")
 _SINGLE = re.compile(r"(?:single_transformer_blocks|single_blocks)[._](\d+)[._]")
 _SINGLE_QKV = re.compile(r"single_transformer_blocks[._]\d+[._]attn[._]to_q[._]")
@@ -309,18 +312,23 @@ def recognise_base(tensors: Iterable[Tensor]) -> str:
     widths = {side for tensor in listed for side in tensor.shape}
     named_flux2 = any(mark in name for name in names for mark in _FLUX2_NAMES)
     if named_flux2 or FLUX1_DEV.hidden_width not in widths:
-        is_dev = FLUX2_DEV.hidden_width in widths and widths.isdisjoint({3072, 4096})
-        return FLUX2_DEV.key if is_dev else ""
+        return next((base.key for base in _FLUX2_WIDTHS if base.hidden_width in widths), "")
+    if _has_side(listed, _KLEIN_SIDES):
+        return FLUX2_KLEIN_4B.key
     doubles = [int(hit[1]) for name in names if (hit := _DOUBLE.search(name))]
     singles = [int(hit[1]) for name in names if (hit := _SINGLE.search(name))]
     sure = (
         any(mark in name for name in names for mark in _FLUX1_NAMES)
         or any(_SINGLE_QKV.search(name) for name in names)
-        or any(mark in t.name and side in t.shape for t in listed for mark, side in _FLUX1_SIDES)
+        or _has_side(listed, _FLUX1_SIDES)
         or max(doubles, default=0) >= 5
         or max(singles, default=0) >= 20
     )
     return FLUX1_DEV.key if sure else ""
+
+
+def _has_side(tensors: Iterable[Tensor], sides: tuple[tuple[str, int], ...]) -> bool:
+    return any(mark in t.name and side in t.shape for t in tensors for mark, side in sides)
 
 
 def _trigger(metadata: Mapping[str, str]) -> str:

@@ -359,7 +359,7 @@ class Loop:
         path = sample_path(self._out, self._step, index)
         with self._model.as_result():
             png = self._sampler.make(
-                self._model.transformer, self._model.dtype, self._encoded.texts[prompt], index
+                self._model.transformer, self._model.dtype, self._encoded.texts, index
             )
         write_whole(path, png)
         self._events.tell(

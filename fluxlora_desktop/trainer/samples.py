@@ -27,8 +27,10 @@ class Sampler:
         """Return the seed of a prompt: the same at each step, so that steps can be compared."""
         return (self._job.seed + index) % 2**63
 
-    def make(self, transformer: Any, dtype: torch.dtype, text: Text, index: int) -> bytes:
-        """Return the picture of one prompt as PNG."""
+    def make(
+        self, transformer: Any, dtype: torch.dtype, texts: dict[str, Text], index: int
+    ) -> bytes:
+        """Return the picture of one prompt as PNG; `texts` holds it and the empty one."""
         if self._vae is None:
             self._vae = self._family.vae(self._folder, torch.device("cpu"), dtype)
         devices = [self._device] if self._device.type == "cuda" else []
@@ -37,7 +39,8 @@ class Sampler:
             try:
                 picture = self._family.picture(
                     self._family.sampler(self._folder, self._vae, transformer),
-                    text,
+                    texts[self._job.sample_prompts[index]],
+                    negative=texts[""] if self._family.contrasts else None,
                     width=self._job.sample_side,
                     height=self._job.sample_side,
                     steps=self._job.sample_steps,

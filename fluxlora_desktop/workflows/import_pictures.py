@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from fluxlora_desktop.domain.bases import BASES
+from fluxlora_desktop.domain.bases import base_in
 from fluxlora_desktop.domain.errors import DatasetError, JobCancelled, StorageError, UnreadablePhoto
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import (
@@ -143,7 +143,7 @@ def imported_picture(picture_id: str, arrived: ArrivedPicture, loras: Sequence[L
         state=PictureState.DONE,
         generator="",
         model=words.model,
-        base=bases[0] if bases else _base_of(words.model),
+        base=bases[0] if bases else base_in(words.model),
         prompt=words.prompt,
         negative_prompt=words.negative_prompt,
         loras=used,
@@ -189,12 +189,6 @@ def _facts_of(arrived: ArrivedPicture) -> dict[str, str]:
     ):
         facts["Size it was made at"] = f"{words.width} × {words.height}"
     return facts
-
-
-def _base_of(model: str) -> str:
-    """Return the base that a model's name tells, such as flux1-dev-fp8, or ""."""
-    plain = _letters(model)
-    return next((base.key for base in BASES if _letters(base.key) in plain), "")
 
 
 def _linked(use: PictureLora, loras: Sequence[Lora]) -> PictureLora:

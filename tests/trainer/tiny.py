@@ -124,7 +124,7 @@ def _t5() -> tuple[Any, Any]:
     return T5EncoderModel(config), tokenizer
 
 
-def make_job(folder: Path, base: Path, *, count: int = 5, **fields: Any) -> Path:
+def make_job(folder: Path, base: Path, /, *, count: int = 5, **fields: Any) -> Path:
     """Write a job's folder with photos of coloured shapes, and return the folder."""
     images = folder / "images"
     images.mkdir(parents=True)

@@ -286,13 +286,21 @@ _MLP_IN = "lora_unet_double_blocks_0_img_mlp_0__lora_down__weight"
         ({"lora_unet_single_blocks_0_linear1__lora_down__weight": (16, 3072),
           "lora_unet_single_blocks_0_linear1__lora_up__weight": (21504, 16)}, "flux.1-dev"),
         # FLUX.2-klein-4B: the same width, other feed-forwards.
-        ({_MLP_IN: (16, 3072), _MLP: (18432, 16)}, ""),
-        ({"x__attn__to_qkv_mlp_proj__lora_A__weight": (16, 3072)}, ""),
+        ({_MLP_IN: (16, 3072), _MLP: (18432, 16)}, "flux.2-klein-4b"),
+        ({"x__attn__to_qkv_mlp_proj__lora_A__weight": (16, 3072)}, "flux.2-klein-4b"),
         ({"lora_unet_single_blocks_0_linear1__lora_down__weight": (16, 3072),
-          "lora_unet_single_blocks_0_linear1__lora_up__weight": (27648, 16)}, ""),
+          "lora_unet_single_blocks_0_linear1__lora_up__weight": (27648, 16)}, "flux.2-klein-4b"),
+        # Its last norm has 6144, which is the width of FLUX.2-dev.
+        ({"x__attn__to_qkv_mlp_proj__lora_A__weight": (16, 3072), "norm_out": (6144, 16)},
+         "flux.2-klein-4b"),
         # FLUX.2-klein-9B.
-        ({_T.format(0): (16, 4096)}, ""),
-        ({"x__attn__to_qkv_mlp_proj__lora_A__weight": (16, 4096)}, ""),
+        ({_T.format(0): (16, 4096)}, "flux.2-klein-9b"),
+        ({"x__attn__to_qkv_mlp_proj__lora_A__weight": (16, 4096)}, "flux.2-klein-9b"),
+        ({"diffusion_model__double_blocks__0__img_attn__qkv__lora_A__weight": (16, 4096),
+          "diffusion_model__double_blocks__0__img_attn__qkv__lora_B__weight": (12288, 16)},
+         "flux.2-klein-9b"),
+        # What only the double blocks' attention tells is the same in FLUX.1 and klein-4B.
+        ({"diffusion_model__double_blocks__4__img_attn__qkv__lora_A__weight": (16, 3072)}, ""),
         ({"x__attn__to_qkv_mlp_proj__lora_A__weight": (16, 6144)}, "flux.2-dev"),
         ({_T.format(0): (16, 6144)}, "flux.2-dev"),
         # As ai-toolkit, ComfyUI and fal's older trainers call the layers of FLUX.2.

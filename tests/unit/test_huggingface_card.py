@@ -11,7 +11,14 @@ from fluxlora_desktop.backends.huggingface.card import (
     render_notice,
     run_mark_comment,
 )
-from fluxlora_desktop.domain.bases import FLUX1_DEV, FLUX2_DEV, BaseModel
+from fluxlora_desktop.domain.bases import (
+    BASES,
+    FLUX1_DEV,
+    FLUX2_DEV,
+    FLUX2_KLEIN_4B,
+    FLUX2_KLEIN_9B,
+    BaseModel,
+)
 from fluxlora_desktop.domain.loras import CardFacts
 from fluxlora_desktop.domain.pictures import CardPicture
 
@@ -74,9 +81,31 @@ def test_card_does_not_claim_rights_that_nobody_confirmed() -> None:
     assert "stated that" not in text
 
 
-@pytest.mark.parametrize("base", [FLUX1_DEV, FLUX2_DEV], ids=lambda base: base.key)
+@pytest.mark.parametrize("base", [FLUX1_DEV, FLUX2_DEV, FLUX2_KLEIN_9B], ids=lambda base: base.key)
 def test_licence_and_notice_hold_what_the_base_model_asks_for(base: BaseModel) -> None:
     assert base.licence_link in render_licence(base)
     assert "directly granted by Black Forest Labs Inc." in render_licence(base)
     assert render_notice(base).startswith(base.notice)
     assert "contains modifications" in render_notice(base)
+
+
+def test_a_lora_of_an_open_base_is_not_given_a_non_commercial_licence() -> None:
+    base = FLUX2_KLEIN_4B
+    card = render_card(facts(base), PICTURES, "run-1", repo="p/fox")
+    data = ModelCard(card).data.to_dict()
+    texts = card + render_licence(base) + render_notice(base)
+
+    assert data["license"] == "apache-2.0"
+    assert "license_name" not in data and "license_link" not in data
+    assert data["base_model"] == "black-forest-labs/FLUX.2-klein-4B"
+    assert "Apache" in render_notice(base) and "contains modifications" in render_notice(base)
+    assert base.licence_link in render_licence(base)
+    assert "non-commercial" not in texts.casefold()
+    assert "granted by Black Forest Labs" not in texts
+
+
+@pytest.mark.parametrize("base", BASES, ids=lambda base: base.key)
+def test_card_loads_the_pipeline_of_its_base(base: BaseModel) -> None:
+    text = render_card(facts(base), PICTURES, "run-1", repo="p/fox")
+
+    assert f'pipe = {base.pipeline}.from_pretrained("{base.hub_id}"' in text

@@ -43,7 +43,10 @@ SHARED_BY_SERVICES = (
     "openai_images",
     "registry",
 )
-MAY_START_THREADS = ("jobs", "practice", "system.practice_process", "system.guard")
+MAY_START_THREADS = (
+    *("jobs", "practice", "system.practice_process", "system.guard"),
+    "trainer.serve",  # hears a cancel while a picture is made
+)
 THREADS = (
     *("threading.Thread", "threading.Timer", "concurrent.futures.ThreadPoolExecutor"),
     *("PySide6.QtCore.QThread", "PySide6.QtCore.QThreadPool", "PySide6.QtCore.QRunnable"),

@@ -58,7 +58,7 @@ def _called(name: str, node: ast.Call) -> Iterator[str]:
     if not isinstance(node.func, ast.Attribute):
         return
     owner = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
-    if (owner, node.func.attr) in ATTRIBUTES:
+    if (owner, node.func.attr) in ATTRIBUTES and not _reads_numbers_only(node):
         yield f"calls {owner}.{node.func.attr}"
     if owner == "subprocess" and node.func.attr in STARTS and "env" not in given:
         yield "starts a program with all variables that the app has"
@@ -68,6 +68,16 @@ def _called(name: str, node: ast.Call) -> Iterator[str]:
         first = node.args[0] if node.args else None
         if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
             yield "logs a sentence that is put together: the public log shows sentences"
+
+
+def _reads_numbers_only(node: ast.Call) -> bool:
+    """Tell whether a call says weights_only=True, by which torch.load runs no code of the file."""
+    return any(
+        keyword.arg == "weights_only"
+        and isinstance(keyword.value, ast.Constant)
+        and keyword.value.value is True
+        for keyword in node.keywords
+    )
 
 
 def test_no_module_holds_what_could_spill_a_token() -> None:
@@ -86,6 +96,7 @@ def test_no_module_holds_what_could_spill_a_token() -> None:
         "import pickle",
         "from pickle import loads",
         "import torch\ntorch.load('x')",
+        "import torch\ntorch.load('x', weights_only=False)",
         "eval('1')",
         "import os\nos.system('ls')",
         "traceback.TracebackException(a, b, c, capture_locals=True)",

@@ -13,7 +13,6 @@ from fluxlora_desktop.domain.pictures import CardPicture
 
 WEIGHTS_NAME = "lora.safetensors"
 TAGS = ("text-to-image", "flux", "lora", "diffusers", "template:sd-lora")
-_PIPELINES = {"flux.1-dev": "FluxPipeline", "flux.2-dev": "Flux2Pipeline"}
 
 
 def run_mark_comment(mark: str) -> str:
@@ -48,11 +47,14 @@ def render_card(facts: CardFacts, pictures: Sequence[CardPicture], mark: str, *,
 
 def render_licence(base: BaseModel) -> str:
     """Return LICENSE.md: which licence applies, where it stands, who grants the rights (s.3a)."""
+    granted = (
+        "Any rights to use this LoRA are directly granted by Black Forest Labs Inc. to its "
+        "recipients pursuant to that licence.\n\n"
+    )
     return (
         f"# Licence\n\nThis LoRA is a derivative of {base.title} and is distributed under the "
         f"licence `{base.licence_name}`:\n\n{base.licence_link}\n\n"
-        "Any rights to use this LoRA are directly granted by Black Forest Labs Inc. to its "
-        f"recipients pursuant to that licence.\n\n{base.permits}\n"
+        f"{granted if base.company_grants else ''}{base.permits}\n"
     )
 
 
@@ -73,8 +75,8 @@ def _front_matter(facts: CardFacts, pictures: Sequence[CardPicture]) -> ModelCar
     ]
     return ModelCardData(
         license=base.licence,
-        license_name=base.licence_name,
-        license_link=base.licence_link,
+        license_name=base.licence_name if base.licence == "other" else None,
+        license_link=base.licence_link if base.licence == "other" else None,
         base_model=base.hub_id,
         base_model_relation="adapter",
         library_name="diffusers",
@@ -93,7 +95,7 @@ def _trigger_words(facts: CardFacts) -> str:
 
 def _how_to_use(facts: CardFacts, repo: str) -> str:
     prompt = f"{facts.trigger_word}, a photo in soft light".removeprefix(", ")
-    pipeline = _PIPELINES.get(facts.base.key, "DiffusionPipeline")
+    pipeline = facts.base.pipeline
     scale = f"{facts.recommended_scale:g}"
     snippet = "\n".join(
         (
@@ -135,11 +137,16 @@ def _rights(facts: CardFacts) -> str:
         if facts.rights_confirmed
         else ""
     )
+    granted = (
+        "Rights to use this LoRA are directly granted by Black Forest Labs Inc. pursuant to that "
+        "licence. "
+        if base.company_grants
+        else ""
+    )
     return (
         f"## Rights\n\n{confirmed}Do not use it to deceive, or to picture people against their "
         "will.\n\n"
-        f"Licence: [{base.licence_name}]({base.licence_link}). {base.permits} Rights to use this "
-        "LoRA are directly granted by Black Forest Labs Inc. pursuant to that licence; see "
+        f"Licence: [{base.licence_name}]({base.licence_link}). {base.permits} {granted}See "
         "LICENSE.md and NOTICE."
     )
 

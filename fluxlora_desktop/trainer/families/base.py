@@ -23,6 +23,16 @@ Picture = Any
 Text = dict[str, Tensor]
 
 
+class Reader(Protocol):
+    """Encodes prompts with encoders that lie somewhere, and frees them when it is dropped."""
+
+    def __call__(self, prompts: Sequence[str]) -> list[Text]:
+        """Encode prompts, each on its own."""
+
+    def stream_to(self, device: Device) -> None:
+        """Compute there from now on; the layers stay in memory and are brought one by one."""
+
+
 class Family(Protocol):
     """One base: how it is read, what it predicts, and how its LoRAs are named."""
 
@@ -61,12 +71,16 @@ class Family(Protocol):
     def multiple(self) -> int:
         """Return what the sides of a picture must be a multiple of, in pixels."""
 
+    @property
+    def contrasts(self) -> bool:
+        """Return whether pictures are guided by contrast to a second text, be it the empty one."""
+
     def refusal(self, folder: Path) -> str:
         """Say in words why this folder does not hold the base; "" when it does."""
 
     def text_encoder(
         self, folder: Path, device: Device, dtype: DType, precision: str = ""
-    ) -> Callable[[Sequence[str]], list[Text]]:
+    ) -> Reader:
         """Load the text encoders; what is returned encodes, and frees them when it is dropped.
 
         `precision` "int8" or "nf4" asks for the large encoder to be stored small.

@@ -6,8 +6,7 @@ diffusers' own example and of kohya's scripts; timesteps are noise levels from 0
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +21,9 @@ from diffusers import (
 )
 
 from ..quantise import KINDS, shrink
+from ..recognise import model_in, model_refusal
 from .base import Device, DType, Family, Generator, Module, Picture, Pipeline, Tensor, Text
+from .encoders import TextReader
 
 SHIFT = 3.0
 TRAINED_GUIDANCE = 1.0
@@ -54,23 +55,18 @@ class Flux1:
     targets: Mapping[str, str] = field(default_factory=lambda: TARGETS)
     quantised: str = r".*transformer_blocks\.\d+\..*"
     multiple: int = 16
+    contrasts: bool = False
 
     def refusal(self, folder: Path) -> str:
         """Say in words why this folder does not hold the base; "" when it does."""
-        try:
-            config = json.loads((folder / "transformer" / "config.json").read_text("utf-8"))
-        except (OSError, ValueError):
-            return "it is not a diffusers folder: transformer/config.json cannot be read"
-        found = config.get("_class_name")
-        if found != "FluxTransformer2DModel":
-            return f"its transformer is a {found}, not that of FLUX.1"
-        if config.get("in_channels") != 64:
-            return "its transformer takes more than pictures, as FLUX.1's Fill and Kontext do"
-        return ""
+        found = model_refusal(folder, self.key)
+        if not found and model_in(folder).channels != 64:
+            found = "its transformer takes more than pictures, as FLUX.1's Fill does"
+        return found
 
     def text_encoder(
         self, folder: Path, device: Device, dtype: DType, precision: str = ""
-    ) -> Callable[[Sequence[str]], list[Text]]:
+    ) -> TextReader:
         """Load CLIP and T5; what is returned encodes, and frees them when it is dropped.
 
         T5 looks at the kind of numbers of its weights, so int8 is the smallest that it bears.
@@ -81,13 +77,7 @@ class Flux1:
         if precision in KINDS:
             shrink(pipeline.text_encoder_2, "int8", dtype, device)
         pipeline.to(device)
-        longest = min(LONGEST_TEXT, int(pipeline.tokenizer_2.model_max_length))
-
-        @torch.no_grad()
-        def encode(prompts: Sequence[str]) -> list[Text]:
-            return [_encoded(pipeline, prompt, longest) for prompt in prompts]
-
-        return encode
+        return _Reader(pipeline)
 
     def vae(self, folder: Path, device: Device, dtype: DType) -> Module:
         """Load the image encoder and decoder."""
@@ -199,11 +189,19 @@ def _text_ids(length: int, device: Device, dtype: DType) -> Tensor:
     return torch.zeros(length, 3, device=device, dtype=dtype)
 
 
-def _encoded(pipeline: Pipeline, prompt: str, longest: int) -> Text:
-    words, pooled, _ids = pipeline.encode_prompt(
-        prompt=prompt, prompt_2=None, max_sequence_length=longest
-    )
-    return {"prompt_embeds": words.cpu(), "pooled": pooled.cpu()}
+class _Reader(TextReader):
+    """Reads prompts with CLIP and T5."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        super().__init__((pipeline.text_encoder, pipeline.text_encoder_2))
+        self._pipeline = pipeline
+        self._longest = min(LONGEST_TEXT, int(pipeline.tokenizer_2.model_max_length))
+
+    def read(self, prompt: str) -> Text:
+        words, pooled, _ids = self._pipeline.encode_prompt(
+            prompt=prompt, prompt_2=None, device=self.device, max_sequence_length=self._longest
+        )
+        return {"prompt_embeds": words.cpu(), "pooled": pooled.cpu()}
 
 
 FAMILIES: dict[str, Family] = {"flux.1-dev": Flux1()}
