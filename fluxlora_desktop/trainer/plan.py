@@ -15,13 +15,14 @@ then speed; `smaller` gives the next that needs less memory.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any, Protocol
 
 from . import figures
-from .figures import GB, BaseFigures
+from .figures import BaseFigures
 
 PRECISIONS = ("bf16", "int8", "nf4")
 CHECKPOINTING = ("none", "half", "all")
@@ -107,10 +108,7 @@ class Plan:
     ram_bytes: int
 
 
-RENT = (
-    "Train at Replicate, or rent a GPU by the hour: the app does both from photos to LoRA, and "
-    "the LoRA is the same."
-)
+ELSEWHERE = "Train at a service instead, such as Replicate or fal: the LoRA is the same."
 
 
 def choose(job: Job, memory_bytes: int) -> Plan:
@@ -120,17 +118,17 @@ def choose(job: Job, memory_bytes: int) -> Plan:
         raise Refused(
             "No NVIDIA GPU was found. FLUX cannot be trained on a processor or on Apple's GPUs in "
             "a time that makes sense.",
-            RENT,
+            ELSEWHERE,
         )
     if memory_bytes < base.floor:
         raise Refused(
-            f"The GPU has {_gb(memory_bytes)} of memory; {base.title} needs at least "
-            f"{_gb(base.floor)}.",
-            RENT,
+            f"The GPU has {memory_words(memory_bytes)} of memory; {base.title} needs at least "
+            f"{need_words(base.floor)}.",
+            ELSEWHERE,
         )
     plan = next(_plans(job, base, memory_bytes), None)
     if plan is None:
-        raise Refused(_too_small(job, base, memory_bytes), RENT)
+        raise Refused(_too_small(job, base, memory_bytes), ELSEWHERE)
     return plan
 
 
@@ -155,7 +153,8 @@ def refusal_of_gpu(capability: str) -> Refused | None:
     if known >= figures.MIN_CAPABILITY:
         return None
     return Refused(
-        "The GPU is older than NVIDIA's RTX 30 series: it has no bf16, which training needs.", RENT
+        "The GPU is older than NVIDIA's RTX 30 series: it has no bf16, which training needs.",
+        ELSEWHERE,
     )
 
 
@@ -203,6 +202,16 @@ def seconds_in_all(plan: Plan, steps: int, gpu: str = "") -> tuple[float, float]
     fast, slow = seconds_per_step(plan, gpu)
     least, most = figures.START_SECONDS
     return least + fast * steps, most + slow * steps
+
+
+def memory_words(size: int) -> str:
+    """Return memory that is there as its box says it, in powers of two."""
+    return f"{size / 2**30:.0f} GB"
+
+
+def need_words(size: int) -> str:
+    """Return memory that is needed, rounded up, in the same measure."""
+    return f"{math.ceil(size / 2**30)} GB"
 
 
 def tell(job: Job, memory_bytes: int, gpu: str = "", capability: str = "") -> dict[str, Any]:
@@ -403,10 +412,6 @@ def _too_small(job: Job, base: BaseFigures, memory: int) -> str:
     least = min(plan.gpu_bytes for plan in _all_plans(job, base, memory))
     wish = "" if job.precision == "auto" else f" in {job.precision}"
     return (
-        f"The GPU has {_gb(memory)} of memory; {base.title}{wish} with rank {job.rank} and "
-        f"{job.batch_size} in a batch needs about {_gb(least)}."
+        f"The GPU has {memory_words(memory)} of memory; {base.title}{wish}, rank {job.rank} and "
+        f"{job.batch_size} in a batch, needs about {need_words(least)}."
     )
-
-
-def _gb(size: int) -> str:
-    return f"{size / GB:.0f} GB"

@@ -100,7 +100,7 @@ def test_job_of_one_small_side_is_not_made_larger() -> None:
 
 @pytest.mark.parametrize(
     ("memory", "says"),
-    [(0, "No NVIDIA GPU"), (8.5, "at least 10 GB"), (16.9, "needs about 24 GB")],
+    [(0, "No NVIDIA GPU"), (8.5, "at least 10 GB"), (16.9, "needs about 22 GB")],
 )
 def test_what_does_not_fit_is_refused_in_words_with_another_way(memory: float, says: str) -> None:
     told = plan.tell(Job("flux.2-dev"), int(memory * GB))

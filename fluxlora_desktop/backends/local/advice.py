@@ -26,7 +26,7 @@ def advise(hardware: Hardware, *, rank: int, steps: int) -> Advice:
     """Return what can be trained, how fast and at what settings; or why nothing can."""
     gpu = best_gpu(hardware)
     if gpu is None:
-        return Advice(says=hardware.trouble, mend=plan.RENT)
+        return Advice(says=hardware.trouble, mend=plan.ELSEWHERE)
     old = plan.refusal_of_gpu(gpu.capability)
     if old is not None:
         return Advice(gpu=gpu, says=old.says, mend=old.mend)
@@ -54,9 +54,9 @@ def _of_base(job: _Usual, gpu: Gpu, ram: int) -> BaseAdvice:
             job.base,
             title,
             False,
-            f"The computer has {ram / figures.GB:.0f} GB of memory beside the GPU's; reading "
-            f"{title} takes about {found.ram_bytes / figures.GB:.0f} GB.",
-            plan.RENT,
+            f"The computer has {plan.memory_words(ram)} of memory beside the GPU's; reading "
+            f"{title} takes about {plan.need_words(found.ram_bytes)}.",
+            plan.ELSEWHERE,
         )
     return BaseAdvice(
         base=job.base,

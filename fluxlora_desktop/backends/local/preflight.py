@@ -26,7 +26,7 @@ def require_fit(found: Hardware, maker: Maker, folder: Path, needs: Needs) -> No
     """
     gpu = best_gpu(found)
     if gpu is None:
-        raise EngineError(found.trouble, plan.RENT)
+        raise EngineError(found.trouble, plan.ELSEWHERE)
     old = plan.refusal_of_gpu(gpu.capability)
     if old is not None:
         raise EngineError(old.says, old.mend)
@@ -41,9 +41,9 @@ def require_fit(found: Hardware, maker: Maker, folder: Path, needs: Needs) -> No
         )
     if 0 < found.ram_bytes < MIN_RAM:
         raise EngineError(
-            f"This computer has {found.ram_bytes / GB:.0f} GB of memory; reading a base model "
-            f"takes {MIN_RAM // GB} GB and more.",
-            plan.RENT,
+            f"This computer has {plan.memory_words(found.ram_bytes)} of memory; reading a base model "
+            f"takes {plan.need_words(MIN_RAM)} and more.",
+            plan.ELSEWHERE,
         )
     if found.free_bytes < needs.room_bytes:
         raise DiskFull(folder, needed=needs.room_bytes, free=found.free_bytes)
