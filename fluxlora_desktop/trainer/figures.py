@@ -122,6 +122,9 @@ RESERVED = 1_200_000_000
 SPARE = 1.06
 """Room for pieces that fit no gap; an estimate."""
 
+USABLE = 0.98
+"""Of the memory that a driver tells of, the share that torch can have: 24,564 MiB are 24,080."""
+
 RAM_PROGRAM = 6 * GB
 """Python, torch and CUDA's libraries in the computer's own memory; an estimate."""
 

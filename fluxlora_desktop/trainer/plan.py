@@ -292,7 +292,7 @@ def _figures_of(key: str) -> BaseFigures:
 def _plans(job: Job, base: BaseFigures, memory: int) -> Iterator[Plan]:
     """Yield the plans that fit, the best first."""
     for plan in _all_plans(job, base, memory):
-        if plan.gpu_bytes <= memory and _is_held(plan, memory):
+        if plan.gpu_bytes <= memory * figures.USABLE and _is_held(plan, memory):
             yield plan
 
 

@@ -177,3 +177,27 @@ def make_base(folder: Path, *, kind: str, whole: bool = True, **config: object) 
     for number in (1, 2) if whole else (1,):
         (part / f"model-{number}.safetensors").write_bytes(b"0" * 1000)
     return folder
+
+
+UV = """#!/bin/sh
+echo "$@" >> {said}
+case "$1" in
+venv) for last; do :; done; mkdir -p "$last/bin"; cp {python} "$last/bin/python"; exit 0;;
+esac
+{then}
+"""
+ANSWER = {
+    "v": 1,
+    "python": "3.12.1",
+    "torch": "2.13.0+cu130",
+    "diffusers": "0.42.1",
+    "bases": ["flux.1-dev"],
+    "gpus": [{"index": 0, "name": "RTX 4090", "memory_bytes": 25 * 10**9, "bf16": True}],
+}
+
+
+def make_uv(world: World, then: str, answer: object = ANSWER) -> Maker:
+    """Return a uv that makes an environment whose interpreter only knows one answer."""
+    python = world.script("answers", f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
+    text = UV.format(said=world.root / "said", python=python, then=then)
+    return Maker(uv=world.script("uv", text))

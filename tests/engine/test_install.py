@@ -1,6 +1,5 @@
 """The engine is made, updated, stopped and removed with a real venv and a real pip."""
 
-import json
 import os
 import stat
 import subprocess
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from fluxlora_desktop.backends.local.hardware import Maker
 from fluxlora_desktop.backends.local.lock import lock
 from fluxlora_desktop.domain.engine import EngineState, EngineStep, Needs
 from fluxlora_desktop.domain.errors import (
@@ -19,7 +17,7 @@ from fluxlora_desktop.domain.errors import (
     JobCancelled,
 )
 from fluxlora_desktop.domain.secrets import Secret
-from tests.engine.kit import Context, World
+from tests.engine.kit import ANSWER, Context, World, make_uv
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the made programs are shell scripts")
 
@@ -76,11 +74,11 @@ def _break_wheel(folder: Path, name: str) -> None:
 
 
 def test_update_takes_the_place_of_the_old_environment(world: World) -> None:
-    old = _uv(world, "exit 0")
+    old = make_uv(world, "exit 0")
     engine = world.engine(lambda _environ: old)
     engine.install(Context())
     world.want("2.14.0")
-    _uv(world, "exit 0", ANSWER | {"torch": "2.14.0"})
+    make_uv(world, "exit 0", ANSWER | {"torch": "2.14.0"})
 
     engine.install(Context())
 
@@ -92,35 +90,11 @@ def test_update_takes_the_place_of_the_old_environment(world: World) -> None:
     assert world.rest() == {"env"}
 
 
-UV = """#!/bin/sh
-echo "$@" >> {said}
-case "$1" in
-venv) for last; do :; done; mkdir -p "$last/bin"; cp {python} "$last/bin/python"; exit 0;;
-esac
-{then}
-"""
-ANSWER = {
-    "v": 1,
-    "python": "3.12.1",
-    "torch": "2.13.0+cu130",
-    "diffusers": "0.42.1",
-    "bases": ["flux.1-dev"],
-    "gpus": [{"index": 0, "name": "RTX 4090", "memory_bytes": 25 * 10**9, "bf16": True}],
-}
-
-
-def _uv(world: World, then: str, answer: object = ANSWER) -> Maker:
-    """Return a uv that makes an environment whose interpreter only knows one answer."""
-    python = world.script("answers", f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
-    text = UV.format(said=world.root / "said", python=python, then=then)
-    return Maker(uv=world.script("uv", text))
-
-
 def test_uv_is_asked_for_the_torch_of_the_gpu_and_its_output_becomes_progress(
     world: World,
 ) -> None:
     world.needs = Needs(3 * 10**9, 1000, 1000)
-    maker = _uv(
+    maker = make_uv(
         world,
         "echo 'Resolved 58 packages in 1.2s'; echo 'Downloading torch (530.5MiB)'; "
         "echo 'Downloading nvidia-cudnn-cu13 (1.0GiB)'; echo ' Downloaded torch'; "
@@ -146,7 +120,7 @@ def test_stop_ends_the_installer_and_all_it_started_and_leaves_no_environment(
     world: World,
 ) -> None:
     pid = world.root / "pid"
-    maker = _uv(world, f"sleep 600 & echo $! > {pid}; echo 'Downloading torch (5MiB)'; wait")
+    maker = make_uv(world, f"sleep 600 & echo $! > {pid}; echo 'Downloading torch (5MiB)'; wait")
     engine = world.engine(lambda _environ: maker)
     ctx = Context(lambda event: getattr(event, "says", "") == "Downloading torch")
 
@@ -188,7 +162,7 @@ def _lives(pid: int) -> bool:
 def test_failure_says_which_package_and_what_to_do(
     world: World, output: str, says: str, mend: str
 ) -> None:
-    maker = _uv(world, f"cat <<'END'\n{output}\nEND\nexit 1")
+    maker = make_uv(world, f"cat <<'END'\n{output}\nEND\nexit 1")
     engine = world.engine(lambda _environ: maker)
 
     with pytest.raises(EngineError) as raised:
@@ -202,7 +176,7 @@ def test_failure_says_which_package_and_what_to_do(
 
 
 def test_full_disk_is_told_as_such(world: World) -> None:
-    maker = _uv(world, "echo 'error: No space left on device (os error 28)'; exit 2")
+    maker = make_uv(world, "echo 'error: No space left on device (os error 28)'; exit 2")
 
     with pytest.raises(DiskFull):
         world.engine(lambda _environ: maker).install(Context())
@@ -219,7 +193,7 @@ def test_full_disk_is_told_as_such(world: World) -> None:
 def test_environment_that_does_not_work_is_not_put_in_place(
     world: World, answer: object, says: str
 ) -> None:
-    maker = _uv(world, "exit 0", answer)
+    maker = make_uv(world, "exit 0", answer)
     engine = world.engine(lambda _environ: maker)
 
     with pytest.raises(EngineError, match=says):
@@ -274,7 +248,7 @@ def test_two_installs_never_run_at_once_and_a_training_keeps_its_engine(world: W
 
 
 def test_environment_without_its_stamp_or_interpreter_is_broken(world: World) -> None:
-    maker = _uv(world, "exit 0")
+    maker = make_uv(world, "exit 0")
     engine = world.engine(lambda _environ: maker)
     engine.install(Context())
     stamp = world.folder / "env" / "stamp.json"
@@ -290,7 +264,7 @@ def test_environment_without_its_stamp_or_interpreter_is_broken(world: World) ->
 
 
 def test_probe_is_forgotten_when_the_app_brings_another_trainer(world: World) -> None:
-    maker = _uv(world, "exit 0")
+    maker = make_uv(world, "exit 0")
     engine = world.engine(lambda _environ: maker)
     engine.install(Context())
     assert engine.status().probe is not None
@@ -304,7 +278,7 @@ def test_probe_is_forgotten_when_the_app_brings_another_trainer(world: World) ->
 
 
 def test_token_is_in_the_childs_environment_and_nowhere_else(world: World) -> None:
-    maker = _uv(world, "exit 0")
+    maker = make_uv(world, "exit 0")
     engine = world.engine(lambda _environ: maker)
     engine.install(Context())
 

@@ -72,7 +72,7 @@ def test_uv_is_preferred_and_python_is_found_without_it(
     python = hw.find_maker(environ)
     uv = world.script("uv", "#!/bin/sh\n")
 
-    assert "3.10 to 3.13" in none.trouble
+    assert "3.11 to 3.13" in none.trouble
     assert none.page.startswith("https://")
     assert python.title == "Python 3.13"
     assert hw.find_maker(environ).uv == uv
@@ -116,7 +116,7 @@ def test_advice_names_settings_and_time_of_each_base() -> None:
     [
         (Hardware("darwin", trouble="Not on a Mac."), "Not on a Mac."),
         (_computer(8.5), "at least 10 GB"),
-        (_computer(25, ram=8), "8 GB of memory beside"),
+        (_computer(25, ram=8), "7 GB of memory beside"),
         (
             replace(_computer(25), gpus=(Gpu(0, "TITAN RTX", 25 * GB, capability="7.5"),)),
             "older than",

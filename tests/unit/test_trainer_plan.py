@@ -2,9 +2,11 @@
 
 import importlib
 import json
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +56,24 @@ def test_card_gets_the_precision_and_side_that_fit_it(
     assert (found.precision, max(found.resolutions)) == (precision, largest)
     assert found.gpu_bytes <= memory * GB
     assert found.text_bytes <= memory * GB
+
+
+def test_readme_says_what_is_reckoned() -> None:
+    lines = (Path(__file__).parents[2] / "README.md").read_text("utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    rows = [row for row in rows if len(row) == 5 and re.fullmatch(r"\d+ GB", row[0])]
+
+    assert len(rows) == 6
+    for memory, *cells in rows:
+        told = [plan.tell(Job(base), int(memory.split()[0]) * 2**30) for base in figures.BASES]
+        assert [_cell(it) for it in told] == cells, memory
+
+
+def _cell(told: dict[str, Any]) -> str:
+    if "refused" in told:
+        return "no"
+    precision = told["plan"]["precision"].replace("nf4", "NF4")
+    return f"{precision}, {max(told['plan']['resolutions'])}"
 
 
 def test_large_card_computes_nothing_twice() -> None:

@@ -16,8 +16,8 @@ from fluxlora_desktop.trainer.probe import ram_bytes
 UV_PAGE = "https://docs.astral.sh/uv/getting-started/installation/"
 PYTHON_PAGE = "https://www.python.org/downloads/"
 DRIVER_PAGE = "https://www.nvidia.com/drivers"
-PYTHONS = ((3, 12), (3, 13), (3, 11), (3, 10))
-"""The versions that the engine's packages have wheels for, the most tried first."""
+PYTHONS = ((3, 12), (3, 13), (3, 11))
+"""The versions that the pinned packages have wheels for (NumPy 2.4 asks for 3.11), best first."""
 _ANSWER_S = 20.0
 _MIB = 1 << 20
 _MOST_GPUS = 32
@@ -151,7 +151,7 @@ def find_maker(environ: Mapping[str, str]) -> Maker:
             page=PYTHON_PAGE,
         )
     return Maker(
-        trouble="The engine needs uv, or Python 3.10 to 3.13. Install one of them, then look "
+        trouble="The engine needs uv, or Python 3.11 to 3.13. Install one of them, then look "
         "again.",
         page=UV_PAGE,
     )

@@ -41,8 +41,8 @@ def require_fit(found: Hardware, maker: Maker, folder: Path, needs: Needs) -> No
         )
     if 0 < found.ram_bytes < MIN_RAM:
         raise EngineError(
-            f"This computer has {plan.memory_words(found.ram_bytes)} of memory; reading a base model "
-            f"takes {plan.need_words(MIN_RAM)} and more.",
+            f"This computer has {plan.memory_words(found.ram_bytes)} of memory; reading a base "
+            f"model takes {plan.need_words(MIN_RAM)} and more.",
             plan.ELSEWHERE,
         )
     if found.free_bytes < needs.room_bytes:
