@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from fluxlora_desktop.backends.local import install
 from fluxlora_desktop.backends.local.lock import lock
 from fluxlora_desktop.domain.engine import EngineState, EngineStep, Needs
 from fluxlora_desktop.domain.errors import (
@@ -111,9 +112,34 @@ def test_uv_is_asked_for_the_torch_of_the_gpu_and_its_output_becomes_progress(
     assert "http" not in said
     steps = [event for event in ctx.events if isinstance(event, EngineStep)]
     assert EngineStep("Downloading nvidia-cudnn-cu13", 556_269_568, 3 * 10**9) in steps
-    assert steps[-2].says == "Unpacking the packages"
-    assert steps[-2].done == 556_269_568 + 2**30
+    assert steps[-2] == EngineStep("Unpacking the packages")
     assert engine.status().state is EngineState.READY
+
+
+def test_progress_of_pip_counts_the_bytes_of_each_file(tmp_path: Path) -> None:
+    ctx = Context()
+    follower = install._Follower(1000, ctx)
+    for line in (
+        "Collecting torch==2.13.0",
+        "  Downloading https://x/torch-2.13.0-cp312-cp312-manylinux_2_28_x86_64.whl (400 B)",
+        "Progress 100 of 400",
+        "Progress 400 of 400",
+        "Collecting numpy",
+        "  Downloading numpy-2.4.6-cp312-cp312-win_amd64.whl.metadata (9 B)",
+        "  Downloading numpy-2.4.6-cp312-cp312-win_amd64.whl (500 B)",
+        "Progress 900 of 900",
+    ):
+        follower.read(line)
+
+    assert ctx.events == [
+        EngineStep("Looking up torch"),
+        EngineStep("Downloading torch", 0, 1000),
+        EngineStep("Downloading torch", 100, 1000),
+        EngineStep("Downloading torch", 400, 1000),
+        EngineStep("Downloading numpy", 400, 1000),
+        EngineStep("Downloading numpy", 409, 1000),
+        EngineStep("Downloading numpy", 1000, 1000),
+    ]
 
 
 def test_stop_ends_the_installer_and_all_it_started_and_leaves_no_environment(

@@ -41,7 +41,11 @@ class Bases:
     def model(self, key: str) -> str:
         """Return the chosen folder of a base, or its hub id."""
         base = _known(key)
-        return self._chosen().get(key) or base.hub_id
+        return self.own(key) or base.hub_id
+
+    def own(self, key: str) -> str:
+        """Return the chosen folder of a base, "" where the hub's model is used."""
+        return self._chosen().get(key, "")
 
     def choose(self, key: str, folder: Path) -> BaseFiles:
         """Take a person's folder; raises `InputError` when it does not hold the base."""

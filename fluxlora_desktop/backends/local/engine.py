@@ -87,6 +87,10 @@ class LocalEngine:
         """Return where trainings lie."""
         return self.folder / "jobs"
 
+    def notes(self) -> tuple[Path, ...]:
+        """Return the files whose change means that `status` may be another."""
+        return (self._env / _STAMP, self.folder / _PROBE, python_in(self._env))
+
     def status(self) -> EngineStatus:
         """Return how the engine stands."""
         busy = is_held(self.folder / _LOCK)
@@ -169,6 +173,10 @@ class LocalEngine:
     def model(self, base: str) -> str:
         """Return what a job names as its model."""
         return self._bases.model(base)
+
+    def own_folder(self, base: str) -> str:
+        """Return a person's own folder of a base, "" where the hub's model is used."""
+        return self._bases.own(base)
 
     def choose_folder(self, base: str, folder: Path) -> BaseFiles:
         """Use a person's own folder."""

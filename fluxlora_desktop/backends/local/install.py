@@ -25,7 +25,8 @@ _FOR_OTHERS = (22, 3)
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZED = re.compile(r"Downloading (\S+) \(([\d.]+) ?([kKMG]?i?B)\)")
 _MOVED = re.compile(r"Progress (\d+) of (\d+)")
-_NAMED = re.compile(r"^(?:Collecting|Downloaded|Building wheel for|Building) ([A-Za-z0-9._-]+)")
+_CAME = re.compile(r"Downloaded ([A-Za-z0-9._-]+)")
+_LOOKED = re.compile(r"Collecting ([A-Za-z0-9._-]+)")
 _PLACED = re.compile(r"^(?:Installing collected packages|Prepared \d+ packages?)\b")
 _WHEEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*?)-\d[^\s/]*?\.whl")
 _NO_ROOM = ("No space left on device", "[Errno 28]", "not enough space on the disk", "os error 28")
@@ -145,21 +146,28 @@ def _pip_version(python: Path, env: Mapping[str, str]) -> tuple[int, ...]:
 
 @dataclass(slots=True)
 class _Follower:
-    """Turns the installer's lines into progress, and remembers the last of them."""
+    """Turns the installer's lines into progress, and remembers the last of them.
+
+    pip fetches one file after another and tells how far it is; uv fetches many at once, and tells
+    when it begins one and when it has it.
+    """
 
     expected: int
     ctx: JobContext
     last: deque[str] = field(default_factory=lambda: deque(maxlen=_TOLD_AT_ONCE))
     _says: str = ""
     _whole: int = 0
-    """Bytes of the files that came before the one under way."""
+    """Bytes of the files that have come."""
     _file: int = 0
     _moved: int = 0
+    """Bytes of pip's file, and those of them that have come."""
+    _begun: dict[str, int] = field(default_factory=dict)
+    """uv's files under way and their bytes."""
 
     def say(self, words: str) -> None:
-        """Tell of a step."""
+        """Tell of a step of which no bytes are counted."""
         self._says = words
-        self._tell()
+        self.ctx.report(EngineStep(words))
 
     def read(self, line: str) -> None:
         """Take a line of output."""
@@ -170,29 +178,37 @@ class _Follower:
             return
         self.last.append(line)
         line = line.strip()
-        sized, named = _SIZED.search(line), _NAMED.match(line)
+        sized, came, looked = (found.match(line) for found in (_SIZED, _CAME, _LOOKED))
         if sized:
-            self._next_file(int(float(sized[2]) * _UNITS[sized[3].upper()]))
-            self.say(f"Downloading {_package(sized[1])}")
+            size = int(float(sized[2]) * _UNITS[sized[3].upper()])
+            self._begin(sized[1], size)
+        elif came:
+            self._whole += self._begun.pop(came[1], 0)
+            self._tell_largest()
         elif _PLACED.match(line):
-            self._next_file(0)
             self.say("Unpacking the packages")
-        elif named:
-            self.say(f"Looking up {named[1]}" if "Collecting" in line else f"Fetched {named[1]}")
+        elif looked and not self._whole + self._file:
+            self.say(f"Looking up {looked[1]}")
 
-    def _next_file(self, size: int) -> None:
+    def _begin(self, name: str, size: int) -> None:
+        wheel = _WHEEL.search(name)
+        if wheel is None:
+            self._begun[name] = size
+            self._tell_largest()
+            return
         self._whole += self._file
         self._file, self._moved = size, 0
+        self._says = f"Downloading {wheel[1]}"
+        self._tell()
+
+    def _tell_largest(self) -> None:
+        if self._begun:
+            self._says = f"Downloading {max(self._begun, key=lambda it: self._begun[it])}"
+        self._tell()
 
     def _tell(self) -> None:
         done = min(self._whole + self._moved, self.expected)
         self.ctx.report(EngineStep(self._says, done, self.expected))
-
-
-def _package(name: str) -> str:
-    """Return a package's name from its file's."""
-    found = _WHEEL.search(name)
-    return found[1] if found else name.rsplit("/", 1)[-1]
 
 
 def explain(lines: tuple[str, ...], recipe: Recipe) -> EngineError | DiskFull:
