@@ -146,6 +146,7 @@ class ComputerPage(Page):
     def _on_trouble(self, error: BaseException) -> None:
         """Show trouble in its place, and on the bar while another page is in front."""
         self.engine.show_trouble(error)
+        self.area.ensureWidgetVisible(self.engine.failure)
         if not self.isVisible():
             self._desk.failed.emit(error)
 

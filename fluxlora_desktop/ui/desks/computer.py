@@ -44,6 +44,7 @@ class ComputerDesk(Desk):
         self.seen: ThisComputer | None = None
         self.step: EngineStep | None = None
         self._looking: Job | None = None
+        self._stale = False
         self._work: Job | None = None
 
     @property
@@ -52,9 +53,13 @@ class ComputerDesk(Desk):
         return self._work is not None
 
     def look(self) -> None:
-        """Look at this computer; one look at a time."""
-        if self.engine is None or self._looking is not None:
+        """Look at this computer; one look at a time, and once more for what came meanwhile."""
+        if self.engine is None:
             return
+        if self._looking is not None:
+            self._stale = True
+            return
+        self._stale = False
         self._looking = self._run(
             "Look at this computer",
             partial(_look, self.engine),
@@ -70,6 +75,8 @@ class ComputerDesk(Desk):
 
     def _on_look_over(self) -> None:
         self._looking = None
+        if self._stale:
+            self.look()
 
     def install(self) -> None:
         """Make the engine, or update it."""
