@@ -14,8 +14,8 @@ from fluxlora_desktop.ui.computer import words
 from fluxlora_desktop.ui.widgets import Card, Symbol, button, clear, column, label, row
 
 _SAYS = (
-    "The model that a LoRA is trained on comes from the Hugging Face hub with your account there. "
-    "One marked as gated is only given to those who accepted its terms on its page."
+    "The model that a LoRA is trained on comes from %1 with your account there. One marked as "
+    "gated is only given to those who accepted its terms on its page."
 )
 _NEARLY = 10**9
 """Bytes of free room that make no difference on screen."""
@@ -44,7 +44,8 @@ def choose_model(parent: QWidget, title: str, then: Callable[[Path], None]) -> N
 class ModelsCard(Card):
     """`remove_requested(BaseFiles)`, `folder_chosen(str, Path)`, `forget_requested(str)`.
 
-    `open_requested(str)` for a model's page, `connect_requested()` for the hub's account.
+    `open_requested(str)` for a model's page, `connect_requested()` for the hub's account; `hub` is
+    its title.
     """
 
     remove_requested = Signal(object)
@@ -53,17 +54,17 @@ class ModelsCard(Card):
     open_requested = Signal(str)
     connect_requested = Signal()
 
-    def __init__(self, *, choose: ChooseModel = choose_model) -> None:
+    def __init__(self, *, hub: str, choose: ChooseModel = choose_model) -> None:
         super().__init__()
         self.setObjectName("base_models")
         self._choose = choose
         self._shown: object = None
         self.buttons: list[QPushButton] = []
         self._rows = column(spacing=16)
-        self.connect_button = button("Connect Hugging Face", self.connect_requested.emit)
+        self.connect_button = button(f"Connect {hub}", self.connect_requested.emit)
         self.connect_button.hide()
         self.body.addWidget(label("Base models", "section"))
-        self.body.addWidget(label(_SAYS, "muted", wrap=True))
+        self.body.addWidget(label(_SAYS.replace("%1", hub), "muted", wrap=True))
         self.body.addLayout(row(self.connect_button, None))
         self.body.addLayout(self._rows)
 

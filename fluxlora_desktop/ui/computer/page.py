@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QStackedWidget
 
 from fluxlora_desktop.domain.engine import BaseFiles, EngineState, EngineStep, ThisComputer
+from fluxlora_desktop.domain.services import service_title
 from fluxlora_desktop.ui.computer.engine_card import EngineCard
 from fluxlora_desktop.ui.computer.models_card import ChooseModel, ModelsCard, choose_model
 from fluxlora_desktop.ui.computer.verdict import VerdictCard
@@ -25,7 +26,6 @@ _PRACTICE = (
     "Practice trains on practice servers of its own. With your real accounts this page says what "
     "your GPU can train and sets it up."
 )
-HUB = "huggingface"
 
 
 class ComputerPage(Page):
@@ -51,7 +51,8 @@ class ComputerPage(Page):
         self._desk, self._accounts = computer, accounts
         self.hint.setText(_HINT)
         self.verdict, self.engine = VerdictCard(), EngineCard()
-        self.models = ModelsCard(choose=choose)
+        self._hub = computer.tools.services.hub.key
+        self.models = ModelsCard(hub=service_title(self._hub), choose=choose)
         self._lay_out()
         self._join()
         if computer.seen is not None:
@@ -109,7 +110,7 @@ class ComputerPage(Page):
         self.models.open_requested.connect(self.open_requested)
         self.models.connect_requested.connect(self._on_connect)
         self._accounts.changed.connect(self._on_account)
-        self._show_account(self._accounts.state(HUB))
+        self._show_account(self._accounts.state(self._hub))
 
     def shown(self) -> None:
         """Look anew each time the page comes to the front."""
@@ -161,7 +162,7 @@ class ComputerPage(Page):
         self._desk.choose_folder(base, folder)
 
     def _on_account(self, state: AccountState) -> None:
-        if state.service == HUB:
+        if state.service == self._hub:
             self._show_account(state)
 
     def _show_account(self, state: AccountState) -> None:
@@ -169,7 +170,7 @@ class ComputerPage(Page):
         self.models.show_account(not missing)
 
     def _on_connect(self) -> None:
-        self.go.emit("settings", HUB)
+        self.go.emit("settings", self._hub)
 
     def _on_elsewhere(self) -> None:
         self.go.emit("create", None)
