@@ -233,6 +233,19 @@ class Session(QObject):
         )
         return services, secrets, place
 
+    def _engine(self) -> Any:
+        """Return the engine of this computer; practice has none, its servers train."""
+        if self.options.practice:
+            return None
+        from fluxlora_desktop.backends.local.engine import LocalEngine, trainer_folder
+        from fluxlora_desktop.system.environment import without_tokens
+
+        return LocalEngine(
+            folder=self.places.data_dir / "engine",
+            trainer=trainer_folder(),
+            environ=lambda: without_tokens(os.environ),
+        )
+
     def _practice(self, ctx: JobContext) -> tuple[Any, dict[str, str]]:
         """Start or find the practice services, a process of their own."""
         from fluxlora_desktop.system.practice_process import PracticeProcess
@@ -255,7 +268,11 @@ class Session(QObject):
 
         self.opened = opened
         self.desks = Desks.make(
-            tools=opened.tools, jobs=self.jobs, secrets=opened.secrets, parent=self
+            tools=opened.tools,
+            jobs=self.jobs,
+            secrets=opened.secrets,
+            parent=self,
+            engine=self._engine(),
         )
         makers = make_pages(self.desks, self._surroundings(opened))
         self._saving = SavingWatch(

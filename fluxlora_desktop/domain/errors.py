@@ -418,6 +418,27 @@ class NewerLibrary(StorageError):
         self.known = known
 
 
+class EngineError(AppError):
+    """Trouble with the engine on this computer: `says` what, `mend` what to do, both in words.
+
+    `log` is the file that says more, where there is one.
+    """
+
+    def __init__(self, says: str, mend: str = "", *, log: Path | None = None) -> None:
+        super().__init__(f"{says} {mend}".strip())
+        self.says = says
+        self.mend = mend
+        self.log = log
+
+
+class EngineAbsent(EngineError):
+    """The engine is not set up on this computer."""
+
+
+class EngineBusy(EngineError):
+    """The engine is being made, updated or removed, or a training uses it."""
+
+
 class IllegalMove(AppError):
     """A run, or a row of the journal, was asked to go where its state does not lead."""
 

@@ -23,6 +23,16 @@ from fluxlora_desktop.domain.datasets import (
     PhotoFacts,
 )
 from fluxlora_desktop.domain.edits import PLAIN, Edits
+from fluxlora_desktop.domain.engine import (
+    NO_TOKEN,
+    Advice,
+    BaseFiles,
+    EngineEnvironment,
+    EngineStatus,
+    Hardware,
+    Probe,
+    ThisComputer,
+)
 from fluxlora_desktop.domain.loras import HubAccount, HubStatus, PublicationBundle, PublishedCommit
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.pictures import (
@@ -224,6 +234,62 @@ class Captioner(Protocol):
 
         Raises like `TrainingBackend.submit`.
         """
+
+
+class Engine(Protocol):
+    """The environment that trains and makes pictures on this computer, and its base models.
+
+    Nothing here is for the GUI thread: all of it reads the disk or waits for other programs. What
+    goes wrong is raised as `EngineError` and its kin, or `StorageError`.
+    """
+
+    def status(self) -> EngineStatus:
+        """Return how the engine stands; reads files only."""
+
+    def look(self) -> ThisComputer:
+        """Look at the hardware, the engine and the base models; takes seconds at most."""
+
+    def hardware(self) -> Hardware:
+        """Return what this computer has, by asking its driver."""
+
+    def advise(self, hardware: Hardware, rank: int = 16, steps: int = 1000) -> Advice:
+        """Return what can be trained on this hardware, how fast, or why not."""
+
+    def python(self) -> Path | None:
+        """Return the engine's interpreter, or None while it cannot be used."""
+
+    def environment(self, token: Secret = NO_TOKEN) -> EngineEnvironment:
+        """Return how to start a program of the engine; raises `EngineAbsent`.
+
+        `token` is the hub's account and goes to the child's environment only.
+        """
+
+    def probe(self, ctx: JobContext) -> Probe:
+        """Ask the engine's interpreter what it can do, and remember the answer."""
+
+    def install(self, ctx: JobContext) -> None:
+        """Make or update the engine, reporting `EngineStep`; what was there works until the end.
+
+        Raises `EngineBusy` while another is at it, `DiskFull` before anything is downloaded.
+        """
+
+    def remove(self, ctx: JobContext) -> None:
+        """Delete the engine; base models and trainings stay."""
+
+    def models(self) -> tuple[BaseFiles, ...]:
+        """Return where each base model is."""
+
+    def model(self, base: str) -> str:
+        """Return what a job names as its model: a folder of the person's own, or the hub id."""
+
+    def choose_folder(self, base: str, folder: Path) -> BaseFiles:
+        """Use a person's own folder for a base, once its model_index.json says that it is one."""
+
+    def forget_folder(self, base: str) -> None:
+        """Use the hub's model again; the folder stays as it is."""
+
+    def remove_model(self, base: str, ctx: JobContext) -> None:
+        """Delete what was downloaded of a base."""
 
 
 class SecretStore(Protocol):

@@ -23,6 +23,7 @@ WAY = (
 KEYS = (
     ("Ctrl+1 … Ctrl+5", "Create, Runs, Library, Gallery, Settings"),
     ("F1", "This help"),
+    ("F5", "Look at this computer again, on its page"),
     ("?", "The keys of the page in front"),
     ("Ctrl+W", "Close the window; trainings go on"),
     ("Ctrl+Z, Ctrl+Shift+Z", "Undo, redo; also across all captions, from the caption too"),
@@ -70,6 +71,10 @@ TROUBLE = (
     ("Damaged library", "A page offers the newest backup. Photos, weights, pictures are files."),
     ("Sign-in network", "Open a browser, sign in, then press Try again."),
     ("Locked keyring", "Unlock the password store and press Check; runs wait meanwhile."),
+    (
+        "No room for the GPU",
+        "A training that runs out of memory goes on with the next smaller settings by itself.",
+    ),
     ("Unsafe photo", "It stopped the part that reads photos. Save it elsewhere as JPEG."),
     ("Something to report?", "Help, Diagnostics shows a text that is safe to post."),
 )
@@ -94,6 +99,9 @@ FACTS = (
     "Of the hub's providers two are used, those that are sent the LoRA; others would leave it out.",
     "Before the first picture of a session the service is asked, free, whether it still has the "
     "model and the LoRA; where it cannot be asked, nothing is sent.",
+    "Settings, This computer says what its GPU can train, how fast, and what setting it up takes.",
+    "The engine is a Python environment of its own; removing it leaves base models and trainings.",
+    "A base model, 16 to 113 GB, comes at the first training. A folder that you have is used too.",
     "Settings take a server of your own for pictures without a LoRA.",
     "When the answer to a launch is lost, the app asks the service and never sends it twice.",
     "Tokens live in this computer's password store and go only to their own service.",

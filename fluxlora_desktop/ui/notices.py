@@ -43,6 +43,7 @@ class Action(StrEnum):
     STATUS_PAGE = "status_page"
     WEB_PAGE = "web_page"
     ROUTE = "route"
+    COMPUTER = "computer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +284,17 @@ def waiting_title(service: str, seconds: float) -> str:
     if seconds <= 0:
         return f"{title} can be asked again."
     return f"{title} asks to wait {clock(seconds)}."
+
+
+def _engine(error: e.EngineError) -> Notice:
+    return Notice(
+        error.says,
+        f"{error.mend} Nothing was charged.".strip(),
+        Tone.WARN if isinstance(error, e.EngineAbsent | e.EngineBusy) else Tone.DANGER,
+        Action.COMPUTER,
+        "This computer",
+        details=_details(error),
+    )
 
 
 def _busy(error: e.ServiceBusy) -> Notice:
@@ -680,6 +692,7 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
         "Another window has this library open.", "Close it first, or use that window."
     ),
     e.NewerLibrary: _newer,
+    e.EngineError: _engine,
     e.IllegalMove: _plain(
         "That cannot be done any more.",
         "The run has moved on. Nothing was charged.",

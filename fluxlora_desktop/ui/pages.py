@@ -11,11 +11,12 @@ from PySide6.QtCore import QObject
 
 from fluxlora_desktop.domain.library import Inconsistency
 from fluxlora_desktop.domain.lineage import Lineage
-from fluxlora_desktop.domain.ports import JobContext, SecretStore
+from fluxlora_desktop.domain.ports import Engine, JobContext, SecretStore
 from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.system.trash import erase, find_in_trash, move_to_trash, restore
+from fluxlora_desktop.ui.computer.page import ComputerPage
 from fluxlora_desktop.ui.create.accounts import AccountsCard
 from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
 from fluxlora_desktop.ui.create.page import CreatePage
@@ -23,6 +24,7 @@ from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
+from fluxlora_desktop.ui.desks.computer import ComputerDesk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
 from fluxlora_desktop.ui.desks.gallery import GalleryDesk
@@ -101,10 +103,19 @@ class Desks:
     prompts: PromptDesk
     own_server: OwnServerDesk
     imports: PictureImportDesk
+    computer: ComputerDesk
 
     @classmethod
-    def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
-        """Make the desks; `parent` owns them."""
+    def make(
+        cls,
+        *,
+        tools: Tools,
+        jobs: JobRunner,
+        secrets: SecretStore,
+        parent: QObject,
+        engine: Engine | None = None,
+    ) -> Desks:
+        """Make the desks; `parent` owns them, `engine` is this computer's, None in practice."""
         trash = ComputersTrash()
         runs = RunDesk(tools, jobs, parent)
         loras = LoraDesk(tools, jobs, trash, parent)
@@ -125,6 +136,8 @@ class Desks:
         exchange.arrived.connect(gallery.tell_anew)
         own_server = OwnServerDesk(tools, jobs, secrets, parent)
         own_server.changed.connect(pictures.offers_changed)
+        computer = ComputerDesk(tools, jobs, engine, parent)
+        computer.changed.connect(pictures.offers_changed)
         return cls(
             draft=draft,
             runs=runs,
@@ -141,6 +154,7 @@ class Desks:
             prompts=PromptDesk(tools, jobs, parent),
             own_server=own_server,
             imports=PictureImportDesk(tools, jobs, gallery.delete, parent),
+            computer=computer,
         )
 
     def all(self) -> Iterator[Desk]:
@@ -148,6 +162,7 @@ class Desks:
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
         yield from (self.recover, self.captioning, self.exchange, self.grids, self.gallery)
         yield from (self.lineage, self.money, self.prompts, self.own_server, self.imports)
+        yield self.computer
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +221,7 @@ def make_pages(desks: Desks, around: Surroundings) -> Mapping[str, Callable[[], 
         "grids": partial(_grids, desks, around),
         "settings": partial(_settings, desks, around),
         "spending": partial(_spending, desks, around),
+        "computer": partial(_computer, desks, around),
     }
 
 
@@ -363,6 +379,14 @@ def _settings(desks: Desks, around: Surroundings) -> Page:
 def _spending(desks: Desks, around: Surroundings) -> Page:
     page = SpendingPage(money=desks.money, runs=desks.runs, loras=desks.loras)
     page.open_requested.connect(around.window.open_web_page)
+    return page
+
+
+def _computer(desks: Desks, around: Surroundings) -> Page:
+    page = ComputerPage(computer=desks.computer, accounts=desks.accounts)
+    page.open_requested.connect(around.window.open_web_page)
+    page.reveal_requested.connect(around.reveal)
+    page.leave_practice_requested.connect(around.window.leave_practice_requested)
     return page
 
 

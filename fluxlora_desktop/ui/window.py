@@ -216,6 +216,8 @@ class MainWindow(QMainWindow):
             self.go_to("runs", notice.target or None)
         elif notice.action is Action.DATA_FOLDER:
             self.reveal_requested.emit(Path(notice.target))
+        elif notice.action is Action.COMPUTER:
+            self.go_to("computer")
         elif notice.action is Action.RETRY:
             self.retry_requested.emit()
         elif notice.action is Action.ROUTE and notice.route is not None:

@@ -33,6 +33,7 @@ from fluxlora_desktop.ui.run_watch import RunWatch
 from fluxlora_desktop.ui.settings.preferences import Computer, ModelChoice
 from fluxlora_desktop.ui.theme import Scheme, Theme
 from fluxlora_desktop.ui.window import MainWindow
+from tests.engine.kit import World
 from tests.ui.desk_bench import DeskBench
 from tests.workflows.conftest import write_lora
 from tests.workflows.fakes import TRAINER, FakeBackend, FakeGenerator, training
@@ -40,7 +41,7 @@ from tests.workflows.fakes import TRAINER, FakeBackend, FakeGenerator, training
 SCREENS = (
     "welcome",
     *(f"create {step.name.lower()}" for step in Step),
-    *("runs", "recover", "library", "gallery", "grids", "settings", "spending"),
+    *("runs", "recover", "library", "gallery", "grids", "settings", "spending", "computer"),
 )
 ORDER = PictureRequest("replicate", "base", "TOK fox on a beach at sunset", seed=7, count=3)
 
@@ -112,7 +113,11 @@ class House:
         for service in ("replicate", "huggingface"):
             bench.secrets.put(service, Secret(f"{service}-token"))
         desks = Desks.make(
-            tools=bench.tools, jobs=bench.jobs, secrets=bench.secrets, parent=bench.owner
+            tools=bench.tools,
+            jobs=bench.jobs,
+            secrets=bench.secrets,
+            parent=bench.owner,
+            engine=World(bench.folder / "computer").engine(),
         )
         window = MainWindow(theme=theme, practice=False, open_page=str)
         qtbot.addWidget(window)

@@ -81,6 +81,9 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.UnsettledRequests: lambda: e.UnsettledRequests(FILE, 1),
     e.LibraryBusy: lambda: e.LibraryBusy(FILE),
     e.NewerLibrary: lambda: e.NewerLibrary(FILE, found="0009", known="0001"),
+    e.EngineError: lambda: e.EngineError("The engine was not made.", "Try again."),
+    e.EngineAbsent: lambda: e.EngineAbsent("The engine is not set up.", "Set it up first."),
+    e.EngineBusy: lambda: e.EngineBusy("The engine is being made.", "Wait until it is done."),
     e.IllegalMove: lambda: e.IllegalMove("r1", "ready", "training"),
 }
 MONEY = (e.CredentialError, e.ServiceError, e.RunFailed)
@@ -168,6 +171,7 @@ BUTTONS = {
     e.ServiceUnreachable: "Try again",
     e.SignInRequired: "Try again",
     e.OutcomeUnknown: "Look at the runs",
+    e.EngineAbsent: "This computer",
 }
 
 

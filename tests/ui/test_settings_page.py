@@ -231,6 +231,12 @@ def test_every_charge_is_a_click_away(room: Room) -> None:
     assert asked.all == [("spending", None)]
 
 
+def test_this_computer_is_a_click_away(room: Room) -> None:
+    asked = Heard(room.page.go)
+    room.click("Open This computer")
+    assert asked.all == [("computer", None)]
+
+
 def type_limit(room: Room, text: str) -> None:
     field = room.page.spending.field
     field.setFocus()

@@ -75,7 +75,7 @@ class SettingsPage(Page):
         self.hint.setText(
             "Practice mode has settings of its own; nothing here touches your real accounts."
             if computer.practice
-            else "Accounts, spending, look and folders."
+            else "Accounts, this computer, spending, look and folders."
         )
         self.addresses = AddressesCard(preferences=preferences)
         if computer.practice:
@@ -84,6 +84,7 @@ class SettingsPage(Page):
         self.spending.ledger_requested.connect(self._on_ledger)
         inside = column(
             self._make_accounts(),
+            self._make_here(),
             self.spending,
             self._make_look(),
             self._make_storage(),
@@ -160,6 +161,20 @@ class SettingsPage(Page):
 
     def _on_how(self) -> None:
         self.remedy.setVisible(self.remedy.isHidden())
+
+    def _make_here(self) -> Card:
+        card = Card()
+        card.body.addWidget(label("This computer", "section"))
+        says = "What its own GPU can train and make, the engine that does it, and base models."
+        self.here_button = button("Open This computer", self._on_here)
+        words = label(says, "muted", wrap=True)
+        line = row(words, self.here_button, spacing=12)
+        line.setStretch(0, 1)
+        card.body.addLayout(line)
+        return card
+
+    def _on_here(self) -> None:
+        self.go.emit("computer", None)
 
     def _make_look(self) -> Card:
         card = Card()

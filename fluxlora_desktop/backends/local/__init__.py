@@ -1,0 +1,1 @@
+"""Training and pictures on this computer's own GPU."""

@@ -1,0 +1,147 @@
+"""Programs that the engine starts: their environment, their output line by line, their end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fluxlora_desktop.domain.engine import NO_TOKEN
+from fluxlora_desktop.domain.secrets import Secret
+from fluxlora_desktop.domain.work import JobContext
+
+_LOOK_S = 0.1
+_END_S = 5.0
+_LONGEST_LINE = 4000
+_AT_ONCE = 1 << 20
+_FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX")
+
+
+def child_environment(
+    environ: Mapping[str, str], *, models: Path, token: Secret = NO_TOKEN
+) -> dict[str, str]:
+    """Return the environment of a program of the engine.
+
+    `environ` is the app's without tokens. The hub's token goes in as HF_TOKEN, base models to
+    `models`. What belongs to another Python, or to the packaged app's own libraries, goes out.
+    """
+    made = {name: value for name, value in environ.items() if name not in _FOREIGN}
+    if getattr(sys, "frozen", False):  # PyInstaller puts its own folder first and keeps the old one
+        before = made.pop("LD_LIBRARY_PATH_ORIG", "")
+        made.pop("LD_LIBRARY_PATH", None)
+        made |= {"LD_LIBRARY_PATH": before} if before else {}
+    made |= {
+        "HF_HOME": str(models),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+    }
+    return made | ({"HF_TOKEN": token.reveal()} if token else {})
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    ctx: JobContext,
+    on_line: Callable[[str], object],
+    keep: int = -1,
+) -> int:
+    """Run a program to its end with its output in a log, and return its exit code.
+
+    `on_line` gets each line as it comes. Cancelling the job ends the program and all that it
+    started. `keep` is a handle that the child inherits, so that it holds a lock. Raises `OSError`.
+    """
+    with log.open("ab") as output, log.open("rb") as reading:
+        reading.seek(0, os.SEEK_END)
+        child = subprocess.Popen(  # noqa: S603 - programs found by full path, arguments as a list
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(env),
+            **_apart(keep),
+        )
+        try:
+            lines = _Lines(reading)
+            while (code := child.poll()) is None:
+                for line in lines.new():
+                    on_line(line)
+                ctx.pause(_LOOK_S)
+            for line in lines.new(last=True):
+                on_line(line)
+            return code
+        finally:
+            end(child)
+
+
+def ask(command: Sequence[str | Path], *, env: Mapping[str, str], seconds: float) -> str | None:
+    """Run a small program and return what it printed; None when it failed or took too long."""
+    try:
+        ended = subprocess.run(  # noqa: S603 - programs found by full path, arguments as a list
+            [str(part) for part in command],
+            check=False,
+            timeout=seconds,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            **_unseen(),
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return ended.stdout.decode("utf-8", "replace") if ended.returncode == 0 else None
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """End a program and everything that it started; silent when it is over."""
+    if child.poll() is not None:
+        return
+    if sys.platform == "win32":
+        taskkill = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
+        ask([taskkill, "/PID", str(child.pid), "/T", "/F"], env=os.environ, seconds=_END_S)
+    else:
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, how)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(_END_S)
+                break
+    child.wait()
+
+
+def _apart(keep: int) -> dict[str, Any]:
+    """Return what puts a child into a group of its own, without a window of its own."""
+    if sys.platform == "win32":
+        return _unseen()
+    return {"start_new_session": True, "pass_fds": () if keep < 0 else (keep,)}
+
+
+def _unseen() -> dict[str, Any]:
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW}
+    return {}
+
+
+class _Lines:
+    """The new lines of a growing file; a carriage return ends a line as well."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._rest = b""
+
+    def new(self, *, last: bool = False) -> Iterator[str]:
+        """Yield the lines that were finished since the last call; with `last` the rest too."""
+        while read := self._file.read(_AT_ONCE):
+            *whole, self._rest = (self._rest + read).replace(b"\r", b"\n").split(b"\n")
+            self._rest = self._rest[-_LONGEST_LINE:]
+            yield from (part[:_LONGEST_LINE].decode("utf-8", "replace") for part in whole if part)
+        if last and self._rest:
+            yield self._rest.decode("utf-8", "replace")

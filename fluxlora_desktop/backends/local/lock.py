@@ -1,0 +1,56 @@
+"""A lock file that the kernel lets go of when its holder, and every child that has it, is gone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _take(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _take(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+class Held(Exception):
+    """Somebody else holds the lock."""
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[int]:
+    """Hold the lock and give its handle, for children to inherit; raises `Held`, `OSError`.
+
+    A POSIX child that inherits it keeps the lock even when the app is killed.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            _take(handle)
+        except OSError as error:
+            raise Held(str(path)) from error
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether somebody, this process included, holds the lock now."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        _take(handle)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False

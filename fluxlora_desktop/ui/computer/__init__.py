@@ -1,0 +1,1 @@
+"""The page "This computer": what it can train, its engine, its base models."""
