@@ -29,6 +29,7 @@ from fluxlora_desktop.domain.ports import (
     JobContext,
     Services,
     Stores,
+    TrainsElsewhere,
     Transferred,
 )
 from fluxlora_desktop.domain.training import (
@@ -103,7 +104,7 @@ class WallClock:
 
 
 @dataclass
-class FakeTrainer:
+class FakeTrainer(TrainsElsewhere):
     """A training service: `snapshot` is what each poll tells; `hold` keeps uploads waiting.
 
     Polls wait until `answer` is set, searches for `found` until `search` is.
