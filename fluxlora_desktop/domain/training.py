@@ -58,7 +58,7 @@ class Parameter:
     `role` is the meaning that recipes use ("steps", "learning_rate", "rank", "resolution",
     "caption_dropout", "batch_size", "optimizer", "autocaption", "lora_type", "is_style", "masks",
     "default_caption"); empty when no recipe sets it. `multiple` is the number that a whole number
-    must be a multiple of.
+    must be a multiple of. `why` is the reason for the default where a recipe leaves it.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Parameter:
     unit: str = ""
     says: str = ""
     multiple: int = 1
+    why: str = "The trainer's own default."
 
     def checked(self, value: ParameterValue) -> ParameterValue:
         """Return the value in this parameter's type; raise `InputError` when it is out of range."""
@@ -329,6 +330,9 @@ class TrainingProgress:
 
 PAUSED = "Paused"
 """The stage of a training that a person paused; it goes on when a person asks for it."""
+PAUSING, WAITS = "Pausing", "Waiting for its turn"
+STANDS_STILL = frozenset({PAUSED, PAUSING, WAITS})
+"""Stages in which a training that has begun makes no steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,13 +359,14 @@ class Checkpoint:
 class TrainingOutputs:
     """What a training has left on this computer, in the order of steps.
 
-    `size_bytes` is what deleting it would free; the finished weights are in the library and do not
-    count.
+    `size_bytes` is what deleting it would free. `log` is the end of what the trainer said besides
+    its events.
     """
 
     samples: tuple[Sample, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
     size_bytes: int = 0
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,12 @@ class Starter:
         child = self._children.get(out)
         return (child is not None and child.poll() is None) or is_locked(out)
 
+    def forget(self, out: Path) -> None:
+        """Forget how a program of this session ended."""
+        child = self._children.get(out)
+        if child is not None and child.poll() is not None:
+            del self._children[out]
+
     def end(self, out: Path) -> bool:
         """End the program of a folder at once; False where none can be named for sure."""
         child = self._children.get(out)
