@@ -36,6 +36,7 @@ from fluxlora_desktop.domain.errors import (
 )
 from fluxlora_desktop.domain.money import NOTHING, Estimate
 from fluxlora_desktop.domain.ports import Account, FetchedWeights, JobContext, Transferred
+from fluxlora_desktop.domain.recovery import mark_in
 from fluxlora_desktop.domain.training import (
     Destination,
     FoundRuns,
@@ -215,7 +216,7 @@ class LocalTraining:
             base=note.base,
             trigger_word=note.trigger_word,
             parameters=note.parameters,
-            mark=job.nonce,
+            mark=mark_in(job.nonce),
             file_id=job.nonce,
             has_weights=state is RemoteState.SUCCEEDED and (job.out / _WEIGHTS).is_file(),
         )
