@@ -128,6 +128,7 @@ class FakeTrainer(TrainsElsewhere):
     listings: int = 0
     listing: threading.Event | None = None
     list_trouble: Exception | None = None
+    can_pause: bool = False
     weights: Callable[[Path], object] | None = None
 
     def abilities(self) -> TrainingAbilities:
@@ -137,6 +138,8 @@ class FakeTrainer(TrainsElsewhere):
             runs_page="https://replicate.com/trainings",
             absence_shows=self.absence_shows,
             version_page="https://replicate.com/{model}/versions/{version}",
+            can_pause=self.can_pause,
+            can_resume=self.can_pause,
         )
 
     def check(self) -> Account:

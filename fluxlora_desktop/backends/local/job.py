@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 from fluxlora_desktop.backends.local.files import hash_file, write_bytes
 from fluxlora_desktop.domain.captions import one_line, with_trigger
 from fluxlora_desktop.domain.errors import ArrivedDamaged, InputError
+from fluxlora_desktop.domain.services import LOCAL
 from fluxlora_desktop.domain.training import ParameterValue, TrainingSpec
 
-SERVICE = "local"
+SERVICE = LOCAL
 IMAGES, JOB = "images", "job.json"
 _PHOTOS = {".jpg", ".jpeg", ".png", ".webp"}
 _LARGEST_PHOTO = 80_000_000

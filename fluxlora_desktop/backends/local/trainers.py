@@ -10,7 +10,7 @@ from __future__ import annotations
 from fluxlora_desktop.domain.bases import BASES, BaseModel
 from fluxlora_desktop.domain.training import Parameter, ParameterKind, PriceRule, Trainer
 
-FREE = "Free: your own computer."
+FREE = "It trains on your own computer."
 _START_SECONDS = 240.0
 _SECONDS_PER_STEP = {
     "flux.1-dev": 2.6,
