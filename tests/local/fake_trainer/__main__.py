@@ -28,7 +28,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-RANK = 4
+RANK = 8
 
 
 def main(job: Path) -> int:
