@@ -126,17 +126,17 @@ def test_photos_become_a_lora_on_this_computer(house: House, ground: Ground) -> 
     # Its samples and checkpoints are there, nothing was charged, and pictures are offered.
     detail = runs.detail
     qtbot.waitUntil(lambda: len(detail.outputs.strip.samples.samples()) == 8, timeout=PATIENCE_MS)
-    qtbot.waitUntil(lambda: detail.outputs.checkpoints.list.count() == 4, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: len(detail.outputs.checkpoints.boxes) == 4, timeout=PATIENCE_MS)
     assert house.bench.tools.stores.ledger.charges() == ()
     assert way.run(run_id).cost_usd == 0
     qtbot.waitUntil(lambda: way.button(runs, "make_pictures") is not None, timeout=PATIENCE_MS)
     assert way.button(runs, "charges") is None
 
     # Two checkpoints are compared: they come into the library, and a grid of them is set up.
-    boxes = detail.outputs.checkpoints
-    for place in (1, 3):
-        boxes.list.item(place).setCheckState(Qt.CheckState.Checked)
-    qtbot.mouseClick(boxes.compare, Qt.MouseButton.LeftButton)
+    made = detail.outputs.checkpoints
+    for step in (10, 30):
+        made.boxes[step].click()
+    qtbot.mouseClick(made.compare, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: house.window.place() == "grids", timeout=PATIENCE_MS)
     grids = house.window.page("grids")
     assert isinstance(grids, GridsPage)

@@ -104,7 +104,7 @@ class RunDetail(Card):
         self._way.addLayout(column(self.timeline, None), 3)
         self._way.addWidget(self._beside, 2)
         parts = column(head, self.strip, self._way, line(), spacing=16, margin=_MARGIN)
-        for part in (self.curve, line(), self.outputs, self.log):
+        for part in (self.outputs, self.curve, line(), self.log):
             parts.addWidget(part)
         parts.addStretch(1)
         inside = QWidget()

@@ -74,7 +74,7 @@ def facts_of(
 def cost_fact(run: Run) -> tuple[str, str]:
     """Return what a run cost, or what it is expected to cost."""
     if run.free and not run.cost_usd:
-        return "Cost", "free"
+        return "Cost", "Free"
     if run.cost_usd is not None:
         return "Cost", usd(run.cost_usd)
     if run.price_low is None or run.price_high is None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QListWidget, QListWidgetItem, QWidget
+from PySide6.QtWidgets import QCheckBox, QWidget
 
 from fluxlora_desktop.domain.training import Checkpoint, TrainingOutputs
 from fluxlora_desktop.ui.runs.samples import SampleDialog, SampleStrip
 from fluxlora_desktop.ui.thumbs import ThumbLoader
-from fluxlora_desktop.ui.widgets import button, column, label, line, row
+from fluxlora_desktop.ui.widgets import button, clear, column, label, line, row
 from fluxlora_desktop.ui.wording import file_size, plural
 
-_STEP = Qt.ItemDataRole.UserRole
-_LINE, _MOST_LINES = 30, 6
+_MOST_LINES = 40
+"""Trainers keep ten; of more the latest are shown."""
 MOST_COMPARED = 8
 """More columns than these are not looked through."""
 
@@ -28,57 +28,44 @@ class CheckpointList(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._shown: tuple[Checkpoint, ...] = ()
-        self.list = QListWidget()
-        self.list.setObjectName("checkpoints")
-        self.list.setAccessibleName("Checkpoints, the latest first")
+        self.boxes: dict[int, QCheckBox] = {}
+        self._lines = column(spacing=6)
         self.keep = button("", self._on_keep, symbol="library")
         self.keep.setObjectName("keep_checkpoint")
         self.compare = button("", self._on_compare, symbol="compare")
         self.compare.setObjectName("compare_checkpoints")
-        self.hint = label(
+        hint = label(
             "An earlier one can be better than the last. Tick some to keep or to compare them.",
-            "caption",
+            "muted",
             wrap=True,
         )
-        self.list.itemChanged.connect(self._show_buttons)
-        self.setLayout(
-            column(
-                label("Checkpoints", "section"),
-                self.hint,
-                self.list,
-                row(self.keep, self.compare, None),
-                spacing=8,
-            )
-        )
+        title = label("Checkpoints", "section")
+        buttons = row(self.keep, self.compare, None)
+        self.setLayout(column(title, hint, self._lines, buttons, spacing=8))
 
     def show_checkpoints(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Show checkpoints, the latest first; ticks stay."""
-        if tuple(checkpoints) == self._shown:
+        latest = tuple(checkpoints)[-_MOST_LINES:]
+        if latest == self._shown:
             return
         ticked = set(self.ticked())
-        self._shown = tuple(checkpoints)
-        blocked = self.list.blockSignals(True)
-        self.list.clear()
-        for item in reversed(self._shown):
-            made = QListWidgetItem(f"Step {item.step:,}, {file_size(item.size_bytes)}")
-            made.setData(_STEP, item.step)
-            made.setFlags(made.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            checked = item.step in ticked
-            made.setCheckState(Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)
-            self.list.addItem(made)
-        self.list.blockSignals(blocked)
-        height = max(_LINE, self.list.sizeHintForRow(0)) if self._shown else _LINE
-        self.list.setFixedHeight(height * min(len(self._shown), _MOST_LINES) + 12)
+        self._shown = latest
+        clear(self._lines)
+        self.boxes.clear()
+        for item in reversed(latest):
+            box = QCheckBox(f"Step {item.step:,}, {file_size(item.size_bytes)}")
+            box.setChecked(item.step in ticked)
+            box.toggled.connect(self._show_buttons)
+            self.boxes[item.step] = box
+            self._lines.addWidget(box)
         self._show_buttons()
 
     def ticked(self) -> tuple[int, ...]:
         """Return the steps of those that are ticked, the earliest first."""
-        items = map(self.list.item, range(self.list.count()))
-        steps = (it.data(_STEP) for it in items if it.checkState() is Qt.CheckState.Checked)
-        return tuple(sorted(steps))
+        return tuple(sorted(step for step, box in self.boxes.items() if box.isChecked()))
 
     @Slot()
-    def _show_buttons(self, _item: object = None) -> None:
+    def _show_buttons(self, _ticked: bool = False) -> None:
         count = len(self.ticked())
         these = plural(count, "checkpoint") if count > 1 else "this checkpoint"
         self.keep.setText(f"Keep {these}")
