@@ -233,11 +233,11 @@ class Session(QObject):
             model_ids=model_ids,
             own_captioner=own,
             own_pictures=None if server is None else lambda: server.server,
-            local=None if self.options.practice else self._local_parts(secrets),
+            local=None if self.options.practice else self._local_parts(),
         )
         return services, secrets, place
 
-    def _local_parts(self, secrets: Any) -> Any:
+    def _local_parts(self) -> Any:
         """Return what the backends of this computer work with."""
         from fluxlora_desktop.backends.local.known import KnownEngine
         from fluxlora_desktop.backends.local.parts import LocalParts
@@ -249,7 +249,6 @@ class Session(QObject):
             trainer=Path(__file__).parent / "trainer",
             engine=self.known_engine,
             environment=lambda: without_tokens(os.environ),
-            hub_token=partial(secrets.get, "huggingface"),
         )
 
     def _practice(self, ctx: JobContext) -> tuple[Any, dict[str, str]]:

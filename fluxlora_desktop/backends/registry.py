@@ -8,6 +8,7 @@ contract tests of `tests/contract/` passing with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -88,8 +89,9 @@ def build_services(
         painters = (OwnPictures(server=own_pictures, token=partial(secret_for, OWN_PICTURES)),)
     here: tuple[TrainingBackend, ...] = ()
     if local is not None:
-        queue = LocalQueue(local.jobs, gpus=local.engine.gpus, free_gpu=local.free_gpu)
-        here = (LocalTraining(local, queue),)
+        parts = replace(local, hub_token=hub)
+        queue = LocalQueue(parts.jobs, gpus=parts.engine.gpus, free_gpu=parts.free_gpu)
+        here = (LocalTraining(parts, queue),)
     return Services(
         trainers=(
             ReplicateTraining(address=where["replicate"], token=replicate),
