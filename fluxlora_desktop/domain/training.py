@@ -146,6 +146,7 @@ class Trainer:
     photos that come without a caption. `crops_known` tells whether it crops by the published rules
     in `domain/buckets.py`. `formats` are those that it trains (Pillow's names), empty where that is
     not known: it passes over files of all others without a word.
+    `not_ready` says in words why it cannot be used now where its backend's others can.
     """
 
     key: str
@@ -161,6 +162,7 @@ class Trainer:
     writes_captions: bool = True
     crops_known: bool = False
     formats: tuple[str, ...] = ()
+    not_ready: str = ""
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter with this name; raise `InputError` when the trainer has none."""
@@ -228,6 +230,10 @@ class TrainingAbilities:
     runs_page: str = ""
     absence_shows: bool = True
     version_page: str = ""
+
+    def reason_against(self, trainer: Trainer) -> str:
+        """Return why a trainer cannot be used now, "" where it can."""
+        return self.not_ready or trainer.not_ready
 
     def trainer(self, key: str) -> Trainer:
         """Return the trainer with this key; raise `InputError` for an unknown one."""

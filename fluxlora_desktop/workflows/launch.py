@@ -56,7 +56,7 @@ def start_run(run_id: str, tools: Tools, agreed: Agreement | None = None) -> Run
     dataset = stores.datasets.get(run.dataset_id)
     check_plan(run, dataset)
     backend = tools.services.trainer(run.plan.backend)
-    check_ready(backend)
+    check_ready(run.plan, backend)
     spec = spec_for(run, backend, dataset)
     check_captions(spec, trainer_of(run.plan, backend))
     stores.runs.save_plan(run_id, replace(run.plan, backend=backend.key, trainer=spec.trainer))

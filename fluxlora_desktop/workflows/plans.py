@@ -143,9 +143,9 @@ def check_plan(run: Run, dataset: Dataset) -> None:
         raise InputError("rights_confirmed", "Confirm that you may use these photos.")
 
 
-def check_ready(backend: TrainingBackend) -> None:
-    """Raise `InputError` where the plan's backend can start nothing now."""
-    if reason := backend.abilities().not_ready:
+def check_ready(plan: RunPlan, backend: TrainingBackend) -> None:
+    """Raise `InputError` where the plan's trainer can start nothing now."""
+    if reason := backend.abilities().reason_against(trainer_of(plan, backend)):
         raise InputError("trainer", reason)
 
 
@@ -224,7 +224,7 @@ def _way(
         _routes(plan, trainer, services),
         _routes(public, trainer, services),
         abilities.runs_here,
-        abilities.not_ready,
+        abilities.reason_against(trainer),
     )
 
 

@@ -29,12 +29,14 @@ class SetUp:
     """An engine that says what a test tells it to."""
 
     reason: str = ""
+    refused: str = ""
     count: int = 1
     python_path: Path = Path(sys.executable)
     known: Pace | None = None
 
     def not_ready(self, base: str = "") -> str:
-        return self.reason
+        refused = f"{self.refused} is too large for this computer." if self.refused else ""
+        return self.reason or (refused if base == self.refused else "")
 
     def python(self) -> Path:
         return self.python_path

@@ -242,6 +242,18 @@ def test_computer_that_is_not_set_up_lets_no_run_leave_its_draft(computer: Compu
         computer.start()
 
 
+def test_base_that_is_too_large_for_this_computer_stays_a_draft_and_others_start(
+    computer: Computer,
+) -> None:
+    computer.ground.engine.refused = "flux.1-dev"
+    with pytest.raises(InputError, match="too large for this computer"):
+        computer.start()
+
+    computer.ground.engine.refused = "flux.2-dev"
+
+    assert computer.start().state is RunState.PACKAGING
+
+
 def test_trainings_of_a_lost_library_are_found_on_this_computer(
     computer: Computer, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,7 +76,7 @@ class LocalTraining:
     def abilities(self) -> TrainingAbilities:
         """Return a trainer for each base, and why they cannot be used now, if so."""
         return TrainingAbilities(
-            trainers=TRAINERS,
+            trainers=tuple(map(self._as_it_stands, TRAINERS)),
             makes_samples=True,
             can_pause=True,
             can_resume=True,
@@ -83,6 +84,9 @@ class LocalTraining:
             not_ready=self._parts.engine.not_ready(),
             archive_limit_bytes=_ARCHIVE_LIMIT,
         )
+
+    def _as_it_stands(self, trainer: Trainer) -> Trainer:
+        return replace(trainer, not_ready=self._parts.engine.not_ready(trainer.base))
 
     def check(self) -> Account:
         """Return nobody: this computer takes no account."""

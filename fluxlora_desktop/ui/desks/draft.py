@@ -355,7 +355,7 @@ class DraftDesk(Desk):
             return COMING, "photos"
         try:
             check_plan(run, dataset)
-            check_ready(self.tools.services.trainer(run.plan.backend))
+            check_ready(run.plan, self.tools.services.trainer(run.plan.backend))
         except InputError as error:
             return error.reason, error.field
         except TooFewPhotos as error:
