@@ -125,6 +125,9 @@ class Session(QObject):
         self._own_server: Any = None
         self._failed_desk: Any = None
         self._saving: Any = None
+        self._engine: Any = None
+        self._awake: Any = None
+        self._awake_watch: Any = None
         theme.apply(Scheme(self.settings.theme.value))
         self.window = MainWindow(theme=theme, practice=options.practice, redact=redactor.redact)
         self.window.closing.connect(self._on_closing)
@@ -230,20 +233,37 @@ class Session(QObject):
             model_ids=model_ids,
             own_captioner=own,
             own_pictures=None if server is None else lambda: server.server,
+            local=None if self.options.practice else self._local_parts(),
         )
         return services, secrets, place
 
-    def _engine(self) -> Any:
-        """Return the engine of this computer; practice has none, its servers train."""
-        if self.options.practice:
-            return None
+    def _own_engine(self) -> Any:
+        """Return the engine of this computer; None in practice, where servers train."""
+        if self.options.practice or self._engine is not None:
+            return self._engine
         from fluxlora_desktop.backends.local.engine import LocalEngine, trainer_folder
         from fluxlora_desktop.system.environment import without_tokens
 
-        return LocalEngine(
+        self._engine = LocalEngine(
             folder=self.places.data_dir / "engine",
             trainer=trainer_folder(),
             environ=lambda: without_tokens(os.environ),
+        )
+        return self._engine
+
+    def _local_parts(self) -> Any:
+        """Return what the backends of this computer work with."""
+        from fluxlora_desktop.backends.local.engine import trainer_folder
+        from fluxlora_desktop.backends.local.parts import LocalParts
+        from fluxlora_desktop.backends.local.ready import ReadyEngine
+
+        engine = self._own_engine()
+        return LocalParts(
+            folder=self.places.data_dir / "engine",
+            trainer=trainer_folder(),
+            engine=ReadyEngine(engine),
+            environment=engine.variables,
+            model_folder=engine.own_folder,
         )
 
     def _practice(self, ctx: JobContext) -> tuple[Any, dict[str, str]]:
@@ -262,6 +282,8 @@ class Session(QObject):
         return secrets, dict(self.practice_addresses)
 
     def _on_opened(self, opened: Opened) -> None:
+        from fluxlora_desktop.system.awake import KeepAwake
+        from fluxlora_desktop.ui.awake import AwakeWatch
         from fluxlora_desktop.ui.pages import Desks, make_pages
         from fluxlora_desktop.ui.run_watch import RunWatch
         from fluxlora_desktop.ui.saving import SavingWatch
@@ -272,7 +294,7 @@ class Session(QObject):
             jobs=self.jobs,
             secrets=opened.secrets,
             parent=self,
-            engine=self._engine(),
+            engine=self._own_engine(),
         )
         makers = make_pages(self.desks, self._surroundings(opened))
         self._saving = SavingWatch(
@@ -292,6 +314,14 @@ class Session(QObject):
             first = "welcome"
         self.desks.draft.load()
         RunWatch(runs=self.desks.runs, window=self.window)
+        self._awake = KeepAwake()
+        self._awake_watch = AwakeWatch(
+            runs=self.desks.runs,
+            jobs=self.jobs,
+            awake=self._awake,
+            allowed=lambda: self.settings.keep_awake,
+            parent=self,
+        )
         self.window.fill(makers, first)
         self.desks.recover.begin()
         self.desks.runs.load()
@@ -307,6 +337,9 @@ class Session(QObject):
         if self.options.files:
             self.desks.draft.add_files(self.options.files)
         self.ready.emit()
+
+    def _on_awake(self) -> None:
+        self._awake_watch.look()
 
     def _on_desk_failed(self, desk: Any, error: object) -> None:
         self._failed_desk = desk
@@ -336,7 +369,9 @@ class Session(QObject):
         return Surroundings(
             window=self.window,
             jobs=self.jobs,
-            preferences=_Preferences(self.settings, self.theme, DEFAULT_ADDRESSES, MODEL_CHOICES),
+            preferences=_Preferences(
+                self.settings, self.theme, DEFAULT_ADDRESSES, MODEL_CHOICES, self._on_awake
+            ),
             computer=computer,
             tokens_here=lambda: tokens_in({**os.environ, **self.options.lying_about}),
             tokens_in_file=tokens_in_file,
@@ -408,6 +443,8 @@ class Session(QObject):
         """
         self._guard.close()
         stopped = self.jobs.shutdown(ms)
+        if self._awake is not None:
+            self._awake.close()
         if self.opened is not None:
             self._finish_saving()
             self.opened.close()
@@ -431,8 +468,9 @@ class _Preferences:
         theme: Theme,
         defaults: Mapping[str, str],
         models: tuple[tuple[str, str, str], ...],
+        on_awake: Callable[[], object],
     ) -> None:
-        self._settings, self._theme = settings, theme
+        self._settings, self._theme, self._on_awake = settings, theme, on_awake
         self._defaults, self._models = defaults, models
 
     def scheme(self) -> Scheme:
@@ -461,6 +499,13 @@ class _Preferences:
 
     def default_address(self, service: str) -> str:
         return self._defaults[service]
+
+    def keep_awake(self) -> bool:
+        return self._settings.keep_awake
+
+    def set_keep_awake(self, awake: bool) -> None:
+        self._settings.keep_awake = awake
+        self._on_awake()
 
 
 def _take_in_what_lies_there(library: Any, tools: Any, ctx: JobContext) -> TakenIn | None:

@@ -8,6 +8,7 @@ contract tests of `tests/contract/` passing with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
@@ -15,6 +16,9 @@ from fluxlora_desktop.backends.fal.pictures import FalPictures
 from fluxlora_desktop.backends.fal.training import FalTraining
 from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub
 from fluxlora_desktop.backends.huggingface.pictures import HuggingFacePictures
+from fluxlora_desktop.backends.local.parts import LocalParts
+from fluxlora_desktop.backends.local.queue import LocalQueue
+from fluxlora_desktop.backends.local.training import LocalTraining
 from fluxlora_desktop.backends.openai_chat.captioner import OwnCaptioner
 from fluxlora_desktop.backends.openai_images.pictures import OwnPictures
 from fluxlora_desktop.backends.replicate.pictures import ReplicatePictures
@@ -23,7 +27,7 @@ from fluxlora_desktop.backends.together.captions import TogetherCaptioner
 from fluxlora_desktop.backends.together.models import MODELS as TOGETHER_MODELS
 from fluxlora_desktop.backends.together.pictures import TogetherPictures
 from fluxlora_desktop.domain.pictures import OwnServer
-from fluxlora_desktop.domain.ports import ImageGenerator, Services
+from fluxlora_desktop.domain.ports import ImageGenerator, Services, TrainingBackend
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.services import (
     OWN_CAPTIONER,
@@ -60,13 +64,15 @@ def build_services(
     model_ids: Mapping[str, str] = MappingProxyType({}),
     own_captioner: Callable[[], str] | None = None,
     own_pictures: Callable[[], OwnServer] | None = None,
+    local: LocalParts | None = None,
 ) -> Services:
     """Return every service, in the order in which they are offered; nothing is connected yet.
 
     `secret_for` is asked at each request, so that a new token counts at once. `model_ids` stands in
     for those of `MODEL_CHOICES`, by base. `own_captioner` returns the address that a person gave
     for captions, "" while there is none; without it no such address is offered. `own_pictures` is
-    the same for pictures without a LoRA.
+    the same for pictures without a LoRA. `local` is what this computer trains with; without it
+    nothing is trained here.
     """
     where = {**DEFAULT_ADDRESSES, **addresses}
     router = router_key("huggingface")
@@ -81,10 +87,16 @@ def build_services(
     painters: tuple[ImageGenerator, ...] = ()
     if own_pictures is not None:
         painters = (OwnPictures(server=own_pictures, token=partial(secret_for, OWN_PICTURES)),)
+    here: tuple[TrainingBackend, ...] = ()
+    if local is not None:
+        parts = replace(local, hub_token=hub)
+        queue = LocalQueue(parts.jobs, gpus=parts.engine.gpus, free_gpu=parts.free_gpu)
+        here = (LocalTraining(parts, queue),)
     return Services(
         trainers=(
             ReplicateTraining(address=where["replicate"], token=replicate),
             FalTraining(address=where["fal"], token=fal),
+            *here,
         ),
         generators=(
             ReplicatePictures(address=where["replicate"], token=replicate),

@@ -316,6 +316,10 @@ class RunFailed(AppError):
         self.log_tail = log_tail
 
 
+class OutOfGpuMemory(AppError):
+    """The graphics card has too little memory, also for the smallest plan; nothing is lost."""
+
+
 class PriceChanged(AppError):
     """The price rose above what a person agreed to; nothing was sent. In US dollars."""
 

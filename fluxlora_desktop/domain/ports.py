@@ -63,6 +63,7 @@ from fluxlora_desktop.domain.training import (
     RemoteRun,
     RunSnapshot,
     TrainingAbilities,
+    TrainingOutputs,
     TrainingSpec,
     Visibility,
 )
@@ -148,6 +149,37 @@ class TrainingBackend(Protocol):
 
     def clean_up(self, data: RemoteFile) -> None:
         """Delete what was uploaded for the run; silent when it is gone."""
+
+    def pause(self, run: RemoteRun) -> bool:
+        """Stop a run for now, so that `resume` goes on with it; False where that cannot be."""
+
+    def resume(self, run: RemoteRun) -> bool:
+        """Go on with a run that was paused, or that failed; False where that cannot be."""
+
+    def outputs(self, run: RemoteRun) -> TrainingOutputs:
+        """Return what the run has left on this computer; no network."""
+
+    def forget_outputs(self, run: RemoteRun) -> None:
+        """Delete what an ended run has left on this computer; silent when it is gone."""
+
+
+class TrainsElsewhere:
+    """What the backend of a service answers: no pause, and nothing of a run lies here."""
+
+    def pause(self, _run: RemoteRun) -> bool:
+        """Say that it cannot be paused."""
+        return False
+
+    def resume(self, _run: RemoteRun) -> bool:
+        """Say that it cannot go on."""
+        return False
+
+    def outputs(self, _run: RemoteRun) -> TrainingOutputs:
+        """Return nothing."""
+        return TrainingOutputs()
+
+    def forget_outputs(self, _run: RemoteRun) -> None:
+        """Do nothing: there is nothing."""
 
 
 class ImageGenerator(Protocol):

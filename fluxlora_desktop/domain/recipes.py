@@ -141,7 +141,7 @@ def recommend(
 
 
 def _choose(parameter: Parameter, by_role: dict[str, tuple[ParameterValue, str]]) -> Choice:
-    value, why = by_role.get(parameter.role, (parameter.default, "The trainer's own default."))
+    value, why = by_role.get(parameter.role, (parameter.default, parameter.why))
     if parameter.kind in {ParameterKind.WHOLE, ParameterKind.NUMBER} and not isinstance(value, str):
         wish, value = value, parameter.nearest(value)
         if value != wish:

@@ -8,7 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from fluxlora_desktop.domain.training import ParameterValue, Preset, Quality, Visibility
+from fluxlora_desktop.domain.training import (
+    PAUSED,
+    PAUSING,
+    ParameterValue,
+    Preset,
+    Quality,
+    Visibility,
+)
 
 
 class RunState(StrEnum):
@@ -137,6 +144,16 @@ class Run:
     def open(self) -> bool:
         """Tell whether the run goes on by itself."""
         return self.state not in FINAL and self.state is not RunState.DRAFT
+
+    @property
+    def paused(self) -> bool:
+        """Tell whether a person stopped it for now."""
+        return self.state in AT_SERVICE and self.stage in {PAUSED, PAUSING}
+
+    @property
+    def free(self) -> bool:
+        """Tell whether it costs nothing: it trains on a computer of one's own."""
+        return self.price_high is not None and not self.price_high
 
     @property
     def may_be_looked_for(self) -> bool:

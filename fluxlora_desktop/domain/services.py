@@ -111,7 +111,13 @@ OWN_CAPTIONER = "own_captioner"
 """The key of a captioner at an address that a person gives; its key lies under this name."""
 OWN_PICTURES = "own_pictures"
 """The key of a generator at an address that a person gives; its key lies under this name."""
-_OTHER_TITLES = {OWN_CAPTIONER: "Your own address", OWN_PICTURES: "Your own address"}
+LOCAL = "local"
+"""The key of the engine on this computer, which trains and makes pictures."""
+_OTHER_TITLES = {
+    OWN_CAPTIONER: "Your own address",
+    OWN_PICTURES: "Your own address",
+    LOCAL: "This computer",
+}
 
 NOT_A_TOKEN_FIELD = "This looks like a token. It was not kept and not sent."
 

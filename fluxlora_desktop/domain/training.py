@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 
 from fluxlora_desktop.domain.errors import InputError
 from fluxlora_desktop.domain.money import Estimate
@@ -57,7 +58,7 @@ class Parameter:
     `role` is the meaning that recipes use ("steps", "learning_rate", "rank", "resolution",
     "caption_dropout", "batch_size", "optimizer", "autocaption", "lora_type", "is_style", "masks",
     "default_caption"); empty when no recipe sets it. `multiple` is the number that a whole number
-    must be a multiple of.
+    must be a multiple of. `why` is the reason for the default where a recipe leaves it.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Parameter:
     unit: str = ""
     says: str = ""
     multiple: int = 1
+    why: str = "The trainer's own default."
 
     def checked(self, value: ParameterValue) -> ParameterValue:
         """Return the value in this parameter's type; raise `InputError` when it is out of range."""
@@ -144,6 +146,7 @@ class Trainer:
     photos that come without a caption. `crops_known` tells whether it crops by the published rules
     in `domain/buckets.py`. `formats` are those that it trains (Pillow's names), empty where that is
     not known: it passes over files of all others without a word.
+    `not_ready` says in words why it cannot be used now where its backend's others can.
     """
 
     key: str
@@ -159,6 +162,7 @@ class Trainer:
     writes_captions: bool = True
     crops_known: bool = False
     formats: tuple[str, ...] = ()
+    not_ready: str = ""
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter with this name; raise `InputError` when the trainer has none."""
@@ -209,17 +213,27 @@ class TrainingAbilities:
     `archive_limit_bytes` is the largest archive that the service takes. `absence_shows` tells
     whether a launch that the service does not list surely did not happen: where it is false, only
     a person can say that nothing started. `version_page` is the address of the page of a trained
-    version, a format with its `model` and `version`.
+    version, a format with its `model` and `version`. `can_resume` tells whether a training that
+    failed can go on from its last checkpoint. `runs_here` is true for trainings on this computer:
+    they cost nothing and want it to stay awake. `not_ready` says in words why none can be started
+    now, "" where one can.
     """
 
     trainers: tuple[Trainer, ...]
     can_cancel: bool = True
     makes_samples: bool = False
+    can_pause: bool = False
     can_resume: bool = False
+    runs_here: bool = False
+    not_ready: str = ""
     archive_limit_bytes: int = 100_000_000
     runs_page: str = ""
     absence_shows: bool = True
     version_page: str = ""
+
+    def reason_against(self, trainer: Trainer) -> str:
+        """Return why a trainer cannot be used now, "" where it can."""
+        return self.not_ready or trainer.not_ready
 
     def trainer(self, key: str) -> Trainer:
         """Return the trainer with this key; raise `InputError` for an unknown one."""
@@ -320,6 +334,47 @@ class TrainingProgress:
     loss: float | None = None
 
 
+PAUSED = "Paused"
+"""The stage of a training that a person paused; it goes on when a person asks for it."""
+PAUSING, WAITS = "Pausing", "Waiting for its turn"
+STANDS_STILL = frozenset({PAUSED, PAUSING, WAITS})
+"""Stages in which a training that has begun makes no steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A picture that a trainer made after `step` steps; `index` is its prompt's place from 0."""
+
+    step: int
+    index: int
+    path: Path
+    prompt: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Weights as they stood after `step` steps, on this computer."""
+
+    step: int
+    path: Path
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOutputs:
+    """What a training has left on this computer, in the order of steps.
+
+    `size_bytes` is what deleting it would free. `log` is the end of what the trainer said besides
+    its events.
+    """
+
+    samples: tuple[Sample, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
+    size_bytes: int = 0
+    log: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class RunSnapshot:
     """What one poll told.
@@ -327,6 +382,8 @@ class RunSnapshot:
     `log` is the whole log so far, `losses` the (step, loss) pairs found in it, `weights_address`
     is set when it succeeded, and `version` where the service made a model of it; `billed_seconds`
     when the service says so. `charge_sure` is false for a charge that may not have been made.
+    `error_kind` is the name of the `AppError` that a failure amounts to, "" for none. `paused`
+    tells that a person stopped it for now; `samples` and `checkpoints` lie on this computer.
     """
 
     state: RemoteState
@@ -339,6 +396,10 @@ class RunSnapshot:
     billed_seconds: float | None = None
     charge_usd: Decimal | None = None
     charge_sure: bool = True
+    error_kind: str = ""
+    paused: bool = False
+    samples: tuple[Sample, ...] = ()
+    checkpoints: tuple[Checkpoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,15 @@ class Settings:
     def write_parameters(self, write: bool) -> None:
         self._ini.setValue("privacy/write_parameters", write)
 
+    @property
+    def keep_awake(self) -> bool:
+        """Whether the computer is kept awake while it trains."""
+        return self._flag("local/keep_awake", default=True)
+
+    @keep_awake.setter
+    def keep_awake(self, awake: bool) -> None:
+        self._ini.setValue("local/keep_awake", awake)
+
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Return a choice of a screen, such as whether advanced fields are shown."""
         return self._flag(f"flags/{name}", default=default)

@@ -64,6 +64,10 @@ KEYS = (
 TROUBLE = (
     ("Needs you", "Nothing is lost. The run says why it waits, and its button goes on."),
     ("Asks to wait", "A service limits how often it may be asked. It goes on when it is over."),
+    (
+        "Trainer stopped?",
+        "On this computer it goes on from its last checkpoint; Try again starts it.",
+    ),
     ("Lost training?", "Runs, Find lost trainings lists what your accounts know. Adopt is free."),
     ("Damaged weights", "The damaged file is kept. Download again costs nothing."),
     ("Model withdrawn", "Nothing was charged. The button fills the prompt with the next route."),
@@ -87,6 +91,8 @@ FACTS = (
     "Photos that are alike are compared side by side. Remarks you keep anyway can be shown again.",
     "The preset Face also checks faces where the optional detector is installed: in a copy of the "
     'source, pip install ".[faces]" does it. The packaged app comes without.',
+    "A training on this computer is free. Runs pauses it, shows samples, and keeps or compares "
+    "checkpoints; the sample in large goes by the arrow keys.",
     "A set exported as a folder comes back whole when it is dropped on an empty draft.",
     "Runs, Use these photos anew makes a new draft of a training's photos, captions and choices.",
     "Runs shows the captions that the trainer wrote; Use these captions brings them into a draft.",

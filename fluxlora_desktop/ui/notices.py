@@ -664,6 +664,11 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.FormatRefused: _format,
     e.NameTaken: _name_taken,
     e.ChangedAtService: _changed_there,
+    e.OutOfGpuMemory: _plain(
+        "The graphics card has too little memory for this.",
+        "Close other programs that use it, or choose smaller settings. Nothing was lost.",
+        tone=Tone.WARN,
+    ),
     e.PriceChanged: _price_changed,
     e.LimitReached: _limit_reached,
     e.UnexpectedReply: _unexpected,

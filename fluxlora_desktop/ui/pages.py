@@ -138,6 +138,7 @@ class Desks:
         own_server.changed.connect(pictures.offers_changed)
         computer = ComputerDesk(tools, jobs, engine, parent)
         computer.changed.connect(pictures.offers_changed)
+        computer.changed.connect(draft.tell_anew)
         return cls(
             draft=draft,
             runs=runs,

@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.runs import AT_SERVICE, Run, RunState
+from fluxlora_desktop.domain.training import STANDS_STILL
 from fluxlora_desktop.ui.units import duration as duration
 from fluxlora_desktop.ui.units import file_size as file_size
 from fluxlora_desktop.ui.units import plural as plural
@@ -38,6 +39,8 @@ def usd(amount: Decimal) -> str:
 
 def price_range(estimate: Estimate) -> str:
     """Return a price range in words."""
+    if not estimate.high_usd:
+        return "free"
     low, high = usd(estimate.low_usd), usd(estimate.high_usd)
     return f"about {low}" if low == high else f"{low} to {high}"
 
@@ -62,7 +65,10 @@ def run_words(run: Run) -> str:
     """Return where a run stands, in a few words."""
     if needs_person(run):
         return "Needs you"
-    if run.state is RunState.TRAINING and run.step is not None and run.total:
+    if run.state in AT_SERVICE and run.stage in STANDS_STILL:
+        at = f" at {run.step:,} of {run.total:,}" if run.step and run.total else ""
+        return f"{run.stage}{at}"
+    if run.state is RunState.TRAINING and run.step and run.total:
         return f"Training {run.step:,} of {run.total:,}"
     if run.state is RunState.TRAINING and run.stage:
         return run.stage

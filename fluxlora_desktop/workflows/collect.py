@@ -186,13 +186,21 @@ def _words_for(error: AppError, service: str) -> str:
     return f"The weights are on their way: {service} did not answer. Trying again."
 
 
-def lora_of(run: Run, facts: WeightsFacts, service: str, tools: Tools) -> Lora:
-    """Return the Lora that a run's weights are."""
+def lora_of(
+    run: Run,
+    facts: WeightsFacts,
+    service: str,
+    tools: Tools,
+    *,
+    lora_id: str = "",
+    name: str = "",
+) -> Lora:
+    """Return the Lora that a run's weights are, or another one of it by an id and name."""
     version = tools.stores.datasets.version(run.version_id) if run.version_id else None
     cover = version.photos[0].photo.sha256 if version and version.photos else ""
     return Lora(
-        id=run.id,
-        name=run.plan.name,
+        id=lora_id or run.id,
+        name=name or run.plan.name,
         base=facts.base or run.base,
         trigger_word=_trigger_of(run, version, facts),
         sha256=facts.sha256,

@@ -240,7 +240,8 @@ class _Follower:
         elif snapshot.state is RemoteState.CANCELLED:
             self._end_cancelled(**common)
         else:
-            self._fail(snapshot.error or "The training failed without a reason.", **common)
+            words = snapshot.error or "The training failed without a reason."
+            self._fail(words, **{**common, "error_kind": snapshot.error_kind})
 
     def _charge_unseen(self) -> None:
         """Write down what a training that the service no longer tells about may have cost."""
@@ -270,7 +271,7 @@ class _Follower:
         self.ctx.report(RunChanged(self.run))
 
     def _charge(self, snapshot: RunSnapshot) -> None:
-        if snapshot.charge_usd is None:
+        if not snapshot.charge_usd:  # what costs nothing has no line
             return
         charge = Charge(
             id=f"training-{self.run.id}",

@@ -30,7 +30,13 @@ from fluxlora_desktop.domain.training import Destination, RemoteFile, TrainingSp
 from fluxlora_desktop.workflows.effects import ensure
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.photos import check_dataset, edit_photo
-from fluxlora_desktop.workflows.plans import check_captions, check_plan, spec_for, trainer_of
+from fluxlora_desktop.workflows.plans import (
+    check_captions,
+    check_plan,
+    check_ready,
+    spec_for,
+    trainer_of,
+)
 from fluxlora_desktop.workflows.publish import check_may_publish
 from fluxlora_desktop.workflows.room import check_room
 from fluxlora_desktop.workflows.spending import let_through, passing
@@ -50,6 +56,7 @@ def start_run(run_id: str, tools: Tools, agreed: Agreement | None = None) -> Run
     dataset = stores.datasets.get(run.dataset_id)
     check_plan(run, dataset)
     backend = tools.services.trainer(run.plan.backend)
+    check_ready(run.plan, backend)
     spec = spec_for(run, backend, dataset)
     check_captions(spec, trainer_of(run.plan, backend))
     stores.runs.save_plan(run_id, replace(run.plan, backend=backend.key, trainer=spec.trainer))

@@ -39,7 +39,8 @@ class Way:
     """A trainer as it would train a draft: for which price, and where the LoRA could be used then.
 
     `routes` are the services' answers as planned, `public_routes` those for a LoRA that everybody
-    may read.
+    may read. `runs_here` is true for this computer, `not_ready` says why nothing can be started
+    there now, "" where it can.
     """
 
     backend: str
@@ -48,6 +49,8 @@ class Way:
     estimate: Estimate
     routes: tuple[Route, ...]
     public_routes: tuple[Route, ...]
+    runs_here: bool = False
+    not_ready: str = ""
 
     @property
     def name(self) -> TrainerName:
@@ -140,6 +143,12 @@ def check_plan(run: Run, dataset: Dataset) -> None:
         raise InputError("rights_confirmed", "Confirm that you may use these photos.")
 
 
+def check_ready(plan: RunPlan, backend: TrainingBackend) -> None:
+    """Raise `InputError` where the plan's trainer can start nothing now."""
+    if reason := backend.abilities().reason_against(trainer_of(plan, backend)):
+        raise InputError("trainer", reason)
+
+
 def troubles_of(run: Run, backend: TrainingBackend, dataset: Dataset) -> dict[str, str]:
     """Return the parameters that keep a training from being launched, each with the reason."""
     trainer = trainer_of(run.plan, backend)
@@ -201,7 +210,7 @@ def _way(
     services: Services,
     by_hand: Mapping[TrainerName, Parameters],
 ) -> Way:
-    plan = run.plan
+    plan, abilities = run.plan, backend.abilities()
     chosen = services.trainer(plan.backend)
     is_chosen = backend is chosen and trainer.key == trainer_of(plan, chosen).key
     changes = plan.parameters if is_chosen else by_hand.get((backend.key, trainer.key), {})
@@ -214,6 +223,8 @@ def _way(
         _estimate(replace(run, plan=plan), backend, dataset),
         _routes(plan, trainer, services),
         _routes(public, trainer, services),
+        abilities.runs_here,
+        abilities.reason_against(trainer),
     )
 
 
@@ -253,4 +264,6 @@ def way_to(goal: str, ways: Sequence[Way], now: Way) -> Way:
     """Return the way that leads to a goal: the one chosen now where it does, else the first."""
     if now.could_reach(goal):
         return now
-    return next((way for way in ways if way.could_reach(goal)), now)
+    fits = [way for way in ways if way.could_reach(goal)]
+    ready = [way for way in fits if not way.not_ready]
+    return next(iter([*ready, *fits]), now)

@@ -18,7 +18,7 @@ from photos import make_archive
 from training_contract import (
     SINCE,
     Ready,
-    TrainingBackendContract,
+    ServiceTrainingContract,
     specification,
     until_ended,
 )
@@ -117,7 +117,7 @@ def service(cloud: PracticeServices) -> FalService:
     return FalService(cloud, FLUX2)
 
 
-class TestFlux2(TrainingBackendContract):
+class TestFlux2(ServiceTrainingContract):
     """The trainer whose LoRAs run at Together."""
 
     def test_list_tells_how_what_the_history_knows_has_ended(
@@ -559,7 +559,7 @@ class TestFlux2(TrainingBackendContract):
             service.backend.fetch_weights(RemoteRun("fal", "t", FLUX2.key), told, tmp_path, ctx)
 
 
-class TestFast(TrainingBackendContract):
+class TestFast(ServiceTrainingContract):
     """The FLUX.1 trainer, which writes captions and has a field for the trigger word."""
 
     @pytest.fixture

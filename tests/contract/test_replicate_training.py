@@ -17,7 +17,7 @@ from photos import make_archive
 from training_contract import (
     SINCE,
     Ready,
-    TrainingBackendContract,
+    ServiceTrainingContract,
     specification,
     until_ended,
 )
@@ -127,7 +127,7 @@ def service(cloud: PracticeServices) -> ReplicateService:
     return ReplicateService(cloud, OSTRIS)
 
 
-class TestOstris(TrainingBackendContract):
+class TestOstris(ServiceTrainingContract):
     """The thorough trainer."""
 
     def test_weights_are_resumed_by_range_and_without_the_token(
@@ -423,7 +423,7 @@ class TestOstris(TrainingBackendContract):
         assert fetched.path.read_bytes() == WEIGHTS
 
 
-class TestFast(TrainingBackendContract):
+class TestFast(ServiceTrainingContract):
     """The fast trainer, which has no spare input: only the uploaded file bears the mark."""
 
     @pytest.fixture

@@ -48,23 +48,27 @@ class TrainingService(Protocol):
     backend: TrainingBackend
     trainer: Trainer
 
-    def fail_launch(self, **fault: Any) -> None:
-        """Let the next launch meet a fault, in the words of `FaultScript.next`."""
-
-    def fail_listing(self, **fault: Any) -> None:
-        """Let the next look at the list meet a fault, in the words of `FaultScript.next`."""
-
     def launches(self) -> int:
         """Return how many launches arrived, lost ones included."""
 
     def keep_waiting(self) -> None:
         """Let the next training be listed and never end, so that nothing is computed for it."""
 
-    def cut_weights(self, after: int) -> None:
-        """Break the next download of weights after so many bytes."""
-
     def weights_of(self, run: RemoteRun) -> bytes:
         """Return the weights as the service holds them."""
+
+
+class RemoteTrainingService(TrainingService, Protocol):
+    """A backend whose service is reached over a line that can be made to fail."""
+
+    def fail_launch(self, **fault: Any) -> None:
+        """Let the next launch meet a fault, in the words of `FaultScript.next`."""
+
+    def fail_listing(self, **fault: Any) -> None:
+        """Let the next look at the list meet a fault, in the words of `FaultScript.next`."""
+
+    def cut_weights(self, after: int) -> None:
+        """Break the next download of weights after so many bytes."""
 
 
 def specification(trainer: Trainer, *, destination: str = "my-cat") -> TrainingSpec:
@@ -138,82 +142,9 @@ class TrainingBackendContract:
         assert first.state in _OPEN
         assert last.state is RemoteState.SUCCEEDED
         assert last.version.startswith(f"{ready[0].name}:" if ready[0].name else "")
-        assert last.charge_usd is not None and last.charge_usd > 0
+        costs = not service.backend.abilities().runs_here
+        assert last.charge_usd is not None and (last.charge_usd > 0) is costs
         assert service.launches() == 1
-
-    @pytest.mark.parametrize(
-        ("fault", "error"),
-        [
-            ({"status": 401, "json": {"detail": "no"}}, TokenRejected),
-            ({"status": 402, "json": {"title": "Insufficient credit"}}, PaymentRequired),
-            ({"status": 404, "json": {"detail": "no such destination"}}, ServiceRefused),
-            ({"status": 422, "json": {"detail": "Invalid version"}}, ServiceRefused),
-            ({"status": 429, "json": {"detail": "resets in ~7s"}}, ServiceBusy),
-        ],
-        ids=["401", "402", "404", "422", "429"],
-    )
-    def test_launch_is_refused_with_one_post_when_the_service_says_no(
-        self,
-        service: TrainingService,
-        spec: TrainingSpec,
-        ready: Ready,
-        nonce: str,
-        fault: Fault,
-        error: type[AppError],
-    ) -> None:
-        service.fail_launch(**fault)
-
-        with pytest.raises(error) as caught:
-            service.backend.submit(spec, *ready, nonce)
-
-        assert service.launches() == 1
-        if isinstance(caught.value, ServiceBusy):
-            assert caught.value.retry_after == 7
-
-    @pytest.mark.parametrize("when", ["before", "after"])
-    @pytest.mark.parametrize(
-        "fault",
-        [
-            {"status": 500, "body": "{}"},
-            {"status": 502, "body": "<html>Bad gateway</html>", "content_type": "text/html"},
-            {"status": 503, "body": "{}", "headers": {"retry-after": "1"}},
-            {"status": 504, "body": "{}"},
-            {"status": 408, "body": "{}"},
-            {"status": 409, "body": "{}"},
-            {"status": 307, "headers": {"location": "/elsewhere"}},
-            {"status": 200, "body": "<html>Sign in</html>", "content_type": "text/html"},
-            {"status": 200},
-            {"status": 201, "body": "{}"},
-            {"status": 201, "body": '{"id":"trunc'},
-            {"status": 201, "json": {"id": "a/../b", "request_id": "a/../b"}},
-            {"status": 201, "json": {"id": "train0", "request_id": "train0"}, "cut_after": 9},
-            {"drop": True},
-        ],
-        ids=(
-            *("500", "502", "503", "504", "408", "409", "307"),
-            *("html", "empty", "no-id", "bad-json", "bad-id", "cut", "drop"),
-        ),
-    )
-    def test_launch_is_unknown_and_not_repeated_when_no_clear_answer_comes(
-        self,
-        service: TrainingService,
-        spec: TrainingSpec,
-        ready: Ready,
-        nonce: str,
-        ctx: PatientContext,
-        fault: Fault,
-        when: str,
-    ) -> None:
-        service.fail_launch(when=when, **fault)
-        service.keep_waiting()
-
-        with pytest.raises(OutcomeUnknown):
-            service.backend.submit(spec, *ready, nonce)
-
-        assert service.launches() == 1
-        found = service.backend.find(Mark(nonce, ready[1].id), SINCE, ctx)
-        assert found.complete is service.backend.abilities().absence_shows
-        assert len(found.runs) == (1 if when == "after" else 0)
 
     def test_find_passes_over_runs_of_other_launches(
         self,
@@ -246,7 +177,8 @@ class TrainingBackendContract:
         assert listed.state in _OPEN
         assert (listed.remote.trainer, listed.remote.steps) == (service.trainer.key, steps)
         assert listed.base == service.trainer.base
-        assert listed.trigger_word == ("TOK" if service.trainer.trigger_input else "")
+        here = service.backend.abilities().runs_here
+        assert listed.trigger_word == ("TOK" if service.trainer.trigger_input or here else "")
         assert service.trainer.checked(listed.parameters) == dict(listed.parameters)
         assert listed.created_at is not None
         assert abs((datetime.now(UTC) - listed.created_at).total_seconds()) < _PATIENCE_S
@@ -296,14 +228,6 @@ class TrainingBackendContract:
         assert ids.index(second.id) < ids.index(first.id)
         assert later.trainings == ()
 
-    def test_list_says_when_the_token_is_not_accepted(
-        self, service: TrainingService, ctx: PatientContext
-    ) -> None:
-        service.fail_listing(status=401, json={"detail": "no"})
-
-        with pytest.raises(TokenRejected):
-            service.backend.list_trainings(SINCE, ctx)
-
     def test_cancel_ends_the_run_and_may_be_asked_twice(
         self, service: TrainingService, spec: TrainingSpec, ready: Ready, nonce: str
     ) -> None:
@@ -313,11 +237,103 @@ class TrainingBackendContract:
         assert service.backend.cancel(run)
         assert service.backend.cancel(run)
 
-        assert service.backend.poll(run).state is RemoteState.CANCELLED
+        assert until_ended(service.backend, run).state is RemoteState.CANCELLED
+
+    def test_clean_up_is_silent_when_nothing_is_left(
+        self, service: TrainingService, ready: Ready
+    ) -> None:
+        service.backend.clean_up(ready[1])
+        service.backend.clean_up(ready[1])
+
+
+class ServiceTrainingContract(TrainingBackendContract):
+    """What a backend keeps besides that asks over a line: refusals, lost answers, broken lines."""
+
+    @pytest.mark.parametrize(
+        ("fault", "error"),
+        [
+            ({"status": 401, "json": {"detail": "no"}}, TokenRejected),
+            ({"status": 402, "json": {"title": "Insufficient credit"}}, PaymentRequired),
+            ({"status": 404, "json": {"detail": "no such destination"}}, ServiceRefused),
+            ({"status": 422, "json": {"detail": "Invalid version"}}, ServiceRefused),
+            ({"status": 429, "json": {"detail": "resets in ~7s"}}, ServiceBusy),
+        ],
+        ids=["401", "402", "404", "422", "429"],
+    )
+    def test_launch_is_refused_with_one_post_when_the_service_says_no(
+        self,
+        service: RemoteTrainingService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        fault: Fault,
+        error: type[AppError],
+    ) -> None:
+        service.fail_launch(**fault)
+
+        with pytest.raises(error) as caught:
+            service.backend.submit(spec, *ready, nonce)
+
+        assert service.launches() == 1
+        if isinstance(caught.value, ServiceBusy):
+            assert caught.value.retry_after == 7
+
+    @pytest.mark.parametrize("when", ["before", "after"])
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"status": 500, "body": "{}"},
+            {"status": 502, "body": "<html>Bad gateway</html>", "content_type": "text/html"},
+            {"status": 503, "body": "{}", "headers": {"retry-after": "1"}},
+            {"status": 504, "body": "{}"},
+            {"status": 408, "body": "{}"},
+            {"status": 409, "body": "{}"},
+            {"status": 307, "headers": {"location": "/elsewhere"}},
+            {"status": 200, "body": "<html>Sign in</html>", "content_type": "text/html"},
+            {"status": 200},
+            {"status": 201, "body": "{}"},
+            {"status": 201, "body": '{"id":"trunc'},
+            {"status": 201, "json": {"id": "a/../b", "request_id": "a/../b"}},
+            {"status": 201, "json": {"id": "train0", "request_id": "train0"}, "cut_after": 9},
+            {"drop": True},
+        ],
+        ids=(
+            *("500", "502", "503", "504", "408", "409", "307"),
+            *("html", "empty", "no-id", "bad-json", "bad-id", "cut", "drop"),
+        ),
+    )
+    def test_launch_is_unknown_and_not_repeated_when_no_clear_answer_comes(
+        self,
+        service: RemoteTrainingService,
+        spec: TrainingSpec,
+        ready: Ready,
+        nonce: str,
+        ctx: PatientContext,
+        fault: Fault,
+        when: str,
+    ) -> None:
+        service.fail_launch(when=when, **fault)
+        service.keep_waiting()
+
+        with pytest.raises(OutcomeUnknown):
+            service.backend.submit(spec, *ready, nonce)
+
+        assert service.launches() == 1
+        found = service.backend.find(Mark(nonce, ready[1].id), SINCE, ctx)
+        assert found.complete is service.backend.abilities().absence_shows
+        assert len(found.runs) == (1 if when == "after" else 0)
+
+    def test_list_says_when_the_token_is_not_accepted(
+        self, service: RemoteTrainingService, ctx: PatientContext
+    ) -> None:
+        service.fail_listing(status=401, json={"detail": "no"})
+
+        with pytest.raises(TokenRejected):
+            service.backend.list_trainings(SINCE, ctx)
 
     def test_weights_come_home_when_the_line_breaks_on_the_way(
         self,
-        service: TrainingService,
+        service: RemoteTrainingService,
         spec: TrainingSpec,
         ready: Ready,
         nonce: str,
@@ -331,9 +347,3 @@ class TrainingBackendContract:
         fetched = service.backend.fetch_weights(run, snapshot, tmp_path / "run", ctx)
 
         assert fetched.path.read_bytes() == service.weights_of(run)
-
-    def test_clean_up_is_silent_when_nothing_is_left(
-        self, service: TrainingService, ready: Ready
-    ) -> None:
-        service.backend.clean_up(ready[1])
-        service.backend.clean_up(ready[1])

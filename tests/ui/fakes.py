@@ -29,6 +29,7 @@ from fluxlora_desktop.domain.ports import (
     JobContext,
     Services,
     Stores,
+    TrainsElsewhere,
     Transferred,
 )
 from fluxlora_desktop.domain.training import (
@@ -103,7 +104,7 @@ class WallClock:
 
 
 @dataclass
-class FakeTrainer:
+class FakeTrainer(TrainsElsewhere):
     """A training service: `snapshot` is what each poll tells; `hold` keeps uploads waiting.
 
     Polls wait until `answer` is set, searches for `found` until `search` is.
@@ -127,6 +128,7 @@ class FakeTrainer:
     listings: int = 0
     listing: threading.Event | None = None
     list_trouble: Exception | None = None
+    can_pause: bool = False
     weights: Callable[[Path], object] | None = None
 
     def abilities(self) -> TrainingAbilities:
@@ -136,6 +138,8 @@ class FakeTrainer:
             runs_page="https://replicate.com/trainings",
             absence_shows=self.absence_shows,
             version_page="https://replicate.com/{model}/versions/{version}",
+            can_pause=self.can_pause,
+            can_resume=self.can_pause,
         )
 
     def check(self) -> Account:

@@ -67,6 +67,7 @@ class Preferences:
 
     def __init__(self, theme: Theme) -> None:
         self._theme = theme
+        self.awake = True
 
     def scheme(self) -> Scheme:
         return self._theme.scheme
@@ -82,6 +83,12 @@ class Preferences:
 
     def model_ids(self) -> tuple[ModelChoice, ...]:
         return (ModelChoice("together", "flux.2-dev", "", "black-forest-labs/FLUX.2-dev"),)
+
+    def keep_awake(self) -> bool:
+        return self.awake
+
+    def set_keep_awake(self, awake: bool) -> None:
+        self.awake = awake
 
     def set_model_id(self, base: str, model: str) -> None:
         raise AssertionError("nobody asked for another model")

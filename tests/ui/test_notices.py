@@ -62,6 +62,7 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.LimitReached: lambda: e.LimitReached(
         "November", limit=Decimal(20), reach=Decimal("21.4"), price=Decimal(2)
     ),
+    e.OutOfGpuMemory: lambda: e.OutOfGpuMemory("too little memory"),
     e.PriceChanged: lambda: e.PriceChanged(Decimal("2.5"), Decimal(4)),
     e.UnexpectedReply: lambda: e.UnexpectedReply("together", "data.0", "null"),
     e.GarbledReply: lambda: e.GarbledReply("together", "models", "text/plain"),

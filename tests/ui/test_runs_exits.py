@@ -74,6 +74,7 @@ def held(words: str, kind: str = "") -> dict[str, Any]:
 
 TOKEN_WORDS = "Replicate no longer accepts the token. Costs run on."
 REFUSED_WORDS = "The service does not accept the token. Nothing was sent so far."
+FREE = {"price_low": Decimal(0), "price_high": Decimal(0), "cost_usd": Decimal(0)}
 VERSION = {"output_version": "tester/fox:1"}
 EXAMPLES: dict[str, Example] = {
     "packing: token": Example("does not accept the token", held(REFUSED_WORDS, "TokenRejected")),
@@ -95,10 +96,14 @@ EXAMPLES: dict[str, Example] = {
     "queued: token": Example("Costs run on", held(TOKEN_WORDS, "TokenRejected")),
     "queued: credit": Example("no credit", held("It has no credit.", "PaymentRequired")),
     "queued: waiting": Example("cannot be reached", held("Replicate cannot be reached.")),
+    "queued: paused": Example("stays paused", {**FREE, "stage": "Paused"}),
+    "queued: here": Example("graphics card is free", FREE),
     "queued": Example("It starts by itself"),
     "training: token": Example("Costs run on", held(TOKEN_WORDS, "TokenRejected")),
     "training: credit": Example("no credit", held("It has no credit.", "PaymentRequired")),
     "training: waiting": Example("cannot be reached", held("Replicate cannot be reached.")),
+    "training: paused": Example("stays paused", {**FREE, "stage": "Paused"}),
+    "training: here": Example("as long as the computer is awake", FREE),
     "training": Example("goes on at the service"),
     "fetching: token": Example("Replace it", held("Replace it.", "TokenRejected")),
     "fetching: disk": Example("needs 120 MB", held("It needs 120 MB, 3 MB free.", "DiskFull")),
@@ -165,6 +170,17 @@ EXAMPLES: dict[str, Example] = {
         failed(_S.COLLECTING, "UnexpectedReply", "content-range: x"),
         absent=NO_TROUBLE,
     ),
+    "here: too little memory": Example(
+        "has too little memory.",
+        failed(_S.TRAINING, "OutOfGpuMemory", "The card has too little memory", **FREE),
+    ),
+    "here: terms": Example(
+        "Accept the terms", failed(_S.TRAINING, "AccessGated", "Accept the terms", **FREE)
+    ),
+    "here: disk": Example(
+        "What was trained so far is kept", failed(_S.TRAINING, "DiskFull", "It is full", **FREE)
+    ),
+    "failed here": Example("It stopped.", failed(_S.TRAINING, error="It stopped", **FREE)),
     "failed at the service": Example(
         "Out of memory. Charged: $0.45.",
         failed(_S.TRAINING, error="Out of memory", cost_usd=Decimal("0.45")),
@@ -181,6 +197,7 @@ EXAMPLES: dict[str, Example] = {
         "needs 528 MB, 5 MB free. Nothing was charged.",
         never_launched(_S.PACKAGING, "DiskFull", "The disk is full: needs 528 MB, 5 MB free"),
     ),
+    "cancelled here": Example("photos and captions are kept", FREE),
     "cancelled": Example(
         "not from here. It may have been charged.",
         {"error": "It was cancelled at Replicate, not from here."},
@@ -211,6 +228,12 @@ class WatchedRuns(RunDesk):
     def try_again(self, run_id: str) -> None:
         self.called.append("try_again")
         super().try_again(run_id)
+
+    def pause(self, run_id: str) -> None:
+        self.called.append("pause")
+
+    def go_on(self, run_id: str) -> None:
+        self.called.append("go_on")
 
     def wish_cancel(self, run_id: str, wanted: bool) -> None:
         self.called.append("wish_cancel")
@@ -268,7 +291,7 @@ class Bench:
 def bench(tmp_path: Path, qtbot: QtBot) -> Iterator[Bench]:
     library = open_library(tmp_path / "library", clock=WallClock())
     jobs = JobRunner({**LANES, "training": 0})
-    tools = make_tools(library.stores, trainer=FakeTrainer(), hub=FakeHub())
+    tools = make_tools(library.stores, trainer=FakeTrainer(can_pause=True), hub=FakeHub())
     runs = WatchedRuns(tools, jobs)
     loras = WatchedLoras(tools, jobs, FolderTrash(tmp_path / "trash"))
     yield Bench(library.stores, runs, loras, jobs, qtbot)

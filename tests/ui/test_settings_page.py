@@ -30,6 +30,7 @@ class Kept:
     look: Scheme = Scheme.SYSTEM
     addresses: dict[str, str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
+    awake: bool = True
 
     def scheme(self) -> Scheme:
         return self.look
@@ -46,6 +47,12 @@ class Kept:
     def model_ids(self) -> tuple[ModelChoice, ...]:
         given = self.models.get("flux.2-dev", "")
         return (ModelChoice("together", "flux.2-dev", given, "black-forest-labs/FLUX.2-dev"),)
+
+    def keep_awake(self) -> bool:
+        return self.awake
+
+    def set_keep_awake(self, awake: bool) -> None:
+        self.awake = awake
 
     def set_model_id(self, base: str, model: str) -> None:
         self.models[base] = model

@@ -39,6 +39,7 @@ MAY_IMPORT = {
 }
 SHARED_BY_SERVICES = (
     "http",
+    "local",
     "flux_inputs",
     "flux_outputs",
     "openai_chat",

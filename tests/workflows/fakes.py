@@ -31,7 +31,7 @@ from fluxlora_desktop.domain.pictures import (
     GeneratorModel,
     PictureRequest,
 )
-from fluxlora_desktop.domain.ports import Account, FetchedWeights
+from fluxlora_desktop.domain.ports import Account, FetchedWeights, TrainsElsewhere
 from fluxlora_desktop.domain.training import (
     Destination,
     FoundRuns,
@@ -109,7 +109,7 @@ Reply = object
 
 
 @dataclass
-class FakeBackend:
+class FakeBackend(TrainsElsewhere):
     """A training service whose answers are scripted; an exception in a script is raised."""
 
     upload_replies: list[Reply] = field(default_factory=list)

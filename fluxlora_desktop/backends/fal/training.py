@@ -30,7 +30,7 @@ from fluxlora_desktop.domain.errors import (
     ServiceRefused,
 )
 from fluxlora_desktop.domain.money import Estimate
-from fluxlora_desktop.domain.ports import Account, FetchedWeights, JobContext
+from fluxlora_desktop.domain.ports import Account, FetchedWeights, JobContext, TrainsElsewhere
 from fluxlora_desktop.domain.recovery import mark_in
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import (
@@ -59,7 +59,7 @@ _RUNS_PAGE = "https://fal.ai/dashboard/requests"
 _GONE = "If it has finished, its weights are among your requests at fal."
 
 
-class FalTraining:
+class FalTraining(TrainsElsewhere):
     """Trains with the trainers listed in `trainers.py`, through the queue.
 
     fal's history tells which requests have begun and what they were given, so a launch whose answer

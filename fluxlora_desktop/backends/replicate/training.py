@@ -32,7 +32,7 @@ from fluxlora_desktop.domain.errors import (
     WeightsError,
 )
 from fluxlora_desktop.domain.money import Estimate
-from fluxlora_desktop.domain.ports import Account, FetchedWeights, JobContext
+from fluxlora_desktop.domain.ports import Account, FetchedWeights, JobContext, TrainsElsewhere
 from fluxlora_desktop.domain.recovery import mark_in
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.training import (
@@ -68,7 +68,7 @@ _MOST_PAGES = 50
 _FILES_LIVE = timedelta(hours=25)
 
 
-class ReplicateTraining:
+class ReplicateTraining(TrainsElsewhere):
     """Trains with the trainers listed in `trainers.py`."""
 
     key = SERVICE

@@ -60,6 +60,7 @@ class AccountsCard(Card):
         used = services_of(draft.plan, self._services)
         for service, line in self.lines.items():
             line.setVisible(service in used)
+        self.setVisible(not used.isdisjoint(self.lines))
 
     def _show(self, _state: object = None) -> None:
         for facts in SERVICES:

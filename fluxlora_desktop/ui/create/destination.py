@@ -146,7 +146,7 @@ class DestinationStep(StepBody):
         self.publish.setChecked(plan.publish)
         self.repo.setEnabled(plan.publish)
         self._check_name(plan.name)
-        self._check_repo(plan.repo or plan.name, plan.publish)
+        self._check_repo(plan.repo or plan.name, plan.publish, here=draft.way.runs_here)
         for visibility, card in self.visibilities.items():
             card.set_chosen(visibility is plan.visibility)
         self.uses.show_draft(draft)
@@ -156,10 +156,12 @@ class DestinationStep(StepBody):
         self._name_check.setText(trouble or "How it is called in your library.")
         set_role(self._name_check, "warn" if trouble else "caption")
 
-    def _check_repo(self, wanted: str, publish: bool) -> None:
+    def _check_repo(self, wanted: str, publish: bool, *, here: bool) -> None:
         name = repo_name(wanted)
         trouble = bool(wanted.strip()) and not name
-        if not publish:
+        if not publish and here:
+            says = "It stays on this computer."
+        elif not publish:
             says = "It stays on this computer and at the service that trained it."
         elif trouble:
             says = "Use letters a to z, digits and dashes."

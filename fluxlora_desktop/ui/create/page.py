@@ -143,6 +143,7 @@ class CreatePage(Page):
         self.step_line.chosen.connect(self._on_step_chosen)
         self.footer.going.connect(self._on_step_chosen)
         self.footer.mending.connect(self._on_mending)
+        self.recipe.computer_wanted.connect(partial(self.go.emit, "computer", None))
         self.footer.starting.connect(self._start)
         self.photos.change_trigger.connect(self._on_change_trigger)
         self.captions.back.connect(self._on_back_to_photos)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from fluxlora_desktop.domain.recipes import PRESETS
@@ -44,8 +44,12 @@ _ANYWHERE = "Wherever it works"
 
 
 class RecipeStep(StepBody):
-    """Four large choices, three simple ones, the trainers that fit them, and every parameter."""
+    """Four large choices, three simple ones, the trainers that fit them, and every parameter.
 
+    `computer_wanted()` asks for the page where this computer is set up.
+    """
+
+    computer_wanted = Signal()
     hint = "What do the photos show? Everything else follows from that, and can be changed."
 
     def __init__(self, *, draft: DraftDesk) -> None:
@@ -119,6 +123,7 @@ class RecipeStep(StepBody):
         for preset, card in self.presets.items():
             card.chosen.connect(partial(self._desk.set_plan, preset=preset))
         self.ways.chosen.connect(self._desk.choose_way)
+        self.ways.mend_wanted.connect(self.computer_wanted)
         self.goal.picked.connect(self._desk.choose_goal)
         self.quality.chosen.connect(self._on_quality)
         self.visibility.chosen.connect(self._on_visibility)
@@ -168,6 +173,8 @@ class RecipeStep(StepBody):
         """Bring the keyboard to a parameter, opening Advanced for it, or to the preset."""
         if not field:
             self.presets[self._desk.draft().plan.preset].setFocus()
+        elif field == "trainer":
+            self.ways.focus_way(self._desk.draft().way)
         else:
             self.advanced.setChecked(True)
             self.table.focus_parameter(field)

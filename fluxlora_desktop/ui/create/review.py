@@ -82,7 +82,7 @@ class ReviewStep(StepBody):
             "training": _training(draft),
             "captions": _captions(draft),
             "price": f"{_capital(price_range(draft.estimate))}. {draft.estimate.basis}",
-            "time": f"{_capital(time_range(draft.estimate))}, also while this window is closed",
+            "time": f"{_capital(time_range(draft.estimate))}, {_while(draft)}",
             "result": _result(draft, self._desk.tools.services.hub.title),
         }
         for key, text in says.items():
@@ -112,8 +112,16 @@ def _uploaded(draft: Draft) -> str:
     count = len(draft.dataset.kept)
     if not count:
         return "No photos yet"
+    if draft.way.runs_here:
+        return f"Nothing: the {plural(count, 'photo')} stay on this computer"
     size = file_size(_archive_bytes(draft))
     return f"{plural(count, 'photo')}, about {size}, metadata removed, upright, sRGB"
+
+
+def _while(draft: Draft) -> str:
+    """Return what the window, or the computer, may do meanwhile."""
+    awake = ", as long as the computer is awake" if draft.way.runs_here else ""
+    return f"also while this window is closed{awake}"
 
 
 def _archive_bytes(draft: Draft) -> int:

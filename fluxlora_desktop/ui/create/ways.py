@@ -5,34 +5,51 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from fluxlora_desktop.ui.create.uses import listed, uses_of
-from fluxlora_desktop.ui.widgets import ChoiceCard, label, row
+from fluxlora_desktop.ui.widgets import ChoiceCard, button, label, row
 from fluxlora_desktop.ui.wording import price_range, time_range
 from fluxlora_desktop.workflows.plans import TrainerName, Way
 
 _COLUMNS = 2
 
 
+FREE_HERE = "Free: your own computer"
+
+
 class WayCard(ChoiceCard):
-    """One trainer; `chosen()` when a person takes it."""
+    """One trainer; `chosen()` when a person takes it, `mend_wanted()` where it is not set up."""
+
+    mend_wanted = Signal()
 
     def __init__(self, way: Way) -> None:
-        super().__init__(f"{way.trainer.title} at {way.backend_title}", way.trainer.says)
+        place = f"on {way.backend_title[:1].lower()}{way.backend_title[1:]}"
+        where = place if way.runs_here else f"at {way.backend_title}"
+        super().__init__(f"{way.trainer.title} {where}", way.trainer.says)
         self._name = self.accessibleName()
         self.price, self.time = label("", "strong"), label("", "muted")
         self.uses = label("", "muted", wrap=True)
+        self.reason = label("", "warn", wrap=True)
+        self.mend = button("Set up this computer", self.mend_wanted.emit, role="link")
+        self.mend.setObjectName("set_up_computer")
         self.body.insertLayout(1, row(self.price, self.time, None, spacing=12))
         self.body.insertWidget(3, self.uses)
+        self.body.insertWidget(4, self.reason)
+        self.body.insertLayout(5, row(self.mend, None))
 
     def show_way(self, way: Way) -> None:
         """Show what it costs now and where the LoRA could be used."""
-        self.price.setText(price_range(way.estimate))
+        free = way.runs_here and not way.estimate.high_usd
+        self.price.setText(FREE_HERE if free else price_range(way.estimate))
         self.time.setText(time_range(way.estimate))
         self.uses.setText(uses_words(way))
-        words = (self._name, self.price.text(), self.time.text(), self.uses.text())
+        self.reason.setText(way.not_ready)
+        for part in (self.reason, self.mend):
+            part.setVisible(bool(way.not_ready))
+        shown = (self.price, self.time, self.uses, self.reason)
+        words = (self._name, *(part.text() for part in shown if part.text()))
         self.setAccessibleName(". ".join(part.rstrip(".") for part in words))
 
 
@@ -51,10 +68,13 @@ def uses_words(way: Way) -> str:
 class WayList(QWidget):
     """The ways as cards in two columns; `chosen(object)` is the `Way` that a person takes.
 
+    `mend_wanted()` asks for the page where this computer is set up.
+
     Tab leads to the cards from `follows`, the part of the page that stands before them.
     """
 
     chosen = Signal(object)
+    mend_wanted = Signal()
 
     def __init__(self, follows: QWidget) -> None:
         super().__init__()
@@ -83,6 +103,11 @@ class WayList(QWidget):
             self.cards[key].show_way(way)
             self.cards[key].set_chosen(key == now.name)
 
+    def focus_way(self, way: Way) -> None:
+        """Bring the keyboard to a way, or to what mends it."""
+        card = self.cards[way.name]
+        (card.mend if way.not_ready else card).setFocus(Qt.FocusReason.OtherFocusReason)
+
     def _place(self, shown: Mapping[TrainerName, Way]) -> None:
         while self._grid.takeAt(0):
             pass
@@ -100,6 +125,7 @@ class WayList(QWidget):
         made = self.cards[key] = WayCard(way)
         made.setObjectName(f"way_{key[0]}_{key[1].rpartition('/')[2]}")
         made.chosen.connect(partial(self._on_chosen, key))
+        made.mend_wanted.connect(self.mend_wanted)
         return made
 
     def _on_chosen(self, key: TrainerName) -> None:

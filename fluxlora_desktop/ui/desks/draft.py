@@ -61,6 +61,7 @@ from fluxlora_desktop.workflows.plans import (
     TrainerName,
     Way,
     check_plan,
+    check_ready,
     choices_for,
     trainer_of,
     troubles_of,
@@ -354,6 +355,7 @@ class DraftDesk(Desk):
             return COMING, "photos"
         try:
             check_plan(run, dataset)
+            check_ready(run.plan, self.tools.services.trainer(run.plan.backend))
         except InputError as error:
             return error.reason, error.field
         except TooFewPhotos as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from fluxlora_desktop.domain.captioning import TrainersCaptions
 from fluxlora_desktop.domain.datasets import Dataset, DatasetVersion
 from fluxlora_desktop.domain.lineage import Difference, differences
+from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.ports import JobContext, Transferred
 from fluxlora_desktop.domain.runs import (
     AT_SERVICE,
@@ -20,16 +21,24 @@ from fluxlora_desktop.domain.runs import (
     RunEvent,
 )
 from fluxlora_desktop.domain.spending import Agreement
+from fluxlora_desktop.domain.training import TrainingOutputs
 from fluxlora_desktop.domain.versions import DatasetDiff, compare
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.workflows.captioning import captions_of_run
 from fluxlora_desktop.workflows.carry import carry_run, set_aside
+from fluxlora_desktop.workflows.checkpoints import keep_checkpoints
 from fluxlora_desktop.workflows.doubt import say_absent, say_found
 from fluxlora_desktop.workflows.events import RunChanged
 from fluxlora_desktop.workflows.follow import cancel_training, wish_cancel
 from fluxlora_desktop.workflows.launch import abandon_run, look_again, start_run, try_again
 from fluxlora_desktop.workflows.lineage import facts_of_run
+from fluxlora_desktop.workflows.pausing import (
+    forget_outputs,
+    go_on_with,
+    outputs_of,
+    pause_training,
+)
 from fluxlora_desktop.workflows.recover import NOT_SENT, hold_back, let_go
 from fluxlora_desktop.workflows.tools import Tools
 
@@ -38,7 +47,7 @@ from fluxlora_desktop.workflows.tools import Tools
 class RunDetails:
     """Everything that the Runs page shows of one run; `log` is the service's whole log.
 
-    `captions` are those that the trainer wrote.
+    `captions` are those that the trainer wrote, `outputs` what the training left on this computer.
     """
 
     run: Run
@@ -46,6 +55,16 @@ class RunDetails:
     log: str
     losses: tuple[LossPoint, ...]
     captions: TrainersCaptions = field(default_factory=TrainersCaptions)
+    outputs: TrainingOutputs = field(default_factory=TrainingOutputs)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptCheckpoints:
+    """Checkpoints of a run that are in the library now; `compare` when they are to be compared."""
+
+    run_id: str
+    loras: tuple[Lora, ...]
+    compare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,8 @@ class RunDesk(Desk):
 
     `listed()` when the whole list is known or a run came or went, `changed(Run)` for one of them,
     `details_ready(RunDetails)`, `compared(RunComparison)`, `transferring(RunTransfer)`,
-    `ended(Run)` when a run reached READY, FAILED or CANCELLED while the app was open.
+    `ended(Run)` when a run reached READY, FAILED or CANCELLED while the app was open,
+    `kept(KeptCheckpoints)` when checkpoints were taken into the library.
     """
 
     listed = Signal()
@@ -88,6 +108,7 @@ class RunDesk(Desk):
     compared = Signal(object)
     transferring = Signal(object)
     ended = Signal(object)
+    kept = Signal(object)
 
     def __init__(self, tools: Tools, jobs: JobRunner, parent: QObject | None = None) -> None:
         super().__init__(tools, jobs, parent)
@@ -309,6 +330,47 @@ class RunDesk(Desk):
     def _cancel(self, run_id: str, _ctx: JobContext) -> Run:
         return cancel_training(run_id, self.tools)
 
+    def pause(self, run_id: str) -> None:
+        """Stop a training for now."""
+        self._settle_hold("Pause training", partial(pause_training, run_id, self.tools), self._keep)
+
+    def go_on(self, run_id: str) -> None:
+        """Go on with a training that was paused, failed or cancelled."""
+        self._run(
+            "Go on with training",
+            lambda _ctx: go_on_with(run_id, self.tools),
+            lane="library",
+            done=self._on_goes_on,
+        )
+
+    def _on_goes_on(self, run: Run) -> None:
+        self._on_started(run)
+        self.look_now(run.id)
+
+    def keep_checkpoints(self, run_id: str, steps: Sequence[int], *, compare: bool) -> None:
+        """Take checkpoints into the library as LoRAs of their own; `kept` brings them."""
+        self._run(
+            "Keep checkpoints",
+            lambda ctx: KeptCheckpoints(
+                run_id, keep_checkpoints(run_id, steps, self.tools, ctx), compare
+            ),
+            lane="library",
+            done=self.kept.emit,
+        )
+
+    def forget_outputs(self, run_id: str) -> None:
+        """Delete the samples and checkpoints of a training that has ended."""
+        self._run(
+            "Delete checkpoints",
+            lambda _ctx: forget_outputs(run_id, self.tools),
+            lane="library",
+            done=self._on_forgotten,
+        )
+
+    def _on_forgotten(self, run: Run) -> None:
+        self.said.emit("The samples and checkpoints are deleted. The LoRA stays.")
+        self.load_details(run.id)
+
     def try_again(self, run_id: str, agreed: Agreement | None = None) -> None:
         """Send a failed or cancelled run on its way again."""
         if not self._may_launch():
@@ -399,12 +461,14 @@ class RunDesk(Desk):
     def _details(self, run_id: str, _ctx: JobContext) -> RunDetails:
         runs = self.tools.stores.runs
         run = runs.get(run_id)
+        outputs = outputs_of(run, self.tools)
         return RunDetails(
             run=run,
             events=runs.events(run_id),
-            log=runs.log(run_id),
+            log=runs.log(run_id) + outputs.log,
             losses=runs.losses(run_id),
             captions=captions_of_run(run, self.tools),
+            outputs=outputs,
         )
 
     def compare(self, before: str, after: str) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QComboBox, QFileDialog, QStackedLayout, QStackedWidget, QWidget
 
-from fluxlora_desktop.domain.grids import Grid, GridSpec
+from fluxlora_desktop.domain.grids import Axis, Grid, GridSpec
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureState
 from fluxlora_desktop.jobs.runner import JobRunner
@@ -153,7 +153,7 @@ class GridsPage(Page):
     def arrive(self, what: object) -> None:
         """Take a LoRA (itself or its id) for its strength, a picture, a grid, "" for the list.
 
-        An order is what the next new grid begins with.
+        An order is what the next new grid begins with, an axis of LoRAs what a grid compares.
         """
         if isinstance(what, Grid):
             self.open_grid(what.id)
@@ -162,6 +162,9 @@ class GridsPage(Page):
         elif isinstance(what, Lora | str):
             self._show_plan()
             self.setup.begin_strength(what.id if isinstance(what, Lora) else what)
+        elif isinstance(what, Axis):
+            self._show_plan()
+            self.setup.begin_loras(what)
         elif isinstance(what, Picture):
             self._show_plan()
             self.setup.begin_picture(what, request_of(what, self._loras))

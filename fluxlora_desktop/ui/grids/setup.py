@@ -58,6 +58,7 @@ class SetupPanel(Card):
         self.setFixedWidth(INSPECTOR_WIDTH)
         self._grids, self._pictures, self._loras = grids, pictures, loras
         self._expected: str | None = None
+        self._compared: Axis | None = None
         self._second: LoraUse | None = None
         self._word = ""
         self._waiting = False
@@ -151,12 +152,20 @@ class SetupPanel(Card):
     def begin_strength(self, lora_id: str | None) -> None:
         """Start with seeds by strengths of a LoRA, as soon as it is known."""
         self._expected = lora_id
-        self._second = None
+        self._second = self._compared = None
         self.rows.show_axis(Axis(AxisKind.SEED, new_seeds(_SEEDS)))
         self.columns.show_axis(Axis(AxisKind.SCALE, USUAL_SCALES))
         if lora_id is not None:
             self.prompt.setPlainText(_PLAIN_PROMPT)
             self._word = ""
+        self._show_loras()
+
+    def begin_loras(self, loras: Axis) -> None:
+        """Start with one seed by several LoRAs, as soon as they are known."""
+        first = next(iter(loras.values), None)
+        self.begin_strength(str(first) if first is not None else None)
+        self._compared = loras
+        self.rows.show_axis(Axis(AxisKind.SEED, new_seeds(1)))
         self._show_loras()
 
     def begin_request(self, request: PictureRequest) -> None:
@@ -294,6 +303,9 @@ class SetupPanel(Card):
         same = [lora for lora in self._shown_loras if not base or lora.base == base]
         for axis in (self.rows, self.columns):
             axis.show_loras(same)
+        if self._compared and set(self._compared.values) <= {lora.id for lora in same}:
+            self.columns.show_axis(self._compared)
+            self._compared = None
         self.refresh()
 
     @Slot(int)

@@ -16,13 +16,19 @@ MOST_IN_A_ROW = 3
 _QUIET = frozenset(
     {Ask.OPEN_AT_SERVICE, Ask.OPEN_ON_HUB, Ask.OPEN_RUNS_PAGE, Ask.SHOW_IN_LIBRARY, Ask.REMOVE}
     | {Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE, Ask.CHARGES}
-    | {Ask.FIND_STRENGTH}
+    | {Ask.FIND_STRENGTH, Ask.FORGET}
 )
 _WHILE_OPEN = frozenset(
     {Ask.LOOK_NOW, Ask.SAY_FOUND, Ask.SAY_ABSENT, Ask.CANCEL, Ask.CANCEL_IF_FOUND, Ask.LET_IT_RUN}
+    | {Ask.PAUSE}
 )
 _WORDS = {
     Ask.CANCEL: "Cancel",
+    Ask.PAUSE: "Pause",
+    Ask.GO_ON: "Go on with it",
+    Ask.ACCEPT_TERMS: "Open the model's page",
+    Ask.THIS_COMPUTER: "This computer",
+    Ask.FORGET: "Delete the checkpoints",
     Ask.LOOK_NOW: "Look now",
     Ask.LOOK_AGAIN: "Ask the service again",
     Ask.SAY_FOUND: "I found it",
@@ -80,7 +86,9 @@ class Around:
     `runs_page` is the address of the page with all trainings, `cancel_wished` tells whether a
     launch in doubt is to be cancelled if it is found, `work_under_way` whether the Lora is being
     published right now, `settling` whether a person's word about the run is being checked,
-    `captions` whether its trainer wrote some, `charges` whether the ledger has some.
+    `captions` whether its trainer wrote some, `charges` whether the ledger has some. `can_pause`
+    and `can_resume` are its backend's, `base_page` the address where its base's terms are accepted,
+    `kept_bytes` what it has left on this computer.
     """
 
     can_cancel: bool = True
@@ -93,10 +101,15 @@ class Around:
     settling: bool = False
     captions: bool = False
     charges: bool = False
+    can_pause: bool = False
+    can_resume: bool = False
+    base_page: str = ""
+    kept_bytes: int = 0
 
 
 _NOTHING = Around()
 _BILLED = "What ran so far may be billed."
+_KEPT_HERE = "Its samples and checkpoints stay until you delete them."
 
 
 def next_step(run: Run, lora: Lora | None = None) -> str:
@@ -136,6 +149,10 @@ def _possible(ask: Ask, run: Run, lora: Lora | None, around: Around) -> bool:
         Ask.SETTINGS: run.error_kind in TOKEN_TROUBLE,
         Ask.FREE_SPACE: bool(around.storage_page),
         Ask.LOOK_AGAIN: run.may_be_looked_for,
+        Ask.PAUSE: around.can_pause,
+        Ask.GO_ON: around.can_resume and (run.paused or run.may_be_looked_for),
+        Ask.ACCEPT_TERMS: bool(around.base_page),
+        Ask.FORGET: run.state in FINAL and around.kept_bytes > 0,
         Ask.LOOK_IN_VERSION: bool(around.version_page),
         Ask.OPEN_AT_SERVICE: bool(run.page),
         Ask.MAKE_PICTURES: lora is not None,
@@ -164,7 +181,7 @@ def _words(ask: Ask, way: Exit, run: Run, around: Around) -> str:
 def try_again_words(run: Run) -> str:
     """Return the words of Try again, with the price where a training is launched."""
     words = exit_of(run).words.get(Ask.TRY_AGAIN, "Try again for {price}")
-    if run.price_low is None or run.price_high is None:
+    if run.price_low is None or run.price_high is None or run.free:
         return words.partition("{price}")[0].rstrip(" ,").removesuffix(" for")
     return words.format(price=price_range(Estimate(run.price_low, run.price_high)))
 
@@ -173,14 +190,24 @@ def question_for(ask: Ask, run: Run, service: str) -> Question | None:
     """Return what is asked before something that costs money or cannot be taken back, or None."""
     if ask is Ask.CANCEL:
         cost = "Nothing was charged so far." if run.state in BEFORE_LAUNCH else _BILLED
+        cost = _KEPT_HERE if run.free else cost
         return Question(f"Cancel the training? {cost}", "Keep training", "Cancel the training")
     if ask is Ask.TRY_AGAIN and run.failed_at is not RunState.COLLECTING:
+        if run.free:
+            says = "A new training begins from the start. What this one made stays."
+            return Question(says, "Not now", try_again_words(run))
         says = "A new training begins, and is paid like any other."
         if run.error_kind == "PriceChanged":
             says = "The training starts, and costs what it costs now."
         if run.may_be_looked_for:
             says += " Asking the service again about the old one costs nothing."
         return Question(says, "Not now", try_again_words(run), paid=True)
+    if ask is Ask.FORGET:
+        says = (
+            "Delete the samples and checkpoints of this training? LoRAs in your library stay; "
+            "a training that is not done cannot be gone on with."
+        )
+        return Question(says, "Keep them", "Delete them")
     if ask is Ask.SAY_ABSENT:
         says = (
             f"Did you look at {service}, and is there no such training? "

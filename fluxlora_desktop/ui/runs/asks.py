@@ -29,9 +29,11 @@ _SYMBOLS = {
     Ask.CHARGES: "money",
     Ask.CAPTIONS: "eye",
     Ask.REMOVE: "close",
+    Ask.FORGET: "trash",
 }
 _LIKELY = frozenset(
     {Ask.LOOK_NOW, Ask.TRY_AGAIN, Ask.MAKE_PICTURES, Ask.SETTINGS, Ask.LOOK_IN_VERSION}
+    | {Ask.GO_ON, Ask.ACCEPT_TERMS}
 )
 
 

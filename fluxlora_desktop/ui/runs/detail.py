@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QScrollArea, QWid
 
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.runs import LossPoint, Run, RunState
+from fluxlora_desktop.domain.training import TrainingOutputs
 from fluxlora_desktop.ui.desks.money import Cost
 from fluxlora_desktop.ui.runs.actions import Offer, question_for
 from fluxlora_desktop.ui.runs.asks import AskBar, AskLinks
@@ -20,9 +21,11 @@ from fluxlora_desktop.ui.runs.exits import Ask
 from fluxlora_desktop.ui.runs.facts import facts_of, transfer_words, trouble_words
 from fluxlora_desktop.ui.runs.log import LogPart
 from fluxlora_desktop.ui.runs.model import eta_words
+from fluxlora_desktop.ui.runs.outputs import OutputsPart
 from fluxlora_desktop.ui.runs.stages import Stage
 from fluxlora_desktop.ui.runs.strip import Strip
 from fluxlora_desktop.ui.runs.timeline import Timeline
+from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import (
     Card,
     ProgressLine,
@@ -53,6 +56,7 @@ class RunView:
     attention: str
     next_step: str
     cost: Cost | None = None
+    kept_bytes: int = 0
 
 
 class RunDetail(Card):
@@ -60,7 +64,7 @@ class RunDetail(Card):
 
     asked = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, thumbs: ThumbLoader) -> None:
         super().__init__(margin=0, spacing=0)
         self.setAccessibleName("The training in detail")
         self._view: RunView | None = None
@@ -79,6 +83,7 @@ class RunDetail(Card):
         self._scroll = QScrollArea()
         self.links = AskLinks()
         self.curve = LossCurve()
+        self.outputs = OutputsPart(thumbs)
         self.log = LogPart()
         self.asks = AskBar()
         self.links.asked.connect(self._on_asked)
@@ -99,7 +104,7 @@ class RunDetail(Card):
         self._way.addLayout(column(self.timeline, None), 3)
         self._way.addWidget(self._beside, 2)
         parts = column(head, self.strip, self._way, line(), spacing=16, margin=_MARGIN)
-        for part in (self.curve, line(), self.log):
+        for part in (self.outputs, self.curve, line(), self.log):
             parts.addWidget(part)
         parts.addStretch(1)
         inside = QWidget()
@@ -134,6 +139,7 @@ class RunDetail(Card):
         """Show a run as it stands; another run than before starts with an empty log and curve."""
         if view.run.id != self.run_id:
             self.show_losses(())
+            self.outputs.show_outputs(TrainingOutputs())
             self.log.show_log("")
             self.show_transfer(None)
         elif self._view is not None and view.run.state is not self._view.run.state:
@@ -152,7 +158,7 @@ class RunDetail(Card):
         self.next.setVisible(bool(self.next.text()))
         self._show_strip(view)
         self.timeline.show_stages(view.stages, now.astimezone().date())
-        facts = facts_of(run, view.trained_at, view.cost)
+        facts = facts_of(run, view.trained_at, view.cost, view.kept_bytes)
         if facts != self._facts_shown:
             self._show_facts(facts)
         self.links.show_offers([offer for offer in view.offers if not offer.main])

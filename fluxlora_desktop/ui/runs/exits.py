@@ -19,6 +19,11 @@ class Ask(StrEnum):
     """One thing that a person can ask for a run."""
 
     CANCEL = "cancel"
+    PAUSE = "pause"
+    GO_ON = "go_on"
+    ACCEPT_TERMS = "accept_terms"
+    THIS_COMPUTER = "this_computer"
+    FORGET = "forget"
     TRY_AGAIN = "try_again"
     LOOK_NOW = "look_now"
     LOOK_AGAIN = "look_again"
@@ -105,6 +110,28 @@ def _failed_there(run: Run, _lora: Lora | None) -> bool:
     return run.failed_at in AT_SERVICE
 
 
+def _paused(run: Run, _lora: Lora | None) -> bool:
+    return run.paused
+
+
+def _here(run: Run, _lora: Lora | None) -> bool:
+    """Tell a training on a computer of one's own that nothing else is the matter with."""
+    return run.free and not run.attention
+
+
+def _failed_here(*kinds: str) -> Test:
+    """Tell a training that failed on a computer of one's own, whatever the cause for none."""
+
+    def fits(run: Run, _lora: Lora | None) -> bool:
+        return run.free and run.failed_at in AT_SERVICE and (not kinds or run.error_kind in kinds)
+
+    return fits
+
+
+def _cancelled_here(run: Run, _lora: Lora | None) -> bool:
+    return run.free and bool(run.external_training_id)
+
+
 def _publication(status: PublicationStatus) -> Test:
     def fits(_run: Run, lora: Lora | None) -> bool:
         return (
@@ -137,6 +164,9 @@ _PAID_ONCE = "The training is paid for; fetching its weights costs nothing."
 _KEPT = "The photos, captions and settings are kept."
 _USABLE = "The LoRA is in your library and can be used now."
 _UNDER_WAY = "It goes on at the service when you close the app."
+_TURN_COMES = "It starts by itself when the graphics card is free and the app is open."
+_UNDER_WAY_HERE = "It goes on when you close the app, as long as the computer is awake."
+_STARTED_OVER = MappingProxyType({Ask.GO_ON: "Try again", Ask.TRY_AGAIN: "Start over"})
 _TRY_NOW = MappingProxyType({Ask.LOOK_NOW: "Try now"})
 _PUBLISH_AGAIN = MappingProxyType({Ask.PUBLISH: "Publish again"})
 
@@ -187,9 +217,9 @@ EXITS: tuple[Exit, ...] = (
     ),
     *(
         exit_
-        for state, plain in (
-            (_S.QUEUED, "It starts by itself. You can close the app."),
-            (_S.TRAINING, _UNDER_WAY),
+        for state, plain, here in (
+            (_S.QUEUED, "It starts by itself. You can close the app.", _TURN_COMES),
+            (_S.TRAINING, _UNDER_WAY, _UNDER_WAY_HERE),
         )
         for exit_ in (
             Exit(
@@ -212,6 +242,21 @@ EXITS: tuple[Exit, ...] = (
                 when=_waits,
                 goes_on=_UNDER_WAY,
                 asks=(Ask.LOOK_NOW, Ask.CANCEL),
+            ),
+            Exit(
+                key=f"{state.value}: paused",
+                state=state,
+                when=_paused,
+                goes_on="It stays paused until you resume it, also when you close the app.",
+                asks=(Ask.GO_ON, Ask.CANCEL),
+                words={Ask.GO_ON: "Resume"},
+            ),
+            Exit(
+                key=f"{state.value}: here",
+                state=state,
+                when=_here,
+                goes_on=here,
+                asks=(Ask.PAUSE, Ask.CANCEL),
             ),
             Exit(key=state.value, state=state, goes_on=plain, asks=(Ask.CANCEL,)),
         )
@@ -362,6 +407,38 @@ EXITS: tuple[Exit, ...] = (
         words={Ask.TRY_AGAIN: "Fetch the weights again"},
     ),
     Exit(
+        key="here: too little memory",
+        state=_S.FAILED,
+        when=_failed_here("OutOfGpuMemory"),
+        safe=_KEPT,
+        asks=(Ask.GO_ON, Ask.THIS_COMPUTER, Ask.TRY_AGAIN, Ask.REPORT),
+        words=_STARTED_OVER,
+    ),
+    Exit(
+        key="here: terms",
+        state=_S.FAILED,
+        when=_failed_here("AccessGated"),
+        safe=_KEPT,
+        asks=(Ask.ACCEPT_TERMS, Ask.GO_ON, Ask.HUB_SETTINGS, Ask.REPORT),
+        words=_STARTED_OVER,
+    ),
+    Exit(
+        key="here: disk",
+        state=_S.FAILED,
+        when=_failed_here("DiskFull"),
+        safe="What was trained so far is kept.",
+        asks=(Ask.GO_ON, Ask.THIS_COMPUTER, Ask.REPORT),
+        words={**_STARTED_OVER, Ask.THIS_COMPUTER: "See what takes space"},
+    ),
+    Exit(
+        key="failed here",
+        state=_S.FAILED,
+        when=_failed_here(),
+        safe=f"{_KEPT} So is its last checkpoint.",
+        asks=(Ask.GO_ON, Ask.TRY_AGAIN, Ask.REPORT, Ask.THIS_COMPUTER),
+        words=_STARTED_OVER,
+    ),
+    Exit(
         key="failed at the service",
         state=_S.FAILED,
         when=_failed_there,
@@ -384,6 +461,14 @@ EXITS: tuple[Exit, ...] = (
     ),
     Exit(key="failed", state=_S.FAILED, safe=_KEPT, asks=(Ask.TRY_AGAIN, Ask.REPORT)),
     Exit(
+        key="cancelled here",
+        state=_S.CANCELLED,
+        when=_cancelled_here,
+        safe="The photos and captions are kept.",
+        asks=(Ask.GO_ON, Ask.TRY_AGAIN),
+        words={Ask.GO_ON: "Go on with it", Ask.TRY_AGAIN: "Start over"},
+    ),
+    Exit(
         key="cancelled",
         state=_S.CANCELLED,
         safe="The photos and captions are kept.",
@@ -392,7 +477,7 @@ EXITS: tuple[Exit, ...] = (
 )
 ALWAYS = (
     *(Ask.FIND_STRENGTH, Ask.OPEN_AT_SERVICE, Ask.SHOW_IN_LIBRARY),
-    *(Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE, Ask.CHARGES),
+    *(Ask.CAPTIONS, Ask.USE_PHOTOS, Ask.COMPARE, Ask.LINEAGE, Ask.CHARGES, Ask.FORGET),
 )
 """What is offered wherever there is such a page, LoRA, caption, dataset or charge; finished runs
 can be removed."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fluxlora_desktop import __version__
-from fluxlora_desktop.domain.bases import title_of
-from fluxlora_desktop.domain.loras import Publication, PublicationStatus
+from fluxlora_desktop.domain.bases import base_named, title_of
+from fluxlora_desktop.domain.loras import Lora, Publication, PublicationStatus
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.ports import Transferred
 from fluxlora_desktop.domain.runs import Run, RunState
 from fluxlora_desktop.domain.services import service_title
 from fluxlora_desktop.ui.desks.money import Cost
+from fluxlora_desktop.ui.units import listed
 from fluxlora_desktop.ui.wording import duration, file_size, plural, price_range, usd, when
 
 _MOVING = {
@@ -38,12 +41,15 @@ _REASONS = {
 }
 
 
-def facts_of(run: Run, trained_at: str, cost: Cost | None = None) -> tuple[tuple[str, str], ...]:
+def facts_of(
+    run: Run, trained_at: str, cost: Cost | None = None, kept_bytes: int = 0
+) -> tuple[tuple[str, str], ...]:
     """Return pairs of name and value; `trained_at` is the service's title.
 
-    `cost` is what the ledger knows of the run and of the pictures made with its LoRA.
+    `cost` is what the ledger knows of the run and of the pictures made with its LoRA, `kept_bytes`
+    what the training has left on this computer besides its LoRA.
     """
-    facts = [cost_fact(run), ("Trained at", trained_at)]
+    facts = [cost_fact(run), ("Trained on" if run.free else "Trained at", trained_at)]
     if cost is not None and cost.pictures.count:
         pictures = plural(cost.pictures.count, "picture")
         facts.insert(1, ("In all", f"{usd(cost.whole.charged)} with {pictures}"))
@@ -53,6 +59,8 @@ def facts_of(run: Run, trained_at: str, cost: Cost | None = None) -> tuple[tuple
         facts.append(("Base", title_of(run.base)))
     if run.total:
         facts.append(("Length", plural(run.total, "step")))
+    if kept_bytes:
+        facts.append(("Kept on disk", file_size(kept_bytes)))
     if run.recovered:
         facts.append(("From", "found at its service, without its photos"))
     if run.started_at is not None:
@@ -65,6 +73,8 @@ def facts_of(run: Run, trained_at: str, cost: Cost | None = None) -> tuple[tuple
 
 def cost_fact(run: Run) -> tuple[str, str]:
     """Return what a run cost, or what it is expected to cost."""
+    if run.free and not run.cost_usd:
+        return "Cost", "Free"
     if run.cost_usd is not None:
         return "Cost", usd(run.cost_usd)
     if run.price_low is None or run.price_high is None:
@@ -88,6 +98,8 @@ def trouble_words(run: Run) -> str:
     if run.state not in {RunState.FAILED, RunState.CANCELLED}:
         return ""
     reason = reason_words(run).rstrip(".")
+    if run.free:
+        return f"{reason}."
     if run.cost_usd is not None:
         charged = f"Charged: {usd(run.cost_usd)}." if run.cost_usd else _NOT_CHARGED
     elif run.external_training_id is None:
@@ -128,6 +140,18 @@ def publication_trouble(publication: Publication) -> str:
     if publication.status is PublicationStatus.DIFFERENT:
         return f"{publication.repo} holds other weights than this LoRA. What is there is kept."
     return ""
+
+
+def page_of_base(base: str) -> str:
+    """Return the page of a base on the hub, where its terms are accepted; "" for an unknown one."""
+    known = base_named(base)
+    return f"https://huggingface.co/{known.hub_id}" if known is not None else ""
+
+
+def kept_words(loras: Sequence[Lora]) -> str:
+    """Return what was taken into the library, in a sentence."""
+    names = listed([f"“{lora.name}”" for lora in loras])
+    return f"{names} {'is' if len(loras) == 1 else 'are'} in your library now."
 
 
 def report_of(run: Run, trained_at: str) -> str:

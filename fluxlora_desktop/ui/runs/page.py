@@ -10,15 +10,23 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
+from fluxlora_desktop.domain.grids import Axis, AxisKind
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.ports import TrainingBackend
 from fluxlora_desktop.domain.runs import FINAL, Run
 from fluxlora_desktop.domain.services import service_named
+from fluxlora_desktop.domain.training import TrainingOutputs
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.loras import LoraDesk, LoraWork
 from fluxlora_desktop.ui.desks.money import Cost, LedgerPlace, MoneyDesk, charges_of
 from fluxlora_desktop.ui.desks.recover import RecoverDesk
-from fluxlora_desktop.ui.desks.runs import RunCaptions, RunDesk, RunDetails, RunTransfer
+from fluxlora_desktop.ui.desks.runs import (
+    KeptCheckpoints,
+    RunCaptions,
+    RunDesk,
+    RunDetails,
+    RunTransfer,
+)
 from fluxlora_desktop.ui.money.costs import CostWatch
 from fluxlora_desktop.ui.notices import BILLING_PAGES, SPENDING
 from fluxlora_desktop.ui.page import Page
@@ -29,7 +37,13 @@ from fluxlora_desktop.ui.runs.countdown import Countdown
 from fluxlora_desktop.ui.runs.covers import RunCovers
 from fluxlora_desktop.ui.runs.detail import RunDetail, RunView
 from fluxlora_desktop.ui.runs.exits import Ask
-from fluxlora_desktop.ui.runs.facts import attention_words, publication_trouble, report_of
+from fluxlora_desktop.ui.runs.facts import (
+    attention_words,
+    kept_words,
+    page_of_base,
+    publication_trouble,
+    report_of,
+)
 from fluxlora_desktop.ui.runs.found import FoundBar
 from fluxlora_desktop.ui.runs.list import RunList
 from fluxlora_desktop.ui.runs.model import RunRow, row_of
@@ -68,10 +82,15 @@ class RunsPage(Page):
         self._covers = RunCovers(runs.tools.stores, jobs, self)
         self._thumbs = ThumbLoader(jobs, self)
         self.list = RunList(self._thumbs)
-        self.detail = RunDetail()
+        self.detail = RunDetail(self._thumbs)
         self.countdown = Countdown(runs.tools.clock, self)
         self._asked: dict[Ask, Callable[[Run], None]] = {
             Ask.CANCEL: self._cancel,
+            Ask.PAUSE: lambda run: runs.pause(run.id),
+            Ask.GO_ON: lambda run: runs.go_on(run.id),
+            Ask.FORGET: lambda run: runs.forget_outputs(run.id),
+            Ask.ACCEPT_TERMS: lambda run: self.open_requested.emit(page_of_base(run.base)),
+            Ask.THIS_COMPUTER: lambda _run: self.go.emit("computer", None),
             Ask.TRY_AGAIN: self._try_again,
             Ask.LOOK_NOW: self._look_now,
             Ask.LOOK_AGAIN: self._look_again,
@@ -140,6 +159,7 @@ class RunsPage(Page):
         self._runs.details_ready.connect(self._on_details)
         self._runs.transferring.connect(self._on_transfer)
         self._runs.failed.connect(self._on_failed)
+        self._runs.kept.connect(self._on_kept)
         self._loras.listed.connect(self._show_selected)
         self._loras.changed.connect(self._on_lora)
         self._loras.working.connect(self._on_working)
@@ -148,6 +168,8 @@ class RunsPage(Page):
         self.list.chosen.connect(self._on_chosen)
         self.list.remove_requested.connect(self._on_remove)
         self.detail.asked.connect(self._on_asked)
+        self.detail.outputs.keep_wanted.connect(partial(self._keep_checkpoints, compare=False))
+        self.detail.outputs.compare_wanted.connect(partial(self._keep_checkpoints, compare=True))
         self.countdown.ticked.connect(self._on_tick)
         self.found.show_requested.connect(self._on_show_found)
         if self._costs is not None:
@@ -257,6 +279,7 @@ class RunsPage(Page):
         self._show_selected()
         self.detail.show_losses(details.losses)
         self.detail.log.show_log(details.log)
+        self.detail.outputs.show_outputs(details.outputs)
 
     @Slot(object)
     def _on_transfer(self, moved: RunTransfer) -> None:
@@ -306,8 +329,12 @@ class RunsPage(Page):
             attention=self._attention(run, lora),
             next_step=next_step(run, lora),
             cost=self._cost(),
+            kept_bytes=self._outputs().size_bytes,
         )
         self.detail.show_view(view, datetime.now(UTC))
+
+    def _outputs(self) -> TrainingOutputs:
+        return self._details.outputs if self._details else TrainingOutputs()
 
     def _cost(self) -> Cost | None:
         return self._costs.cost if self._costs is not None else None
@@ -328,6 +355,10 @@ class RunsPage(Page):
             settling=self._runs.settling(run.id),
             captions=bool(self._details and self._details.captions.photos),
             charges=(cost := self._cost()) is not None and cost.whole.count > 0,
+            can_pause=abilities is not None and abilities.can_pause,
+            can_resume=abilities is not None and abilities.can_resume,
+            base_page=page_of_base(run.base),
+            kept_bytes=self._outputs().size_bytes,
         )
 
     def _version_page(self, run: Run) -> str:
@@ -391,6 +422,21 @@ class RunsPage(Page):
 
     def _cancel(self, run: Run) -> None:
         self._runs.cancel(run.id)
+
+    def _keep_checkpoints(self, steps: tuple[int, ...], *, compare: bool) -> None:
+        run = self.selected()
+        if run is not None:
+            self._runs.keep_checkpoints(run.id, steps, compare=compare)
+
+    @Slot(object)
+    def _on_kept(self, kept: KeptCheckpoints) -> None:
+        """Say what is in the library now, or lead to a grid that compares it."""
+        self._loras.load()
+        if kept.compare:
+            ids = tuple(lora.id for lora in kept.loras)
+            self.go.emit("grids", Axis(AxisKind.LORA, ids))
+        else:
+            self._runs.said.emit(kept_words(kept.loras))
 
     def _try_again(self, run: Run) -> None:
         self._expects_new = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QLayout, QWidget
 
 from fluxlora_desktop.domain.services import OWN_PICTURES, SERVICES
 from fluxlora_desktop.ui.account_card import AccountCard
@@ -87,6 +87,7 @@ class SettingsPage(Page):
             self._make_here(),
             self.spending,
             self._make_look(),
+            *([] if computer.practice else [self._make_training()]),
             self._make_storage(),
             *([] if exchange is None else [exchange]),
             *([] if check is None else [check]),
@@ -190,6 +191,17 @@ class SettingsPage(Page):
         buttons.addStretch(1)
         self.schemes.idClicked.connect(self._on_scheme)
         card.body.addLayout(buttons)
+        return card
+
+    def _make_training(self) -> Card:
+        card = Card()
+        self.awake = QCheckBox("Keep the computer awake while it trains")
+        self.awake.setObjectName("keep_awake")
+        self.awake.setChecked(self._preferences.keep_awake())
+        self.awake.clicked.connect(self._preferences.set_keep_awake)
+        says = "Asleep, it does not train. A training goes on when it wakes."
+        card.body.addWidget(label("Training on this computer", "section"))
+        card.body.addLayout(column(self.awake, label(says, "caption", wrap=True), spacing=4))
         return card
 
     def _on_scheme(self, place: int) -> None:

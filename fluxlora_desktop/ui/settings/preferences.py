@@ -45,6 +45,12 @@ class Preferences(Protocol):
     def default_address(self, service: str) -> str:
         """Return the service's own address."""
 
+    def keep_awake(self) -> bool:
+        """Tell whether the computer shall stay awake while it trains."""
+
+    def set_keep_awake(self, awake: bool) -> None:
+        """Keep that choice, which counts at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Computer:
