@@ -44,7 +44,10 @@ SHARED_BY_SERVICES = (
     "openai_images",
     "registry",
 )
-MAY_START_THREADS = ("jobs", "practice", "system.practice_process", "system.guard")
+MAY_START_THREADS = (
+    *("jobs", "practice", "system.practice_process", "system.guard"),
+    "trainer.own_checkout",  # a process of its own, in another interpreter
+)
 THREADS = (
     *("threading.Thread", "threading.Timer", "concurrent.futures.ThreadPoolExecutor"),
     *("PySide6.QtCore.QThread", "PySide6.QtCore.QThreadPool", "PySide6.QtCore.QRunnable"),
