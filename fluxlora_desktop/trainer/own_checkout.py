@@ -36,7 +36,7 @@ else:
 DONE, CRASHED, STOPPED, BAD_INPUT, NO_MEMORY, GATED, DISK_FULL, BUSY = 0, 1, 3, 10, 11, 12, 13, 4
 NAME, CONFIG, DATABASE = "lora", "job.json", "aitk_db.db"
 ROW = "job"
-_LOOK_S = 0.5
+_LOOK_S = 0.2
 _SAVE_S, _STEP_S = 180.0, 60.0
 """How long ai-toolkit may take to save, and to end its step, before it is interrupted."""
 _LONGEST_HEADER = 16_000_000

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 import yaml
 from patient_context import PatientContext
-from standin import COMMIT, StandIn
 
 from fluxlora_desktop.backends.aitoolkit.checkout import OwnCheckoutFinder
 from fluxlora_desktop.backends.aitoolkit.config import as_text, config_of, without_options
@@ -29,6 +28,7 @@ from fluxlora_desktop.domain.errors import InputError
 from fluxlora_desktop.domain.training import ParameterValue, TrainingSpec
 from fluxlora_desktop.domain.weights import inspect_weights
 from fluxlora_desktop.trainer import own_checkout
+from tests.local.standin import COMMIT, StandIn
 
 RUNNER = Path(own_checkout.__file__)
 FLUX1, FLUX2 = TRAINERS[:2]

@@ -1,0 +1,1 @@
+"""This computer: what it can train, and with what."""
