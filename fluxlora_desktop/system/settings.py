@@ -130,8 +130,8 @@ class Settings:
         """What was found of the ai-toolkit that a person has, as text; "" while there is none."""
         return self._text("training/checkout")
 
-    @checkout.setter
-    def checkout(self, text: str) -> None:
+    def keep_checkout(self, text: str) -> None:
+        """Keep what was found of it; "" when it is forgotten."""
         self._ini.setValue("training/checkout", text)
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 
+from fluxlora_desktop.domain.checkout import CheckoutFinder
 from fluxlora_desktop.domain.library import Inconsistency
 from fluxlora_desktop.domain.lineage import Lineage
 from fluxlora_desktop.domain.ports import JobContext, SecretStore
@@ -16,6 +17,7 @@ from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.system.trash import erase, find_in_trash, move_to_trash, restore
+from fluxlora_desktop.ui.computer.own_checkout import OwnCheckoutCard
 from fluxlora_desktop.ui.create.accounts import AccountsCard
 from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
 from fluxlora_desktop.ui.create.page import CreatePage
@@ -23,6 +25,7 @@ from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
+from fluxlora_desktop.ui.desks.checkout import CheckoutDesk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
 from fluxlora_desktop.ui.desks.gallery import GalleryDesk
@@ -52,7 +55,12 @@ from fluxlora_desktop.ui.sample_row import SampleRow
 from fluxlora_desktop.ui.settings.library_check import LibraryCheckCard
 from fluxlora_desktop.ui.settings.own_server import OwnServerCard
 from fluxlora_desktop.ui.settings.page import SettingsPage
-from fluxlora_desktop.ui.settings.preferences import Computer, OwnServerChoice, Preferences
+from fluxlora_desktop.ui.settings.preferences import (
+    CheckoutChoice,
+    Computer,
+    OwnServerChoice,
+    Preferences,
+)
 from fluxlora_desktop.ui.welcome import WelcomePage
 from fluxlora_desktop.ui.widgets import button
 from fluxlora_desktop.ui.window import MainWindow
@@ -83,6 +91,14 @@ class ComputersTrash:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCheckout:
+    """What is needed to ask for an ai-toolkit of one's own: who looks at it, where it is kept."""
+
+    finder: CheckoutFinder
+    choice: CheckoutChoice
+
+
+@dataclass(frozen=True, slots=True)
 class Desks:
     """Every desk of a session."""
 
@@ -101,10 +117,19 @@ class Desks:
     prompts: PromptDesk
     own_server: OwnServerDesk
     imports: PictureImportDesk
+    checkout: CheckoutDesk | None = None
 
     @classmethod
-    def make(cls, *, tools: Tools, jobs: JobRunner, secrets: SecretStore, parent: QObject) -> Desks:
-        """Make the desks; `parent` owns them."""
+    def make(
+        cls,
+        *,
+        tools: Tools,
+        jobs: JobRunner,
+        secrets: SecretStore,
+        parent: QObject,
+        own_checkout: OwnCheckout | None = None,
+    ) -> Desks:
+        """Make the desks; `parent` owns them. Without `own_checkout` none is asked for."""
         trash = ComputersTrash()
         runs = RunDesk(tools, jobs, parent)
         loras = LoraDesk(tools, jobs, trash, parent)
@@ -125,6 +150,11 @@ class Desks:
         exchange.arrived.connect(gallery.tell_anew)
         own_server = OwnServerDesk(tools, jobs, secrets, parent)
         own_server.changed.connect(pictures.offers_changed)
+        checkout = None
+        if own_checkout is not None:
+            finder, choice = own_checkout.finder, own_checkout.choice
+            checkout = CheckoutDesk(tools, jobs, finder, choice, parent)
+            checkout.changed.connect(draft.tell_anew)
         return cls(
             draft=draft,
             runs=runs,
@@ -141,6 +171,7 @@ class Desks:
             prompts=PromptDesk(tools, jobs, parent),
             own_server=own_server,
             imports=PictureImportDesk(tools, jobs, gallery.delete, parent),
+            checkout=checkout,
         )
 
     def all(self) -> Iterator[Desk]:
@@ -148,6 +179,8 @@ class Desks:
         yield from (self.draft, self.runs, self.loras, self.pictures, self.accounts)
         yield from (self.recover, self.captioning, self.exchange, self.grids, self.gallery)
         yield from (self.lineage, self.money, self.prompts, self.own_server, self.imports)
+        if self.checkout is not None:
+            yield self.checkout
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +384,7 @@ def _settings(desks: Desks, around: Surroundings) -> Page:
         check=check,
         exchange=ExchangeCard(desk=desks.exchange),
         own_server=OwnServerCard(desk=desks.own_server, choice=own) if own else None,
+        own_checkout=OwnCheckoutCard(desk=desks.checkout) if desks.checkout else None,
     )
     page.open_requested.connect(around.window.open_web_page)
     page.reveal_requested.connect(around.reveal)

@@ -64,6 +64,10 @@ READ = {
 }
 
 
+def _environ() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere"}
+
+
 def spec_for(recipe: Recipe, trigger: str = "TOK", **chosen: ParameterValue) -> TrainingSpec:
     return TrainingSpec("run1", recipe.trainer.key, recipe.trainer.base, trigger, 3, "my-cat",
                         parameters=chosen)  # fmt: skip
@@ -140,7 +144,7 @@ class TestCheckout:
     ) -> None:
         stand_in = room.checkout
 
-        found = OwnCheckoutFinder(stand_in.environ).look(stand_in.folder, stand_in.python, ctx)
+        found = OwnCheckoutFinder(_environ).look(stand_in.folder, stand_in.python, ctx)
 
         assert (found.version, found.commit, found.torch) == ("0.12.26", COMMIT, "2.13.0+cu130")
         assert found.bases == ("flux.1-dev", "flux.2-dev")
@@ -152,12 +156,11 @@ class TestCheckout:
     def test_python_of_the_folder_is_taken_where_none_is_named(
         self, room: Room, ctx: PatientContext
     ) -> None:
-        finder = OwnCheckoutFinder(room.checkout.environ)
+        finder = OwnCheckoutFinder(_environ)
         with pytest.raises(InputError, match="no venv"):
             finder.look(room.checkout.folder, None, ctx)
-        room.checkout.write(".venv/bin/python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         inside = room.checkout.folder / ".venv/bin/python"
-        inside.chmod(0o755)
+        room.checkout.write_python(inside)
 
         assert finder.look(room.checkout.folder, None, ctx).python == inside
 
@@ -174,14 +177,14 @@ class TestCheckout:
         (room.checkout.folder / gone).unlink()
 
         with pytest.raises(InputError, match=says) as caught:
-            OwnCheckoutFinder({}).look(room.checkout.folder, room.checkout.python, ctx)
+            OwnCheckoutFinder(_environ).look(room.checkout.folder, room.checkout.python, ctx)
 
         assert caught.value.field == field
 
     def test_python_that_cannot_run_it_is_refused_in_words(
         self, room: Room, ctx: PatientContext, tmp_path: Path
     ) -> None:
-        finder, folder = OwnCheckoutFinder(room.checkout.environ), room.checkout.folder
+        finder, folder = OwnCheckoutFinder(_environ), room.checkout.folder
         (room.checkout.modules / "oyaml.py").unlink()
         with pytest.raises(InputError, match="lacks oyaml"):
             finder.look(folder, room.checkout.python, ctx)
@@ -215,7 +218,7 @@ class TestCheckout:
             room.checkout.write(name, text)
         stand_in = room.checkout
 
-        found = OwnCheckoutFinder(stand_in.environ).look(stand_in.folder, stand_in.python, ctx)
+        found = OwnCheckoutFinder(_environ).look(stand_in.folder, stand_in.python, ctx)
 
         assert found.commit == commit
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -54,18 +53,18 @@ class StandIn:
             rank=1,
             steps=1,
         )
+        self.python = self.modules / "python"
         self.modules.mkdir()
+        self.write_python(self.python)
         for name in STUBS:
             (self.modules / f"{name}.py").write_text("")
         (self.modules / "torch.py").write_text(_TORCH)
 
-    @property
-    def python(self) -> Path:
-        return Path(sys.executable)
-
-    @property
-    def environ(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(self.modules)}
+    def write_python(self, path: Path) -> None:
+        """Write a Python that finds the modules that a checkout needs."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'#!/bin/sh\nPYTHONPATH="{self.modules}" exec "{sys.executable}" "$@"\n')
+        path.chmod(0o755)
 
     def write(self, name: str, data: str | bytes) -> None:
         path = self.folder / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Room:
         self.stand_in = StandIn(bench.folder)
         self.kept: dict[str, str] = {}
         self.choice = self.read_again()
-        finder = OwnCheckoutFinder(self.stand_in.environ)
+        finder = OwnCheckoutFinder(lambda: dict(os.environ))
         self.desk = CheckoutDesk(bench.tools, bench.jobs, finder, self.choice, bench.owner)
         self.undoable = Heard(self.desk.undoable)
         self.picked = self.stand_in.folder

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ PROBE_S = 180.0
 _LOOK_S = 0.1
 _LARGEST_TEXT = 1_000_000
 _LARGEST_ANSWER = 20_000
+_FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")
 _ENVIRONMENTS = ("venv", ".venv", "env")
 _SIGNS = ("run.py", "toolkit/config_modules.py", "jobs/process/BaseSDTrainProcess.py")
 _REPORTS = "extensions_built_in/sd_trainer/DiffusionTrainer.py"
@@ -51,10 +52,10 @@ print("\\nFLUXLORA " + json.dumps(told))
 
 
 class OwnCheckoutFinder:
-    """Fills the port `CheckoutFinder`; `environ` is what its Python is started with."""
+    """Fills the port `CheckoutFinder`; its Python is started with what `environment` returns."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = dict(environ)
+    def __init__(self, environment: Callable[[], Mapping[str, str]]) -> None:
+        self._environment = environment
 
     def python_in(self, folder: Path) -> Path | None:
         """Return the Python of an environment inside the folder, None when there is none."""
@@ -95,7 +96,7 @@ class OwnCheckoutFinder:
                     stdout=said,
                     stderr=subprocess.DEVNULL,
                     cwd=folder,
-                    env=self._environ,
+                    env=without_foreign(self._environment()),
                 )
             except (OSError, ValueError) as error:
                 raise InputError("python", f"{python} does not start: {error}") from error
@@ -118,6 +119,11 @@ def _ends(asked: subprocess.Popen[bytes], ctx: JobContext) -> bool:
             continue
         return True
     return False
+
+
+def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return variables without those that would lead a Python to another one's modules."""
+    return {name: value for name, value in environment.items() if name not in _FOREIGN}
 
 
 def _check_folder(folder: Path) -> None:

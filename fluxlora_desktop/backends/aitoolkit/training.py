@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fluxlora_desktop.backends.aitoolkit.checkout import without_foreign
 from fluxlora_desktop.backends.aitoolkit.config import (
     CONFIG,
     NAME,
@@ -87,9 +88,7 @@ class AiToolkitTraining(LocalTraining):
     def _program(self, folder: Path, note: Note) -> Program:
         """Return how ai-toolkit is started; a token is in its environment alone."""
         checkout = self._checkout()
-        environment = dict(self._parts.environment())
-        for name in ("PYTHONPATH", "PYTHONHOME"):
-            environment.pop(name, None)
+        environment = without_foreign(self._parts.environment())
         environment["PYTHONUNBUFFERED"] = "1"
         token = self._parts.hub_token()
         if token is not None and not _has_token(checkout, environment):
