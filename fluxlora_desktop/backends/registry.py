@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 
+from fluxlora_desktop.backends.aitoolkit.training import AiToolkitTraining
 from fluxlora_desktop.backends.fal.pictures import FalPictures
 from fluxlora_desktop.backends.fal.training import FalTraining
 from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub
@@ -89,7 +90,7 @@ def build_services(
     here: tuple[TrainingBackend, ...] = ()
     if local is not None:
         queue = LocalQueue(local.jobs, gpus=local.engine.gpus, free_gpu=local.free_gpu)
-        here = (LocalTraining(local, queue),)
+        here = (LocalTraining(local, queue), AiToolkitTraining(local, queue))
     return Services(
         trainers=(
             ReplicateTraining(address=where["replicate"], token=replicate),

@@ -330,6 +330,7 @@ class TestAiToolkit(TrainingBackendContract):
         known = service.known
         assert known is not None
         assert service.backend.abilities().not_ready == ""
+        assert service.backend.abilities().offered
         for changed, says in (
             (None, "Name the folder"),
             (replace(known, gpu=""), "sees no graphics card"),
@@ -338,7 +339,9 @@ class TestAiToolkit(TrainingBackendContract):
             (replace(known, bases=()), "does not know FLUX"),
         ):
             service.known = changed
-            assert says in service.backend.abilities().not_ready
+            told = service.backend.abilities()
+            assert says in told.not_ready
+            assert told.offered is (changed is not None)
             with pytest.raises(ServiceRefused, match=says):
                 service.backend.submit(spec, *ready, nonce)
         assert service.launches() == 0

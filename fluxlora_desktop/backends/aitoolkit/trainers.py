@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from fluxlora_desktop.domain.training import Parameter, ParameterKind, PriceRule, Trainer
 
-_BASIS = "It runs on this computer, so nothing is charged. The time is a guess; {}"
-_GUESS = "it depends on the graphics card."
+_BASIS = "It trains on your own computer. The time is a guess: it depends on the graphics card."
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ def _recipe(
             start_seconds=300,
             seconds_per_step=seconds_per_step,
             spread=0.7,
-            basis=_BASIS.format(_GUESS),
+            basis=_BASIS,
         ),
         trigger_input="",
         writes_captions=False,
@@ -145,23 +144,24 @@ def _recipe(
 _FLUX2_FOLDER = "extensions_built_in/diffusion_models/flux2"
 TRAINERS = (
     _recipe(
-        "flux.1-dev", "FLUX.1-dev by ai-toolkit", "Needs a card of 24 GB.",
+        "flux.1-dev", "FLUX.1-dev",
+        "Every setting, with the ai-toolkit that you have. Needs a card of 24 GB.",
         arch="flux", hub_id="black-forest-labs/FLUX.1-dev", needs="toolkit/models/flux.py",
         seconds_per_step=2.5,
     ),
     _recipe(
-        "flux.2-dev", "FLUX.2-dev by ai-toolkit",
-        "The largest one: needs a card of 48 GB or more, and 80 GB of main memory.",
+        "flux.2-dev", "FLUX.2-dev",
+        "The largest one: needs a card of 48 GB or more, and much main memory.",
         arch="flux2", hub_id="black-forest-labs/FLUX.2-dev",
         needs=f"{_FLUX2_FOLDER}/flux2_model.py", seconds_per_step=7.0,
     ),
     _recipe(
-        "flux.2-klein-4b", "FLUX.2-klein 4B by ai-toolkit", "The smallest FLUX.2.",
+        "flux.2-klein-4b", "FLUX.2-klein-4B", "The smallest FLUX.2, for a card of 16 GB or more.",
         arch="flux2_klein_4b", hub_id="black-forest-labs/FLUX.2-klein-base-4B",
         needs=f"{_FLUX2_FOLDER}/flux2_klein_model.py", seconds_per_step=1.2,
     ),
     _recipe(
-        "flux.2-klein-9b", "FLUX.2-klein 9B by ai-toolkit", "A smaller FLUX.2.",
+        "flux.2-klein-9b", "FLUX.2-klein-9B", "A smaller FLUX.2, for a card of 24 GB or more.",
         arch="flux2_klein_9b", hub_id="black-forest-labs/FLUX.2-klein-base-9B",
         needs=f"{_FLUX2_FOLDER}/flux2_klein_model.py", seconds_per_step=2.0,
     ),

@@ -26,6 +26,7 @@ from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.checkout import Checkout
 from fluxlora_desktop.domain.errors import ServiceRefused
 from fluxlora_desktop.domain.money import Estimate
+from fluxlora_desktop.domain.services import AI_TOOLKIT
 from fluxlora_desktop.domain.training import Trainer, TrainingAbilities, TrainingSpec
 
 RUNNER = "own_checkout.py"
@@ -42,13 +43,13 @@ class AiToolkitTraining(LocalTraining):
     again with the same configuration, which is ai-toolkit's own way.
     """
 
-    key = "aitoolkit"
+    key = AI_TOOLKIT
     title = "ai-toolkit"
     _made_folders = (NAME,)
 
     def abilities(self) -> TrainingAbilities:
         """Return a trainer for each base that the checkout knows, or why there is none now."""
-        return replace(super().abilities(), trainers=self._trainers())
+        return replace(super().abilities(), offered=self._parts.checkout() is not None)
 
     def estimate(self, spec: TrainingSpec) -> Estimate:
         """Return no price and a guess of the time."""
