@@ -146,7 +146,15 @@ def wait_for_stop(job: Path, ended: threading.Event) -> None:
         tell(database, "stop")
         until(ended, _STEP_S, lambda: False)
     if not ended.is_set():
-        signal.raise_signal(signal.SIGINT)
+        interrupt()
+
+
+def interrupt() -> None:
+    """Raise `KeyboardInterrupt` in the main thread, also while it waits for something."""
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGINT)  # a signal of another kind ends a process there
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def until(ended: threading.Event, seconds: float, happened: Callable[[], bool]) -> None:

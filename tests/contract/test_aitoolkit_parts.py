@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from patient_context import PatientContext
+from tqdm import tqdm
 
 from fluxlora_desktop.backends.aitoolkit.checkout import OwnCheckoutFinder
 from fluxlora_desktop.backends.aitoolkit.config import as_text, config_of, without_options
@@ -367,6 +369,15 @@ class TestRunner:
 
         assert child.wait(_PATIENCE_S) == own_checkout.STOPPED
 
+    def test_stop_file_interrupts_the_first_import(self, room: Room) -> None:
+        room.checkout.write("run.py", "import time\nprint('importing', flush=True)\ntime.sleep(60)")
+        child = room.start()
+        until(lambda: "importing" in room.log())
+
+        (room.job / "stop").touch()
+
+        assert child.wait(_PATIENCE_S) == own_checkout.STOPPED
+
     def test_killed_job_goes_on_from_the_last_whole_checkpoint(self, room: Room) -> None:
         room.checkout.script(wait=25)
         child = room.start()
@@ -464,6 +475,20 @@ class TestReport:
         assert (first.step, first.seconds_per_step, first.losses) == (5, 0.5, ((5, 0.5),))
         assert second.losses == ((5, 0.5), (6, 0.4))
         assert (third.step, third.losses) == (1, ())
+
+    @pytest.mark.parametrize("ascii_only", [True, False], ids=["ascii", "blocks"])
+    def test_bars_are_read_as_tqdm_draws_them(self, room: Room, ascii_only: bool) -> None:
+        drawn = io.StringIO()
+        bar = tqdm(total=100, initial=6, desc="lora", file=drawn, ascii=ascii_only, mininterval=0)
+        bar.set_postfix_str("lr: 1.0e-04 loss: 5.000e-01")
+        bar.update(1)
+        bar.close()
+        (room.out / "log.txt").write_text(f"{drawn.getvalue()}Saved", encoding="utf-8")
+
+        told = ReportReader(room.job).read()
+
+        assert (told.step, told.of, told.loss, told.stage) == (7, 100, 0.5, "training")
+        assert told.losses == ((6, 0.5), (7, 0.5))
 
     def test_line_without_an_end_takes_no_memory(self, room: Room) -> None:
         (room.out / "log.txt").write_bytes(b"x" * 3_000_000)

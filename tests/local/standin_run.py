@@ -168,7 +168,10 @@ class Job:
 def read_weights(path):
     with Path(path).open("rb") as file:
         header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        return header.pop("__metadata__", {}), header, file.read()
+        metadata, data = header.pop("__metadata__", {}), file.read()
+    if max(entry["data_offsets"][1] for entry in header.values()) != len(data):
+        raise ValueError("incomplete metadata, file not fully covered")
+    return metadata, header, data
 
 
 def main():
