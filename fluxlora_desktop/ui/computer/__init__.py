@@ -1,1 +1,1 @@
-"""This computer: what it can train, and with what."""
+"""The page "This computer": what it can train, its engine, its base models."""
