@@ -123,6 +123,7 @@ class Session(QObject):
         self.practice_addresses: dict[str, str] = {}
         self._caption_choices: Any = None
         self._own_server: Any = None
+        self._checkout: Any = None
         self._failed_desk: Any = None
         self._saving: Any = None
         self._engine: Any = None
@@ -225,6 +226,7 @@ class Session(QObject):
             from fluxlora_desktop.ui.settings.preferences import OwnServerChoice
 
             self._own_server = OwnServerChoice(self.settings.pictures, self.settings.set_pictures)
+            self._checkout = self._own_checkout()
         server = self._own_server
         model_ids = {base: self.settings.model_id(base) for _key, base, _own in MODEL_CHOICES}
         services = build_services(
@@ -253,18 +255,31 @@ class Session(QObject):
 
     def _local_parts(self) -> Any:
         """Return what the backends of this computer work with."""
+        from fluxlora_desktop.backends.local.child import child_environment
         from fluxlora_desktop.backends.local.engine import trainer_folder
         from fluxlora_desktop.backends.local.parts import LocalParts
         from fluxlora_desktop.backends.local.ready import ReadyEngine
+        from fluxlora_desktop.system.environment import without_tokens
 
         engine = self._own_engine()
         return LocalParts(
             folder=self.places.data_dir / "engine",
             trainer=trainer_folder(),
             engine=ReadyEngine(engine),
-            environment=engine.variables,
+            environment=lambda: child_environment(without_tokens(os.environ)),
             model_folder=engine.own_folder,
+            checkout=lambda: self._checkout.choice.checkout,
         )
+
+    def _own_checkout(self) -> Any:
+        """Return who looks at an ai-toolkit of one's own, and where it is kept."""
+        from fluxlora_desktop.backends.aitoolkit.checkout import OwnCheckoutFinder
+        from fluxlora_desktop.system.environment import without_tokens
+        from fluxlora_desktop.ui.pages import OwnCheckout
+        from fluxlora_desktop.ui.settings.preferences import CheckoutChoice
+
+        choice = CheckoutChoice(lambda: self.settings.checkout, self.settings.keep_checkout)
+        return OwnCheckout(OwnCheckoutFinder(lambda: without_tokens(os.environ)), choice)
 
     def _practice(self, ctx: JobContext) -> tuple[Any, dict[str, str]]:
         """Start or find the practice services, a process of their own."""
@@ -295,6 +310,7 @@ class Session(QObject):
             secrets=opened.secrets,
             parent=self,
             engine=self._own_engine(),
+            own_checkout=self._checkout,
         )
         makers = make_pages(self.desks, self._surroundings(opened))
         self._saving = SavingWatch(

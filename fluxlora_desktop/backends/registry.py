@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
+from fluxlora_desktop.backends.aitoolkit.training import AiToolkitTraining
 from fluxlora_desktop.backends.fal.pictures import FalPictures
 from fluxlora_desktop.backends.fal.training import FalTraining
 from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub
@@ -91,7 +92,7 @@ def build_services(
     if local is not None:
         parts = replace(local, hub_token=hub)
         queue = LocalQueue(parts.jobs, gpus=parts.engine.gpus, free_gpu=parts.free_gpu)
-        here = (LocalTraining(parts, queue),)
+        here = (LocalTraining(parts, queue), AiToolkitTraining(parts, queue))
     return Services(
         trainers=(
             ReplicateTraining(address=where["replicate"], token=replicate),

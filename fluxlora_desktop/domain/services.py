@@ -113,10 +113,13 @@ OWN_PICTURES = "own_pictures"
 """The key of a generator at an address that a person gives; its key lies under this name."""
 LOCAL = "local"
 """The key of the engine on this computer, which trains and makes pictures."""
+AI_TOOLKIT = "aitoolkit"
+"""The key of the ai-toolkit that a person has on this computer."""
 _OTHER_TITLES = {
     OWN_CAPTIONER: "Your own address",
     OWN_PICTURES: "Your own address",
     LOCAL: "This computer",
+    AI_TOOLKIT: "ai-toolkit",
 }
 
 NOT_A_TOKEN_FIELD = "This looks like a token. It was not kept and not sent."

@@ -216,7 +216,8 @@ class TrainingAbilities:
     version, a format with its `model` and `version`. `can_resume` tells whether a training that
     failed can go on from its last checkpoint. `runs_here` is true for trainings on this computer:
     they cost nothing and want it to stay awake. `not_ready` says in words why none can be started
-    now, "" where one can.
+    now, "" where one can. `offered` is false where its trainers are shown only to those who chose
+    one: a program that few people have.
     """
 
     trainers: tuple[Trainer, ...]
@@ -226,6 +227,7 @@ class TrainingAbilities:
     can_resume: bool = False
     runs_here: bool = False
     not_ready: str = ""
+    offered: bool = True
     archive_limit_bytes: int = 100_000_000
     runs_page: str = ""
     absence_shows: bool = True

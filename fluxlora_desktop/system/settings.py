@@ -126,6 +126,15 @@ class Settings:
         self._ini.setValue(f"pictures/{name}", value)
 
     @property
+    def checkout(self) -> str:
+        """What was found of the ai-toolkit that a person has, as text; "" while there is none."""
+        return self._text("training/checkout")
+
+    def keep_checkout(self, text: str) -> None:
+        """Keep what was found of it; "" when it is forgotten."""
+        self._ini.setValue("training/checkout", text)
+
+    @property
     def monthly_limit(self) -> Decimal | None:
         """How many US dollars may be spent in a month before the app asks; None for no limit."""
         try:

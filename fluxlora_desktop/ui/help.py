@@ -118,6 +118,7 @@ FACTS = (
     "Settings says where the library lies and what was spent; it is backed up once a day.",
     "Settings, See every charge lists what each training, picture and caption cost; CSV goes out.",
     "With a monthly limit the app asks before anything that would pass it is sent.",
+    "Settings take the folder of an ai-toolkit that you have; then the recipe offers it, free.",
     "Pictures in the trash come back for 30 days: Filter, Pictures in the trash, Restore.",
     "Practice mode goes the whole way with services on this computer, for nothing.",
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject
 
+from fluxlora_desktop.domain.checkout import CheckoutFinder
 from fluxlora_desktop.domain.library import Inconsistency
 from fluxlora_desktop.domain.lineage import Lineage
 from fluxlora_desktop.domain.ports import Engine, JobContext, SecretStore
@@ -16,6 +17,7 @@ from fluxlora_desktop.domain.runs import Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.system.trash import erase, find_in_trash, move_to_trash, restore
+from fluxlora_desktop.ui.computer.own_checkout import OwnCheckoutCard
 from fluxlora_desktop.ui.computer.page import ComputerPage
 from fluxlora_desktop.ui.create.accounts import AccountsCard
 from fluxlora_desktop.ui.create.caption_choices import CaptionChoices
@@ -24,6 +26,7 @@ from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.desks.captioning import CaptioningDesk
+from fluxlora_desktop.ui.desks.checkout import CheckoutDesk
 from fluxlora_desktop.ui.desks.computer import ComputerDesk
 from fluxlora_desktop.ui.desks.draft import DraftDesk
 from fluxlora_desktop.ui.desks.exchange import ExchangeDesk
@@ -54,7 +57,12 @@ from fluxlora_desktop.ui.sample_row import SampleRow
 from fluxlora_desktop.ui.settings.library_check import LibraryCheckCard
 from fluxlora_desktop.ui.settings.own_server import OwnServerCard
 from fluxlora_desktop.ui.settings.page import SettingsPage
-from fluxlora_desktop.ui.settings.preferences import Computer, OwnServerChoice, Preferences
+from fluxlora_desktop.ui.settings.preferences import (
+    CheckoutChoice,
+    Computer,
+    OwnServerChoice,
+    Preferences,
+)
 from fluxlora_desktop.ui.welcome import WelcomePage
 from fluxlora_desktop.ui.widgets import button
 from fluxlora_desktop.ui.window import MainWindow
@@ -85,6 +93,14 @@ class ComputersTrash:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnCheckout:
+    """What is needed to ask for an ai-toolkit of one's own: who looks at it, where it is kept."""
+
+    finder: CheckoutFinder
+    choice: CheckoutChoice
+
+
+@dataclass(frozen=True, slots=True)
 class Desks:
     """Every desk of a session."""
 
@@ -104,6 +120,7 @@ class Desks:
     own_server: OwnServerDesk
     imports: PictureImportDesk
     computer: ComputerDesk
+    checkout: CheckoutDesk | None = None
 
     @classmethod
     def make(
@@ -114,8 +131,12 @@ class Desks:
         secrets: SecretStore,
         parent: QObject,
         engine: Engine | None = None,
+        own_checkout: OwnCheckout | None = None,
     ) -> Desks:
-        """Make the desks; `parent` owns them, `engine` is this computer's, None in practice."""
+        """Make the desks; `parent` owns them, `engine` is this computer's, None in practice.
+
+        Without `own_checkout` none is asked for.
+        """
         trash = ComputersTrash()
         runs = RunDesk(tools, jobs, parent)
         loras = LoraDesk(tools, jobs, trash, parent)
@@ -139,6 +160,11 @@ class Desks:
         computer = ComputerDesk(tools, jobs, engine, parent)
         computer.changed.connect(pictures.offers_changed)
         computer.changed.connect(draft.tell_anew)
+        checkout = None
+        if own_checkout is not None:
+            finder, choice = own_checkout.finder, own_checkout.choice
+            checkout = CheckoutDesk(tools, jobs, finder, choice, parent)
+            checkout.changed.connect(draft.tell_anew)
         return cls(
             draft=draft,
             runs=runs,
@@ -156,6 +182,7 @@ class Desks:
             own_server=own_server,
             imports=PictureImportDesk(tools, jobs, gallery.delete, parent),
             computer=computer,
+            checkout=checkout,
         )
 
     def all(self) -> Iterator[Desk]:
@@ -164,6 +191,8 @@ class Desks:
         yield from (self.recover, self.captioning, self.exchange, self.grids, self.gallery)
         yield from (self.lineage, self.money, self.prompts, self.own_server, self.imports)
         yield self.computer
+        if self.checkout is not None:
+            yield self.checkout
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +397,7 @@ def _settings(desks: Desks, around: Surroundings) -> Page:
         check=check,
         exchange=ExchangeCard(desk=desks.exchange),
         own_server=OwnServerCard(desk=desks.own_server, choice=own) if own else None,
+        own_checkout=OwnCheckoutCard(desk=desks.checkout) if desks.checkout else None,
     )
     page.open_requested.connect(around.window.open_web_page)
     page.reveal_requested.connect(around.reveal)

@@ -195,9 +195,11 @@ def ways_for(
 
     `by_hand` are the changes that wait for trainers other than the plan's.
     """
+    chosen = services.trainer(run.plan.backend)
     return tuple(
         _way(run, dataset, backend, trainer, services, by_hand)
         for backend in services.trainers
+        if backend is chosen or backend.abilities().offered
         for trainer in backend.abilities().trainers
     )
 

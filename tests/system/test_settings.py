@@ -16,7 +16,8 @@ from fluxlora_desktop.system.settings import Settings
 s = Settings(file=Path(sys.argv[1]))
 print(repr((s.theme.value, s.last_page, s.geometry.data(), s.splitter("runs").data(),
             s.address("together"), s.private_by_default, s.write_parameters,
-            s.flag("advanced"), s.words("one"), s.words("none"), s.words("odd"))))
+            s.flag("advanced"), s.words("one"), s.words("none"), s.words("odd"),
+            s.checkout)))
 """
 
 
@@ -35,6 +36,7 @@ def test_settings_come_back_with_their_types_in_another_process(settings, tmp_pa
     settings.set_flag("advanced", True)
     settings.set_words("one", ["a"])
     settings.set_words("odd", ["a,b", 'c "d"', "é"])
+    settings.keep_checkout('{"folder": "/home/é/ai-toolkit", "bases": ["a", "b"]}')
     settings.save()
 
     read = subprocess.run(
@@ -56,6 +58,7 @@ def test_settings_come_back_with_their_types_in_another_process(settings, tmp_pa
         ("a",),
         (),
         ("a,b", 'c "d"', "é"),
+        '{"folder": "/home/é/ai-toolkit", "bases": ["a", "b"]}',
     )
 
 

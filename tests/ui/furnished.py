@@ -11,6 +11,8 @@ from PIL import Image
 from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
+from fluxlora_desktop.backends.aitoolkit.checkout import OwnCheckoutFinder
+from fluxlora_desktop.domain.checkout import Checkout
 from fluxlora_desktop.domain.errors import PaymentRequired, ServiceRefused
 from fluxlora_desktop.domain.grids import Axis, AxisKind, GridBase, GridSpec
 from fluxlora_desktop.domain.pictures import GeneratedImage, PictureRequest
@@ -28,9 +30,9 @@ from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.ui.create.page import CreatePage
 from fluxlora_desktop.ui.create.steps import Step
 from fluxlora_desktop.ui.page import Page
-from fluxlora_desktop.ui.pages import Desks, Surroundings, make_pages
+from fluxlora_desktop.ui.pages import Desks, OwnCheckout, Surroundings, make_pages
 from fluxlora_desktop.ui.run_watch import RunWatch
-from fluxlora_desktop.ui.settings.preferences import Computer, ModelChoice
+from fluxlora_desktop.ui.settings.preferences import CheckoutChoice, Computer, ModelChoice
 from fluxlora_desktop.ui.theme import Scheme, Theme
 from fluxlora_desktop.ui.window import MainWindow
 from tests.engine.kit import World
@@ -49,6 +51,20 @@ GRID = GridSpec(
     GridBase("replicate", "base", "TOK fox in the snow"),
     Axis(AxisKind.SEED, (1, 2)),
     Axis(AxisKind.STEPS, (10, 20)),
+)
+
+
+FOUND = Checkout(
+    Path("/home/ada/ai-toolkit"),
+    Path("/home/ada/ai-toolkit/venv/bin/python"),
+    "0.12.26",
+    "27a03a91f23eb1b757d5ec2e80ee3e129cfcc350",
+    "3.12.4",
+    "2.13.0+cu130",
+    "NVIDIA GeForce RTX 4090",
+    25_757_220_864,
+    ("flux.1-dev", "flux.2-dev"),
+    reports=True,
 )
 
 
@@ -119,12 +135,14 @@ class House:
     def build(cls, bench: DeskBench, qtbot: QtBot, theme: Theme, *, empty: bool = False) -> House:
         for service in ("replicate", "huggingface"):
             bench.secrets.put(service, Secret(f"{service}-token"))
+        kept = "" if empty else FOUND.as_text()
         desks = Desks.make(
             tools=bench.tools,
             jobs=bench.jobs,
             secrets=bench.secrets,
             parent=bench.owner,
             engine=World(bench.folder / "computer").engine(),
+            own_checkout=OwnCheckout(OwnCheckoutFinder(dict), CheckoutChoice(lambda: kept)),
         )
         window = MainWindow(theme=theme, practice=False, open_page=str)
         qtbot.addWidget(window)

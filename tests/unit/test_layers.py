@@ -49,6 +49,7 @@ SHARED_BY_SERVICES = (
 MAY_START_THREADS = (
     *("jobs", "practice", "system.practice_process", "system.guard"),
     "trainer.serve",  # hears a cancel while a picture is made
+    "trainer.own_checkout",  # a process of its own, in another interpreter
 )
 THREADS = (
     *("threading.Thread", "threading.Timer", "concurrent.futures.ThreadPoolExecutor"),

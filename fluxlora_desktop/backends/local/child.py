@@ -23,20 +23,20 @@ _FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_P
 
 
 def child_environment(
-    environ: Mapping[str, str], *, models: Path, token: Secret = NO_TOKEN
+    environ: Mapping[str, str], *, models: Path | None = None, token: Secret = NO_TOKEN
 ) -> dict[str, str]:
-    """Return the environment of a program of the engine.
+    """Return the environment of a program of the engine, or of a person's own.
 
     `environ` is the app's without tokens. The hub's token goes in as HF_TOKEN, base models to
-    `models`. What belongs to another Python, or to the packaged app's own libraries, goes out.
+    `models` or where the person keeps them. What belongs to another Python, or to the packaged app's own libraries, goes out.
     """
     made = {name: value for name, value in environ.items() if name not in _FOREIGN}
     if getattr(sys, "frozen", False):  # PyInstaller puts its own folder first and keeps the old one
         before = made.pop("LD_LIBRARY_PATH_ORIG", "")
         made.pop("LD_LIBRARY_PATH", None)
         made |= {"LD_LIBRARY_PATH": before} if before else {}
+    made |= {"HF_HOME": str(models)} if models else {}
     made |= {
-        "HF_HOME": str(models),
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",

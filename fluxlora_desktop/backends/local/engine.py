@@ -135,7 +135,7 @@ class LocalEngine:
                 "The engine of this computer is not set up.",
                 "Set it up on the page This computer; it says before what that takes.",
             )
-        return EngineEnvironment(python, self.trainer, self.variables(token))
+        return EngineEnvironment(python, self.trainer, self._variables(token))
 
     def probe(self, ctx: JobContext) -> Probe:
         """Ask the interpreter what it can do, and remember it."""
@@ -191,8 +191,7 @@ class LocalEngine:
         with self._alone():
             self._bases.remove(base, ctx)
 
-    def variables(self, token: Secret = NO_TOKEN) -> dict[str, str]:
-        """Return the environment of a program of the engine, with the token that is given."""
+    def _variables(self, token: Secret = NO_TOKEN) -> dict[str, str]:
         return child_environment(self._environ(), models=self.models_folder, token=token)
 
     @contextmanager
@@ -230,7 +229,7 @@ class LocalEngine:
             cache=self.folder / "cache",
             pythons=self.folder / "python",
             log=log,
-            environ=self.variables(),
+            environ=self._variables(),
             expected_bytes=self._needs.download_bytes,
             keep=handle,
         )
@@ -282,7 +281,7 @@ class LocalEngine:
         log = self.folder / "probe.log"
         log.unlink(missing_ok=True)
         try:
-            code = run(command, env=self.variables(), log=log, ctx=ctx, on_line=read)
+            code = run(command, env=self._variables(), log=log, ctx=ctx, on_line=read)
         except OSError as error:
             raise EngineError("The engine does not start.", _AGAIN, log=log) from error
         if not said:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from fluxlora_desktop.domain.checkout import Checkout
 from fluxlora_desktop.domain.secrets import Secret
 
 
@@ -58,7 +59,8 @@ class LocalParts:
     of the training program. `environment` returns the variables that a program started by the app
     may have, without tokens; `hub_token` is given to the trainer alone. `model_folder` returns a
     local folder for a base, "" to take it from the hub. `free_gpu` is called before a training
-    starts, so that whoever keeps a GPU warm lets it go.
+    starts, so that whoever keeps a GPU warm lets it go. `checkout` returns the ai-toolkit that a
+    person has here, None while there is none.
     """
 
     folder: Path
@@ -68,6 +70,7 @@ class LocalParts:
     hub_token: Callable[[], Secret | None] = _no_token
     model_folder: Callable[[str], str] = field(default=lambda _base: "")
     free_gpu: Callable[[], None] = _nothing
+    checkout: Callable[[], Checkout | None] = field(default=lambda: None)
 
     @property
     def jobs(self) -> Path:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from fluxlora_desktop.backends.local.events import EventReader, Told
 from fluxlora_desktop.backends.local.files import (
@@ -34,6 +35,21 @@ _TOLD_CODES = frozenset({10, 11, 12, 13, 20})
 _LONGEST_REASON = 2000
 
 ProgramOf = Callable[[Path, Note], Program]
+
+
+class Reader(Protocol):
+    """Reads what a job's trainer tells; each `read` goes on where the last one stopped."""
+
+    def read(self) -> Told:
+        """Return everything that was told so far."""
+
+
+ReaderOf = Callable[[Path], Reader]
+
+
+def events_of(job: Path) -> Reader:
+    """Return a reader of a job's events, as the app's own trainer writes them."""
+    return EventReader(job / OUT / EVENTS)
 
 
 class Standing(StrEnum):
@@ -98,13 +114,17 @@ class LocalQueue:
     ) -> None:
         self._jobs, self._gpus, self._free_gpu, self._now = jobs, gpus, free_gpu, now
         self._programs: dict[str, ProgramOf] = {}
-        self._readers: dict[str, EventReader] = {}
+        self._readers_of: dict[str, ReaderOf] = {}
+        self._readers: dict[str, Reader] = {}
         self._starter = Starter()
         self._lock = threading.RLock()
 
-    def offer(self, kind: str, program_of: ProgramOf) -> None:
-        """Say how the jobs of a backend are started; may raise `AppError` while they cannot be."""
-        self._programs[kind] = program_of
+    def offer(self, kind: str, program_of: ProgramOf, reader_of: ReaderOf = events_of) -> None:
+        """Say how the jobs of a backend are started, and who reads what they tell.
+
+        `program_of` may raise `AppError` while they cannot be started.
+        """
+        self._programs[kind], self._readers_of[kind] = program_of, reader_of
 
     def folder(self, nonce: str) -> Path:
         """Return where a job lies, or would lie."""
@@ -155,7 +175,10 @@ class LocalQueue:
 
     def _seen(self, folder: Path, note: Note) -> Job:
         out = folder / OUT
-        reader = self._readers.setdefault(folder.name, EventReader(out / EVENTS))
+        reader = self._readers.get(folder.name)
+        if reader is None:
+            reader = self._readers_of.get(note.kind, events_of)(folder)
+            self._readers[folder.name] = reader
         lives = self._starter.lives(out)  # before the result is read: it is written before the end
         told, result = reader.read(), read_result(out)
         if result is None and not lives:

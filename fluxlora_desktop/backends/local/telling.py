@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
+from fluxlora_desktop.backends.http.logs import clean_log
 from fluxlora_desktop.backends.local.events import Download, Told, tail_of
 from fluxlora_desktop.backends.local.files import size_of
 from fluxlora_desktop.backends.local.job import IMAGES
@@ -166,8 +167,14 @@ def outputs_of(job: Job) -> TrainingOutputs:
         _samples(job),
         _checkpoints(job),
         size_of(job.out) + size_of(job.folder / IMAGES),
-        log="\n".join((*job.told.warnings, tail_of(job.out / LOG, _SHOWN_TAIL))).strip(),
+        log="\n".join((*job.told.warnings, _shown(tail_of(job.out / LOG, _SHOWN_TAIL)))).strip(),
     )
+
+
+def _shown(log: str) -> str:
+    """Return a log as a terminal would show it: of a bar that is drawn over and over, the last."""
+    lines = log.replace("\r\n", "\n").split("\n")
+    return clean_log("\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines))
 
 
 def _samples(job: Job) -> tuple[Sample, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from fluxlora_desktop.backends.local.job import (
     IMAGES,
     JOB,
     SERVICE,
+    Image,
     caption_photos,
     hash_of_program,
     job_for,
@@ -24,7 +26,7 @@ from fluxlora_desktop.backends.local.job import (
 from fluxlora_desktop.backends.local.notes import Note, Wish
 from fluxlora_desktop.backends.local.parts import LocalParts
 from fluxlora_desktop.backends.local.process import Program
-from fluxlora_desktop.backends.local.queue import Job, LocalQueue, Standing
+from fluxlora_desktop.backends.local.queue import Job, LocalQueue, Reader, Standing, events_of
 from fluxlora_desktop.backends.local.telling import outputs_of, snapshot_of
 from fluxlora_desktop.backends.local.trainers import FREE, TRAINERS
 from fluxlora_desktop.domain.bases import base_named
@@ -67,26 +69,27 @@ class LocalTraining:
 
     key = SERVICE
     title = "This computer"
+    _made_folders: tuple[str, ...] = ("checkpoints", "samples")
 
     def __init__(self, parts: LocalParts, queue: LocalQueue) -> None:
         self._parts, self._queue = parts, queue
         self._sha256 = ""
-        queue.offer(SERVICE, self._program)
+        queue.offer(self.key, self._program, self._reader)
 
     def abilities(self) -> TrainingAbilities:
         """Return a trainer for each base, and why they cannot be used now, if so."""
         return TrainingAbilities(
-            trainers=tuple(map(self._as_it_stands, TRAINERS)),
+            trainers=tuple(map(self._as_it_stands, self._trainers())),
             makes_samples=True,
             can_pause=True,
             can_resume=True,
             runs_here=True,
-            not_ready=self._parts.engine.not_ready(),
+            not_ready=self._not_ready(),
             archive_limit_bytes=_ARCHIVE_LIMIT,
         )
 
     def _as_it_stands(self, trainer: Trainer) -> Trainer:
-        return replace(trainer, not_ready=self._parts.engine.not_ready(trainer.base))
+        return replace(trainer, not_ready=self._not_ready(trainer.base))
 
     def check(self) -> Account:
         """Return nobody: this computer takes no account."""
@@ -132,7 +135,7 @@ class LocalTraining:
     ) -> RemoteRun:
         """Put the job in order: its folder appears, and is trained when its turn comes."""
         trainer = self._trainer(spec.trainer)
-        reason = self._parts.engine.not_ready(spec.base)
+        reason = self._not_ready(spec.base)
         if reason:
             raise ServiceRefused(self.key, reason)
         if self._queue.job(nonce) is None:
@@ -149,11 +152,7 @@ class LocalTraining:
             images = caption_photos(part / IMAGES, spec.trigger_word, default)
             if not images:
                 raise InputError("photos", "there are no photos to train on")
-            model = self._parts.model_folder(spec.base) or _hub_id(spec.base)
-            job = job_for(
-                spec, images, nonce=nonce, model=model, trainer_sha256=self._program_sha256()
-            )
-            write_json(part / JOB, job)
+            self._write_job(part, spec, images, nonce)
         note = Note(
             kind=self.key,
             run_id=spec.run_id,
@@ -166,6 +165,15 @@ class LocalTraining:
             steps=trainer.steps_of(parameters),
         )
         self._queue.add(nonce, note)
+
+    def _write_job(
+        self, part: Path, spec: TrainingSpec, images: Sequence[Image], nonce: str
+    ) -> None:
+        """Write what the trainer reads into what becomes the folder of `nonce`."""
+        model = self._parts.model_folder(spec.base) or _hub_id(spec.base)
+        program = self._program_sha256()
+        job = job_for(spec, images, nonce=nonce, model=model, trainer_sha256=program)
+        write_json(part / JOB, job)
 
     def _program_sha256(self) -> str:
         if not self._sha256:
@@ -259,10 +267,10 @@ class LocalTraining:
         job = self._queue.job(run.id)
         if job is None or job.standing in {Standing.RUNNING, Standing.WAITING, Standing.PAUSED}:
             return
-        for name in ("checkpoints", "samples"):
+        for name in self._made_folders:
             remove_folder(job.out / name)
         remove_folder(job.folder / IMAGES)
-        for path in (job.out / "state.pt", job.out / _WEIGHTS):
+        for path in (*self._states_of(job), job.out / _WEIGHTS):
             with storage_errors(path):
                 path.unlink(missing_ok=True)
 
@@ -309,7 +317,21 @@ class LocalTraining:
         elif job.standing is Standing.ENDED and job.result and job.result.status == "done":
             remove_folder(job.folder / IMAGES)
             with storage_errors(job.out):
-                (job.out / "state.pt").unlink(missing_ok=True)
+                for path in self._states_of(job):
+                    path.unlink(missing_ok=True)
+
+    def _trainers(self) -> tuple[Trainer, ...]:
+        return TRAINERS
+
+    def _not_ready(self, base: str = "") -> str:
+        return self._parts.engine.not_ready(base)
+
+    def _reader(self, folder: Path) -> Reader:
+        return events_of(folder)
+
+    def _states_of(self, job: Job) -> tuple[Path, ...]:
+        """Return the files that are only of use to go on with a job."""
+        return (job.out / "state.pt",)
 
     def _trainer(self, key: str) -> Trainer:
         return self.abilities().trainer(key)

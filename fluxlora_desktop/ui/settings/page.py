@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QCheckBox, QLayout, QWidget
 
 from fluxlora_desktop.domain.services import OWN_PICTURES, SERVICES
 from fluxlora_desktop.ui.account_card import AccountCard
+from fluxlora_desktop.ui.computer.own_checkout import OwnCheckoutCard
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.desks.money import MoneyDesk
 from fluxlora_desktop.ui.exchange.card import ExchangeCard
@@ -45,7 +46,9 @@ _SCHEMES = ((Scheme.SYSTEM, "As the system"), (Scheme.LIGHT, "Light"), (Scheme.D
 
 
 class SettingsPage(Page):
-    """One column of cards; `check` looks through the library, `own_server` makes pictures.
+    """One column of cards, some of them made elsewhere.
+
+    `check` looks through the library, `own_server` makes pictures, `own_checkout` trains.
 
     `open_requested(str)` for a web page, `reveal_requested(Path)` for a folder,
     `import_requested()` for tokens from the environment or a file, `practice_requested()`,
@@ -68,6 +71,7 @@ class SettingsPage(Page):
         check: QWidget | None = None,
         exchange: ExchangeCard | None = None,
         own_server: OwnServerCard | None = None,
+        own_checkout: OwnCheckoutCard | None = None,
     ) -> None:
         super().__init__("settings", "Settings")
         self._accounts, self._money, self._preferences = accounts, money, preferences
@@ -92,6 +96,7 @@ class SettingsPage(Page):
             *([] if exchange is None else [exchange]),
             *([] if check is None else [check]),
             *([] if own_server is None else [own_server]),
+            *([] if own_checkout is None else [own_checkout]),
             self.addresses,
             self._make_about(),
             None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from fluxlora_desktop.domain.checkout import Checkout
 from fluxlora_desktop.domain.pictures import OwnServer
 from fluxlora_desktop.ui.theme import Scheme
 
@@ -91,3 +92,28 @@ class OwnServerChoice:
         self._keep("address", server.address)
         self._keep("model", server.model)
         self._keep("extras", "" if server.extras else "no")
+
+
+class CheckoutChoice:
+    """The ai-toolkit of one's own; it outlives the app through `read` and `keep`.
+
+    It is held in memory as well: background work reads it whenever something is trained.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], str] = lambda: "",
+        keep: Callable[[str], object] = lambda _text: None,
+    ) -> None:
+        self._keep = keep
+        self._checkout = Checkout.from_text(read())
+
+    @property
+    def checkout(self) -> Checkout | None:
+        """The checkout as it was found last, None while there is none."""
+        return self._checkout
+
+    def set_checkout(self, checkout: Checkout | None) -> None:
+        """Keep a checkout that was looked at, or forget it."""
+        self._checkout = checkout
+        self._keep(checkout.as_text() if checkout else "")
