@@ -390,6 +390,9 @@ class Session(QObject):
         Returns False when some work would not stop: the process may then only leave by `os._exit`.
         """
         self._guard.close()
+        if self.opened is not None:
+            for end in self.opened.tools.services.at_close:
+                end()
         stopped = self.jobs.shutdown(ms)
         if self.opened is not None:
             self._finish_saving()

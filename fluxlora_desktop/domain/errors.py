@@ -304,6 +304,30 @@ class LoraNotUsable(AppError):
         self.instead = instead
 
 
+class EngineError(AppError):
+    """The engine on this computer is the trouble: `detail` says what, `mend` what helps.
+
+    `log_tail` is the end of what its program said of itself. Nothing here can cost anything.
+    """
+
+    def __init__(self, detail: str, mend: str = "", log_tail: str = "") -> None:
+        super().__init__(detail)
+        self.mend = mend
+        self.log_tail = log_tail
+
+
+class EngineNotReady(EngineError):
+    """It is not set up, or something that it needs is not there."""
+
+
+class EngineBusy(EngineError):
+    """A training has the graphics card: what was asked for waits."""
+
+
+class EngineStopped(EngineError):
+    """Its program ended, or answered nothing that makes sense, in the middle: try again."""
+
+
 class RunFailed(AppError):
     """The training ended without weights; the service's own words and the log's end."""
 

@@ -111,7 +111,14 @@ OWN_CAPTIONER = "own_captioner"
 """The key of a captioner at an address that a person gives; its key lies under this name."""
 OWN_PICTURES = "own_pictures"
 """The key of a generator at an address that a person gives; its key lies under this name."""
-_OTHER_TITLES = {OWN_CAPTIONER: "Your own address", OWN_PICTURES: "Your own address"}
+LOCAL = "local"
+"""The key of the engine on this computer, which trains and makes pictures."""
+_OTHER_TITLES = {
+    OWN_CAPTIONER: "Your own address",
+    OWN_PICTURES: "Your own address",
+    LOCAL: "This computer",
+}
+_PLACES = {LOCAL: "on this computer"}
 
 NOT_A_TOKEN_FIELD = "This looks like a token. It was not kept and not sent."
 
@@ -130,6 +137,11 @@ def service_title(key: str) -> str:
     """Return how a service is called on screen; unknown keys are shown as they are."""
     facts = service_named(key)
     return facts.title if facts else _OTHER_TITLES.get(key, key)
+
+
+def at_place(key: str) -> str:
+    """Return where a service works, as the end of a sentence: at Together, on this computer."""
+    return _PLACES.get(key, f"at {service_title(key)}")
 
 
 def token_pattern() -> str:

@@ -43,6 +43,7 @@ class Action(StrEnum):
     STATUS_PAGE = "status_page"
     WEB_PAGE = "web_page"
     ROUTE = "route"
+    COMPUTER = "computer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,6 +483,18 @@ def _use(route: e.NextRoute | None) -> dict[str, Any]:
     return {"action": Action.ROUTE, "button": f"Use {route.generator_title}", "route": route}
 
 
+def _engine(
+    title: str, action: Action = Action.COMPUTER, words: str = "Look at this computer"
+) -> Callable[[Any], Notice]:
+    def notice(error: e.EngineError) -> Notice:
+        said = (_sentence(part) for part in (error.detail, error.mend) if part.strip(" ."))
+        details = "\n".join(filter(None, (_details(error), error.log_tail)))
+        body = " ".join((*said, "Nothing was charged."))
+        return Notice(title, body, Tone.WARN, action, words, details=details)
+
+    return notice
+
+
 def _run_failed(error: e.RunFailed) -> Notice:
     return Notice(
         "The training failed.",
@@ -660,6 +673,10 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.OutcomeUnknown: _unknown,
     e.ModelWithdrawn: _withdrawn,
     e.LoraNotUsable: _lora_not_usable,
+    e.EngineError: _engine("This computer could not make it."),
+    e.EngineNotReady: _engine("This computer cannot make it yet.", words="Set up this computer"),
+    e.EngineBusy: _engine("The graphics card is taken.", Action.RUNS, "Look at the runs"),
+    e.EngineStopped: _engine("The engine on this computer stopped."),
     e.RunFailed: _run_failed,
     e.WeightsError: _weights,
     e.StorageError: _storage("The disk did not do what was asked.", "Nothing was lost."),

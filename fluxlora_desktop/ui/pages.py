@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject
 from fluxlora_desktop.domain.library import Inconsistency
 from fluxlora_desktop.domain.lineage import Lineage
 from fluxlora_desktop.domain.ports import JobContext, SecretStore
-from fluxlora_desktop.domain.runs import Run
+from fluxlora_desktop.domain.runs import AT_SERVICE, Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.system.trash import erase, find_in_trash, move_to_trash, restore
@@ -120,6 +120,8 @@ class Desks:
         grids = GridDesk(tools, jobs, parent)
         grids.ordered.connect(pictures.ordered)  # the gallery shows cells as any other picture
         grids.changed.connect(pictures.changed)
+        grids.advanced.connect(pictures.advanced)
+        runs.changed.connect(partial(_on_run_changed, pictures, grids))
         exchange.arrived.connect(grids.load)
         gallery = GalleryDesk(tools, jobs, trash, parent)
         exchange.arrived.connect(gallery.tell_anew)
@@ -167,6 +169,13 @@ class Surroundings:
     check: Callable[[JobContext], tuple[Inconsistency, ...]] | None = None
     caption_choices: CaptionChoices = field(default_factory=CaptionChoices)
     own_server: OwnServerChoice | None = None
+
+
+def _on_run_changed(pictures: PictureDesk, grids: GridDesk, run: Run) -> None:
+    """A training that is over lets go of the graphics card: what waited for it is made."""
+    if run.state not in AT_SERVICE:
+        pictures.card_freed()
+        grids.card_freed()
 
 
 class SampleOffer(QObject):

@@ -70,6 +70,12 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.OutcomeUnknown: lambda: e.OutcomeUnknown("replicate", "cut"),
     e.ModelWithdrawn: lambda: e.ModelWithdrawn("together", "FLUX.1-dev-lora", ("Replicate",)),
     e.LoraNotUsable: lambda: e.LoraNotUsable("together", "It is of another base", ("Replicate",)),
+    e.EngineError: lambda: e.EngineError(
+        "Its memory is too small.", "Choose a smaller size.", "log"
+    ),
+    e.EngineNotReady: lambda: e.EngineNotReady("It is not set up yet."),
+    e.EngineBusy: lambda: e.EngineBusy("A training uses the graphics card."),
+    e.EngineStopped: lambda: e.EngineStopped("It left with code 1", "Try again."),
     e.RunFailed: lambda: e.RunFailed("r1", "CUDA out of memory", "log"),
     e.WeightsError: lambda: e.WeightsError(FILE, "it has no layers"),
     e.StorageError: lambda: e.StorageError(FILE),
@@ -83,7 +89,7 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.NewerLibrary: lambda: e.NewerLibrary(FILE, found="0009", known="0001"),
     e.IllegalMove: lambda: e.IllegalMove("r1", "ready", "training"),
 }
-MONEY = (e.CredentialError, e.ServiceError, e.RunFailed)
+MONEY = (e.CredentialError, e.ServiceError, e.RunFailed, e.EngineError)
 every_error = pytest.mark.parametrize("kind", SAMPLES, ids=lambda kind: kind.__name__)
 
 
@@ -168,6 +174,9 @@ BUTTONS = {
     e.ServiceUnreachable: "Try again",
     e.SignInRequired: "Try again",
     e.OutcomeUnknown: "Look at the runs",
+    e.EngineNotReady: "Set up this computer",
+    e.EngineStopped: "Look at this computer",
+    e.EngineBusy: "Look at the runs",
 }
 
 
