@@ -15,6 +15,8 @@ from fluxlora_desktop.backends.fal.pictures import FalPictures
 from fluxlora_desktop.backends.fal.training import FalTraining
 from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub
 from fluxlora_desktop.backends.huggingface.pictures import HuggingFacePictures
+from fluxlora_desktop.backends.local.parts import LocalParts
+from fluxlora_desktop.backends.local.pictures import LocalPictures
 from fluxlora_desktop.backends.openai_chat.captioner import OwnCaptioner
 from fluxlora_desktop.backends.openai_images.pictures import OwnPictures
 from fluxlora_desktop.backends.replicate.pictures import ReplicatePictures
@@ -60,13 +62,15 @@ def build_services(
     model_ids: Mapping[str, str] = MappingProxyType({}),
     own_captioner: Callable[[], str] | None = None,
     own_pictures: Callable[[], OwnServer] | None = None,
+    local: LocalParts | None = None,
 ) -> Services:
     """Return every service, in the order in which they are offered; nothing is connected yet.
 
     `secret_for` is asked at each request, so that a new token counts at once. `model_ids` stands in
     for those of `MODEL_CHOICES`, by base. `own_captioner` returns the address that a person gave
     for captions, "" while there is none; without it no such address is offered. `own_pictures` is
-    the same for pictures without a LoRA.
+    the same for pictures without a LoRA. `local` is what trains and paints on this computer; it is
+    offered first, being free.
     """
     where = {**DEFAULT_ADDRESSES, **addresses}
     router = router_key("huggingface")
@@ -79,6 +83,7 @@ def build_services(
     if own_captioner is not None:
         own = (OwnCaptioner(address=own_captioner, token=partial(secret_for, OWN_CAPTIONER)),)
     painters: tuple[ImageGenerator, ...] = ()
+    here = () if local is None else (LocalPictures(local),)
     if own_pictures is not None:
         painters = (OwnPictures(server=own_pictures, token=partial(secret_for, OWN_PICTURES)),)
     return Services(
@@ -87,6 +92,7 @@ def build_services(
             FalTraining(address=where["fal"], token=fal),
         ),
         generators=(
+            *here,
             ReplicatePictures(address=where["replicate"], token=replicate),
             TogetherPictures(address=where["together"], token=together, model_ids=model_ids),
             FalPictures(address=where["fal"], token=fal),
@@ -95,4 +101,5 @@ def build_services(
         ),
         hub=HuggingFaceHub(address=where["huggingface"], token=hub),
         captioners=(TogetherCaptioner(address=where["together"], token=together), *own),
+        at_close=tuple(it.close for it in here),
     )

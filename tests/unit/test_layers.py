@@ -37,13 +37,17 @@ MAY_IMPORT = {
 }
 SHARED_BY_SERVICES = (
     "http",
+    "local",
     "flux_inputs",
     "flux_outputs",
     "openai_chat",
     "openai_images",
     "registry",
 )
-MAY_START_THREADS = ("jobs", "practice", "system.practice_process", "system.guard")
+MAY_START_THREADS = (
+    *("jobs", "practice", "system.practice_process", "system.guard"),
+    "backends.local.serve",  # reads the pipes of a program, which Windows cannot wait for
+)
 THREADS = (
     *("threading.Thread", "threading.Timer", "concurrent.futures.ThreadPoolExecutor"),
     *("PySide6.QtCore.QThread", "PySide6.QtCore.QThreadPool", "PySide6.QtCore.QRunnable"),

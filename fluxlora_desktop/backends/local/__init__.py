@@ -1,0 +1,1 @@
+"""Trainings and pictures on this computer, by the training program in its own interpreter."""

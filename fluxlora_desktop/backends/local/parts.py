@@ -1,0 +1,80 @@
+"""What the app hands to the backends of this computer: folders, the engine, and a few questions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from fluxlora_desktop.domain.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long a training takes here: seconds before the first step, for each step, and how sure.
+
+    `spread` widens both ends: 0.3 means from 0.7 to 1.3 times. `basis` says where it comes from.
+    """
+
+    start_seconds: float
+    seconds_per_step: float
+    spread: float
+    basis: str
+
+
+class LocalEngine(Protocol):
+    """The environment that trains here; every method answers at once, from what is known."""
+
+    def not_ready(self, base: str = "") -> str:
+        """Return why nothing can be trained here now, in a sentence, "" when it can.
+
+        `base` is the key of a base model, "" for any.
+        """
+
+    def python(self) -> Path:
+        """Return the interpreter that runs the trainer."""
+
+    def gpus(self) -> int:
+        """Return how many trainings may run at once, each with a GPU of its own; at least 1."""
+
+    def pace(self, base: str, steps: int, resolution: str) -> Pace | None:
+        """Return how long a training would take, None where the computer was not measured."""
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _no_token() -> Secret | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalParts:
+    """Where the backends of this computer work, and whom they ask.
+
+    `folder` is the engine's: jobs lie in `jobs/`, base models in `models/`. `trainer` is the folder
+    of the training program. `environment` returns the variables that a program started by the app
+    may have, without tokens; `hub_token` is given to the trainer alone. `model_folder` returns a
+    local folder for a base, "" to take it from the hub. `free_gpu` is called before a training
+    starts, so that whoever keeps a GPU warm lets it go.
+    """
+
+    folder: Path
+    trainer: Path
+    engine: LocalEngine
+    environment: Callable[[], Mapping[str, str]]
+    hub_token: Callable[[], Secret | None] = _no_token
+    model_folder: Callable[[str], str] = field(default=lambda _base: "")
+    free_gpu: Callable[[], None] = _nothing
+
+    @property
+    def jobs(self) -> Path:
+        """Return the folder of all jobs."""
+        return self.folder / "jobs"
+
+    @property
+    def models(self) -> Path:
+        """Return the folder of the base models, the hub's cache."""
+        return self.folder / "models"
