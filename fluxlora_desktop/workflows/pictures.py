@@ -332,7 +332,7 @@ def _make_free(
         ctx.report(PictureChanged(picture))
         image = made_free(generator, request, telling(ctx, picture))
         return _store(picture, image, model, NOTHING, tools), None
-    except EngineBusy:
+    except (EngineBusy, JobCancelled):
         raise
     except AppError as error:
         return _failed(picture, error, tools), error if ends_order(error) else None

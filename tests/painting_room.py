@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -84,7 +85,8 @@ class PaintingRoom:
         path = self.folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(lora_id.encode())
-        return LoraUse(lora_id, lora_id.title(), base, 0.8, "TOK", file=file)
+        tensors = hashlib.sha256(lora_id.encode()).hexdigest()
+        return LoraUse(lora_id, lora_id.title(), base, 0.8, "TOK", tensor_hash=tensors, file=file)
 
     def request(self, **changes: Any) -> PictureRequest:
         plain = PictureRequest(
