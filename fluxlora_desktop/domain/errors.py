@@ -304,30 +304,6 @@ class LoraNotUsable(AppError):
         self.instead = instead
 
 
-class EngineError(AppError):
-    """The engine on this computer is the trouble: `detail` says what, `mend` what helps.
-
-    `log_tail` is the end of what its program said of itself. Nothing here can cost anything.
-    """
-
-    def __init__(self, detail: str, mend: str = "", log_tail: str = "") -> None:
-        super().__init__(detail)
-        self.mend = mend
-        self.log_tail = log_tail
-
-
-class EngineNotReady(EngineError):
-    """It is not set up, or something that it needs is not there."""
-
-
-class EngineBusy(EngineError):
-    """A training has the graphics card: what was asked for waits."""
-
-
-class EngineStopped(EngineError):
-    """Its program ended, or answered nothing that makes sense, in the middle: try again."""
-
-
 class RunFailed(AppError):
     """The training ended without weights; the service's own words and the log's end."""
 
@@ -440,6 +416,41 @@ class NewerLibrary(StorageError):
         super().__init__(path, f"library revision {found}, this app knows {known}")
         self.found = found
         self.known = known
+
+
+class EngineError(AppError):
+    """Trouble with the engine on this computer: `says` what, `mend` what to do, both in words.
+
+    `log` is the file that says more, where there is one.
+    """
+
+    def __init__(self, says: str, mend: str = "", *, log: Path | None = None) -> None:
+        super().__init__(f"{says} {mend}".strip())
+        self.says = says
+        self.mend = mend
+        self.log = log
+
+
+class EngineAbsent(EngineError):
+    """The engine is not set up on this computer."""
+
+
+class EngineBusy(EngineError):
+    """The engine is being made, updated or removed, or a training uses it."""
+
+
+class EngineStopped(EngineError):
+    """Its program ended, or answered nothing that makes sense: what it did may be tried again.
+
+    `log_tail` is the end of what it wrote; `lasting` tells that it would surely stop again.
+    """
+
+    def __init__(
+        self, says: str, mend: str = "", *, log_tail: str = "", lasting: bool = False
+    ) -> None:
+        super().__init__(says, mend)
+        self.log_tail = log_tail
+        self.lasting = lasting
 
 
 class IllegalMove(AppError):

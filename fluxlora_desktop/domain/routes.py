@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.errors import (
-    EngineNotReady,
+    EngineAbsent,
     InputError,
     LoraNotUsable,
     NextRoute,
@@ -194,7 +194,7 @@ def check_request(
     """Return the model of a request that may be sent.
 
     Raises `LoraNotUsable` for a Lora that does not fit, `InputError` for values out of range,
-    `EngineNotReady` where this computer lacks something; nothing has been sent then.
+    `EngineAbsent` where this computer lacks something; nothing has been sent then.
     """
     model = _model_in(abilities, request.model)
     if not request.prompt.strip():
@@ -230,5 +230,5 @@ def _model_in(abilities: GeneratorAbilities, key: str) -> GeneratorModel:
     if model is None:
         raise InputError("model", f"{key} is not offered at present")
     if model.lacks:
-        raise EngineNotReady(model.lacks)
+        raise EngineAbsent(model.lacks)
     return model

@@ -106,6 +106,8 @@ def _details(error: e.AppError) -> str:
             parts.append(f"status {error.status}")
         if error.request_id:
             parts.append(f"request {error.request_id}")
+    if isinstance(error, e.EngineStopped) and error.log_tail:
+        parts.append(error.log_tail)
     return " · ".join(parts)
 
 
@@ -284,6 +286,17 @@ def waiting_title(service: str, seconds: float) -> str:
     if seconds <= 0:
         return f"{title} can be asked again."
     return f"{title} asks to wait {clock(seconds)}."
+
+
+def _engine(error: e.EngineError) -> Notice:
+    return Notice(
+        error.says,
+        f"{error.mend} Nothing was charged.".strip(),
+        Tone.WARN if isinstance(error, e.EngineAbsent | e.EngineBusy) else Tone.DANGER,
+        Action.COMPUTER,
+        "This computer",
+        details=_details(error),
+    )
 
 
 def _busy(error: e.ServiceBusy) -> Notice:
@@ -483,18 +496,6 @@ def _use(route: e.NextRoute | None) -> dict[str, Any]:
     return {"action": Action.ROUTE, "button": f"Use {route.generator_title}", "route": route}
 
 
-def _engine(
-    title: str, action: Action = Action.COMPUTER, words: str = "Look at this computer"
-) -> Callable[[Any], Notice]:
-    def notice(error: e.EngineError) -> Notice:
-        said = (_sentence(part) for part in (error.detail, error.mend) if part.strip(" ."))
-        details = "\n".join(filter(None, (_details(error), error.log_tail)))
-        body = " ".join((*said, "Nothing was charged."))
-        return Notice(title, body, Tone.WARN, action, words, details=details)
-
-    return notice
-
-
 def _run_failed(error: e.RunFailed) -> Notice:
     return Notice(
         "The training failed.",
@@ -673,10 +674,6 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
     e.OutcomeUnknown: _unknown,
     e.ModelWithdrawn: _withdrawn,
     e.LoraNotUsable: _lora_not_usable,
-    e.EngineError: _engine("This computer could not make it."),
-    e.EngineNotReady: _engine("This computer cannot make it yet.", words="Set up this computer"),
-    e.EngineBusy: _engine("The graphics card is taken.", Action.RUNS, "Look at the runs"),
-    e.EngineStopped: _engine("The engine on this computer stopped."),
     e.RunFailed: _run_failed,
     e.WeightsError: _weights,
     e.StorageError: _storage("The disk did not do what was asked.", "Nothing was lost."),
@@ -697,6 +694,7 @@ _WORDS: dict[type, Callable[[Any], Notice]] = {
         "Another window has this library open.", "Close it first, or use that window."
     ),
     e.NewerLibrary: _newer,
+    e.EngineError: _engine,
     e.IllegalMove: _plain(
         "That cannot be done any more.",
         "The run has moved on. Nothing was charged.",

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 from fluxlora_desktop.ui.bars import NoticeBar, UndoBar
 from fluxlora_desktop.ui.help import HelpDialog
 from fluxlora_desktop.ui.notices import BILLING_PAGES, STATUS_PAGES, Action, Notice
-from fluxlora_desktop.ui.page import COMPUTER, Page
+from fluxlora_desktop.ui.page import Page
 from fluxlora_desktop.ui.save_bar import SaveBar, ask_close_unsaved
 from fluxlora_desktop.ui.shortcuts import ShortcutSheet, groups_of
 from fluxlora_desktop.ui.sidebar import PLACES, Sidebar
@@ -214,10 +214,10 @@ class MainWindow(QMainWindow):
             self.open_web_page(notice.target)
         elif notice.action is Action.RUNS:
             self.go_to("runs", notice.target or None)
-        elif notice.action is Action.COMPUTER:
-            self.go_to(COMPUTER)
         elif notice.action is Action.DATA_FOLDER:
             self.reveal_requested.emit(Path(notice.target))
+        elif notice.action is Action.COMPUTER:
+            self.go_to("computer")
         elif notice.action is Action.RETRY:
             self.retry_requested.emit()
         elif notice.action is Action.ROUTE and notice.route is not None:

@@ -45,6 +45,6 @@ def made_free(
 def ends_order(error: AppError) -> bool:
     """Tell whether the next picture of an order would meet the same trouble.
 
-    A program that ended in the middle is started anew for the next one.
+    A program that ended in the middle is started anew for the next one, but not again and again.
     """
-    return not isinstance(error, EngineStopped)
+    return not isinstance(error, EngineStopped) or error.lasting

@@ -143,7 +143,9 @@ def test_crash_is_a_plain_failure_the_next_picture_is_made_and_it_can_be_made_ag
     made = make_pictures(order_pictures(order, tools), order, tools, ctx)
 
     assert states(made) == [S.FAILED, S.DONE]
-    assert made[0].error == "The engine stopped while it made this: it left with code 139."
+    assert made[0].error == (
+        "The engine stopped while it made this: it left with code 139. Try again."
+    )
     again = replace(order, count=1, seed=made[0].seed)
     assert states(make_pictures(order_pictures(again, tools), again, tools, ctx)) == [S.DONE]
     assert_nothing_about_money(tools)

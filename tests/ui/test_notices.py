@@ -70,12 +70,6 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.OutcomeUnknown: lambda: e.OutcomeUnknown("replicate", "cut"),
     e.ModelWithdrawn: lambda: e.ModelWithdrawn("together", "FLUX.1-dev-lora", ("Replicate",)),
     e.LoraNotUsable: lambda: e.LoraNotUsable("together", "It is of another base", ("Replicate",)),
-    e.EngineError: lambda: e.EngineError(
-        "Its memory is too small.", "Choose a smaller size.", "log"
-    ),
-    e.EngineNotReady: lambda: e.EngineNotReady("It is not set up yet."),
-    e.EngineBusy: lambda: e.EngineBusy("A training uses the graphics card."),
-    e.EngineStopped: lambda: e.EngineStopped("It left with code 1", "Try again."),
     e.RunFailed: lambda: e.RunFailed("r1", "CUDA out of memory", "log"),
     e.WeightsError: lambda: e.WeightsError(FILE, "it has no layers"),
     e.StorageError: lambda: e.StorageError(FILE),
@@ -87,9 +81,13 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.UnsettledRequests: lambda: e.UnsettledRequests(FILE, 1),
     e.LibraryBusy: lambda: e.LibraryBusy(FILE),
     e.NewerLibrary: lambda: e.NewerLibrary(FILE, found="0009", known="0001"),
+    e.EngineError: lambda: e.EngineError("The engine was not made.", "Try again."),
+    e.EngineAbsent: lambda: e.EngineAbsent("The engine is not set up.", "Set it up first."),
+    e.EngineBusy: lambda: e.EngineBusy("The engine is being made.", "Wait until it is done."),
+    e.EngineStopped: lambda: e.EngineStopped("The engine stopped.", "Try again.", log_tail="CUDA"),
     e.IllegalMove: lambda: e.IllegalMove("r1", "ready", "training"),
 }
-MONEY = (e.CredentialError, e.ServiceError, e.RunFailed, e.EngineError)
+MONEY = (e.CredentialError, e.ServiceError, e.RunFailed)
 every_error = pytest.mark.parametrize("kind", SAMPLES, ids=lambda kind: kind.__name__)
 
 
@@ -174,15 +172,17 @@ BUTTONS = {
     e.ServiceUnreachable: "Try again",
     e.SignInRequired: "Try again",
     e.OutcomeUnknown: "Look at the runs",
-    e.EngineNotReady: "Set up this computer",
-    e.EngineStopped: "Look at this computer",
-    e.EngineBusy: "Look at the runs",
+    e.EngineAbsent: "This computer",
 }
 
 
 @pytest.mark.parametrize("kind", BUTTONS, ids=lambda kind: kind.__name__)
 def test_notice_offers_the_button_that_helps(kind: type[e.AppError]) -> None:
     assert notice_for(SAMPLES[kind]()).button == BUTTONS[kind]
+
+
+def test_end_of_the_engines_own_words_can_be_copied() -> None:
+    assert "CUDA" in notice_for(SAMPLES[e.EngineStopped]()).details
 
 
 def test_no_notice_offers_to_go_on_over_an_untrusted_connection() -> None:

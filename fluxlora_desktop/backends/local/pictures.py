@@ -22,9 +22,9 @@ from fluxlora_desktop.domain.errors import (
     AccessGated,
     AppError,
     DiskFull,
+    EngineAbsent,
     EngineBusy,
     EngineError,
-    EngineNotReady,
     EngineStopped,
     LoraNotUsable,
 )
@@ -39,6 +39,7 @@ from fluxlora_desktop.domain.routes import check_request
 from fluxlora_desktop.domain.services import LOCAL, service_title
 
 _HUB = "huggingface"
+_OF_ANOTHER_PYTHON = frozenset({"PYTHONPATH", "PYTHONHOME"})
 _PNG = b"\x89PNG\r\n\x1a\n"
 _LARGEST_PICTURE = 100_000_000
 _LONGEST_WORDS = 500
@@ -89,7 +90,7 @@ class LocalPictures:
         """Return whose computer it is: nobody is asked."""
         lacking = self._parts.engine.not_ready()
         if lacking:
-            raise EngineNotReady(lacking)
+            raise EngineAbsent(lacking)
         return Account(self.key, "")
 
     def look(self, request: PictureRequest, _ctx: JobContext) -> GeneratorAbilities:
@@ -143,12 +144,15 @@ class LocalPictures:
 
     def _program(self) -> Program:
         parts = self._parts
-        own = {"HF_HOME": str(parts.models), "PYTHONUTF8": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        own = {"HF_HOME": str(parts.models), "HF_HUB_DISABLE_TELEMETRY": "1"}
+        own |= {"PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+        given = parts.environment().items()
+        kept = {name: value for name, value in given if name not in _OF_ANOTHER_PYTHON}
         token = parts.hub_token()
         if token is not None and token.sendable:
             own["HF_TOKEN"] = token.reveal()
         command = (str(parts.engine.python()), str(parts.trainer), "--serve")
-        return Program(command, {**parts.environment(), **own}, parts.folder)
+        return Program(command, {**kept, **own}, parts.folder)
 
     def _order(self, request: PictureRequest, target: Path) -> dict[str, object]:
         base = base_named(request.model)
@@ -189,7 +193,7 @@ class LocalPictures:
         if not left:
             return
         if base.gated and self._parts.hub_token() is None:
-            raise EngineNotReady(
+            raise EngineAbsent(
                 f"{base.title} is downloaded first, and its owner wants a token of Hugging Face.",
                 "Connect the account and accept the terms on the model's page.",
             )

@@ -24,8 +24,6 @@ from fluxlora_desktop.backends.local.leash import Leash, apart
 from fluxlora_desktop.backends.local.process import Program
 from fluxlora_desktop.domain.errors import (
     EngineBusy,
-    EngineError,
-    EngineNotReady,
     EngineStopped,
     JobCancelled,
 )
@@ -34,6 +32,8 @@ from fluxlora_desktop.domain.ports import JobContext
 LONGEST_LINE = 1_000_000
 """Of what the program says, in bytes; the longest that it has to say is its hello."""
 BUSY = "A training uses the graphics card. It is made as soon as that is over."
+_NO_START, _ANEW = "The engine does not start.", "Set it up anew."
+_TWICE = "It stopped before as well. A smaller size may fit the graphics card."
 _MOST_LINES = 500
 _LAST_WORDS = 4000
 _LOOK_S = 0.05
@@ -86,8 +86,8 @@ class Painter:
         """Return the end of an order, an event `picture` or `error`; `hear` gets those before.
 
         Raises `JobCancelled`, `EngineStopped` when the program ended in the middle, `EngineBusy`
-        when `free` ended it, `EngineNotReady` when it does not start, and `EngineError` when it
-        ended more than once in a row.
+        when `free` ended it. It is `lasting` when the program does not start at all, or ended more
+        than once in a row.
         """
         with self._next(ctx):
             child = self._warm(ctx)
@@ -170,7 +170,8 @@ class Painter:
             try:
                 child = self._child = _Child(program)
             except OSError as error:
-                raise EngineNotReady(f"The engine does not start: {error.strerror}.") from error
+                words = f"The engine does not start: {error.strerror}."
+                raise EngineStopped(words, lasting=True) from error
         until = time.monotonic() + self._waits.start
         try:
             while time.monotonic() < until:
@@ -185,7 +186,7 @@ class Painter:
             if ended.why or child.ended_for:
                 raise self._lost(child, ended) from None
         self.end_if("it did not start")
-        raise EngineNotReady("The engine does not start.", log_tail=child.last_words)
+        raise EngineStopped(_NO_START, _ANEW, log_tail=child.last_words, lasting=True)
 
     def _answer(
         self, child: _Child, order_id: str, hear: Callable[[Said], None], ctx: JobContext
@@ -222,10 +223,9 @@ class Painter:
         words = f"The engine stopped while it made this: {ended.why or child.how_it_ended}."
         _log.warning("%s Its last words: %r", words, child.last_words)
         if self._crashes < _CRASHES:
-            return EngineStopped(words, "Try again.", child.last_words)
+            return EngineStopped(words, "Try again.", log_tail=child.last_words)
         self._crashes = 0
-        again = "It stopped before as well. A smaller size may fit the graphics card."
-        return EngineError(words, again, child.last_words)
+        return EngineStopped(words, _TWICE, log_tail=child.last_words, lasting=True)
 
     def _start_timer(self) -> None:
         with self._changing:
