@@ -10,6 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from fluxlora_desktop.domain.grids import GridSpec
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.domain.ports import StepsDone
+from fluxlora_desktop.ui.gallery.words import steps_words
 from fluxlora_desktop.ui.grids.words import Names, bare_columns, cell_says
 
 PICTURE_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -100,5 +101,7 @@ class GridModel(QAbstractTableModel):
         if role == BARE_ROLE:
             return index.column() in self._bare
         if role in {Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole}:
-            return cell_says(self.spec, cell, self._pictures.get(cell), self._names)
+            said = cell_says(self.spec, cell, self._pictures.get(cell), self._names)
+            steps = self.data(index, STEPS_ROLE)
+            return f"{said} {steps_words(steps)}" if steps else said
         return None

@@ -96,4 +96,4 @@ def _order(route: Route) -> tuple[bool, bool, bool]:
 
 def _says(route: Route) -> str:
     where = f"{route.generator_title}, {route.model_title}"
-    return f"Works at {where}" if route.works else f"Not at {where}: {route.reason}"
+    return f"Works at {where}" if route.works else f"Not at {where}: {_reason(route)}"
