@@ -110,6 +110,7 @@ def test_unpublished_loras_make_pictures_here_for_free(qtbot: QtBot, room: Room)
     assert panel.offer.combo.currentText() == "FLUX.1-dev on this computer"
     assert "need not be published" in panel.offer.combo.toolTip()
     assert panel.add_second.isVisible()
+    assert not panel.offer.remedy.isVisible() and not panel.offer.more.isVisible()
     panel.prompt.setPlainText("BLUMUG on a shelf")
     panel.number.setCurrentIndex(1)
     assert panel.make.text() == "Make 2 pictures"

@@ -84,10 +84,12 @@ class OfferChoice(QWidget):
     def _show_remedy(self, near: Sequence[Offer]) -> None:
         """Say which services could do it as well, and what a person can do for that.
 
-        Where nothing works that one sentence stands in place of all the reasons.
+        Where nothing works that one sentence stands in place of all the reasons; where a LoRA's
+        file is enough, nothing has to be done.
         """
         self._show_set_up(near)
-        near = [offer for offer in near if offer.remedy is not Remedy.SET_UP]
+        enough = any(offer.works and offer.model.takes_files for offer in self._offers)
+        near = [o for o in near if o.remedy is not Remedy.SET_UP and not enough]
         self._helped = next((offer for offer in near if offer.remedy), None)
         remedy = self._helped.remedy if self._helped else Remedy.NONE
         words = _REMEDIES[remedy]
