@@ -83,7 +83,7 @@ def build_services(
     if own_captioner is not None:
         own = (OwnCaptioner(address=own_captioner, token=partial(secret_for, OWN_CAPTIONER)),)
     painters: tuple[ImageGenerator, ...] = ()
-    here = () if local is None else (LocalPictures(local),)
+    here: tuple[LocalPictures, ...] = () if local is None else (LocalPictures(local),)
     if own_pictures is not None:
         painters = (OwnPictures(server=own_pictures, token=partial(secret_for, OWN_PICTURES)),)
     return Services(

@@ -247,7 +247,7 @@ room = room_in(Path(sys.argv[1]))
 room.fail("silent")
 class Telling(PatientContext):
     def report(self, event):
-        if isinstance(event, PictureAdvanced):
+        if isinstance(event, PictureAdvanced) and event.steps.says == "Loading the base model":
             print(flush=True)
 with opened(room) as tools:
     placed = place_order(room.request(count=2), tools)

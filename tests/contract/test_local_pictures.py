@@ -16,6 +16,7 @@ from patient_context import PatientContext
 
 from fluxlora_desktop.backends.local.process import LOCK
 from fluxlora_desktop.backends.local.serve import Waits
+from fluxlora_desktop.backends.registry import build_services
 from fluxlora_desktop.domain.errors import (
     AccessGated,
     AppError,
@@ -79,8 +80,15 @@ def test_program_stays_warm_between_orders_and_steps_are_told(
     first, second = room.orders()
     assert first["pid"] == second["pid"] == room.generator.process_id
     told = [event for event in ctx.events if isinstance(event, StepsDone)]
-    assert told[0] == StepsDone(says="Loading the base model")
+    assert told[:2] == [
+        StepsDone(says="Starting the engine"),
+        StepsDone(says="Loading the base model"),
+    ]
+    assert [event.says for event in told].count("Starting the engine") == 1
     assert StepsDone(2, 4) in told
+    model = room.generator.abilities().model("flux.1-dev")
+    assert model is not None
+    assert model.estimate(1024, 1024, 28).low_seconds == pytest.approx(0.08)
     (lora,) = first["loras"]
     assert Path(lora["path"]) == (room.folder / room.flux1.file).absolute()
     assert (lora["scale"], second["loras"]) == (0.8, [])
@@ -183,17 +191,20 @@ def in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[object
     return thread, ended
 
 
-class Watched(PatientContext):
-    """Tells when the second step is done."""
+HALF, LOADING = StepsDone(2, 4), StepsDone(says="Loading the base model")
 
-    def __init__(self) -> None:
+
+class Watched(PatientContext):
+    """Tells when a step has come: the second of four, unless another is named."""
+
+    def __init__(self, awaited: StepsDone = HALF) -> None:
         super().__init__()
-        self.half = threading.Event()
+        self.awaited, self.there = awaited, threading.Event()
 
     def report(self, event: object) -> None:
         super().report(event)
-        if event == StepsDone(2, 4):
-            self.half.set()
+        if event == self.awaited:
+            self.there.set()
 
 
 def test_cancel_stops_between_steps_and_the_warm_program_makes_the_next(
@@ -202,7 +213,7 @@ def test_cancel_stops_between_steps_and_the_warm_program_makes_the_next(
     room.fail("wait")
     watched = Watched()
     thread, ended = in_thread(lambda: room.generator.generate(room.request(), watched))
-    assert watched.half.wait(30)
+    assert watched.there.wait(30)
     watched.cancelled = True
     thread.join(30)
     assert isinstance(ended[0], JobCancelled)
@@ -217,11 +228,9 @@ def test_program_that_never_answers_can_be_cancelled_and_is_replaced(
     room: PaintingRoom, ctx: PatientContext
 ) -> None:
     room.fail("silent")
-    told = threading.Event()
-    silent = PatientContext()
-    silent.report = lambda _event: told.set()  # type: ignore[method-assign]
+    silent = Watched(LOADING)
     thread, ended = in_thread(lambda: room.generator.generate(room.request(), silent))
-    assert told.wait(30)
+    assert silent.there.wait(30)
     silent.cancelled = True
     thread.join(30)
     assert isinstance(ended[0], JobCancelled)
@@ -239,7 +248,7 @@ def test_training_takes_the_graphics_card_and_pictures_wait_until_it_is_over(
     room.fail("wait")
     watched = Watched()
     thread, ended = in_thread(lambda: room.generator.generate(room.request(), watched))
-    assert watched.half.wait(30)
+    assert watched.there.wait(30)
 
     room.generator.free_gpu()
 
@@ -327,11 +336,9 @@ def test_base_that_is_not_here_needs_a_token_and_room(tmp_path: Path, ctx: Patie
 
 def test_closed_app_leaves_no_program_and_cancels_who_waits(room: PaintingRoom) -> None:
     room.fail("silent")
-    told = threading.Event()
-    silent = PatientContext()
-    silent.report = lambda _event: told.set()  # type: ignore[method-assign]
+    silent = Watched(LOADING)
     thread, ended = in_thread(lambda: room.generator.generate(room.request(), silent))
-    assert told.wait(30)
+    assert silent.there.wait(30)
 
     room.generator.close()
 
@@ -340,6 +347,22 @@ def test_closed_app_leaves_no_program_and_cancels_who_waits(room: PaintingRoom) 
     assert is_gone(room.orders()[0]["pid"])
     with pytest.raises(JobCancelled):
         room.generator.generate(room.request(), PatientContext())
+
+
+def test_app_offers_it_first_and_ends_it_at_the_close(
+    room: PaintingRoom, ctx: PatientContext
+) -> None:
+    without = build_services(addresses={}, secret_for=lambda _key: None)
+    services = build_services(addresses={}, secret_for=lambda _key: None, local=room.parts)
+    assert [it.key for it in services.generators[1:]] == [it.key for it in without.generators]
+    here = services.generators[0]
+    assert (here.key, here.title, here.abilities().at_once) == ("local", "This computer", 1)
+    here.generate(room.request(), ctx)
+
+    for end in services.at_close:
+        end()
+
+    assert is_gone(room.orders()[0]["pid"])
 
 
 _OWNER = """

@@ -47,6 +47,7 @@ _STARTS_S = 20.0
 """How long a training may take from asking for the graphics card until it shows itself."""
 _ROOM = 2_000_000_000
 _STAGES: Mapping[str, str] = {
+    "starting": "Starting the engine",
     "reading": "Reading the files",
     "text": "Reading the prompt",
     "loading": "Loading the base model",
@@ -119,7 +120,7 @@ class LocalPictures:
         finally:
             target.unlink(missing_ok=True)
         seconds = time.monotonic() - started
-        self._seconds[request.model] = seconds
+        self._seconds[request.model] = _seconds_in(end) or seconds
         return GeneratedImage(data, "image/png", request.seed, "", seconds)
 
     def is_taken(self) -> bool:
@@ -265,6 +266,12 @@ def _picture_in(path: Path) -> bytes:
     if not data.startswith(_PNG) or len(data) > _LARGEST_PICTURE:
         raise EngineStopped("What the engine made is not a picture.")
     return data
+
+
+def _seconds_in(said: Said) -> float:
+    """Return how long the picture itself took, without the start of the program; 0 unless told."""
+    value = said.get("seconds")
+    return float(value) if isinstance(value, int | float) and 0 < value < 10**6 else 0.0
 
 
 def _number(said: Mapping[str, Any], name: str) -> int:

@@ -90,7 +90,7 @@ class Painter:
         than once in a row.
         """
         with self._next(ctx):
-            child = self._warm(ctx)
+            child = self._warm(hear, ctx)
             order_id = secrets.token_hex(8)
             try:
                 child.send({"id": order_id, "do": "generate", **order})
@@ -137,7 +137,7 @@ class Painter:
             self._turn.release()
             self._start_timer()
 
-    def _warm(self, ctx: JobContext) -> _Child:
+    def _warm(self, hear: Callable[[Said], None], ctx: JobContext) -> _Child:
         """Return the program, ready for an order: the one that runs, or a new one."""
         program = self._program()
         with self._changing:
@@ -146,6 +146,7 @@ class Painter:
                 self._end("")
         if child is self._child and child is not None and self._is_free(child, ctx):
             return child
+        hear({"event": "stage", "name": "starting"})
         return self._start(program, ctx)
 
     def _is_free(self, child: _Child, ctx: JobContext) -> bool:
