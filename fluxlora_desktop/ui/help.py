@@ -94,6 +94,8 @@ FACTS = (
     "Of the hub's providers two are used, those that are sent the LoRA; others would leave it out.",
     "Before the first picture of a session the service is asked, free, whether it still has the "
     "model and the LoRA; where it cannot be asked, nothing is sent.",
+    "This computer, once set up, makes pictures for free, also with LoRAs that are not published. "
+    "While a training has the graphics card they wait.",
     "Settings take a server of your own for pictures without a LoRA.",
     "When the answer to a launch is lost, the app asks the service and never sends it twice.",
     "Tokens live in this computer's password store and go only to their own service.",

@@ -59,11 +59,19 @@ class Running:
     started: str
 
 
+class _Apart(subprocess.Popen[bytes]):
+    """A child that is meant to live on when its handle goes."""
+
+    def __del__(self) -> None:
+        """Take its end where it has one, and say nothing where it has none."""
+        self.poll()
+
+
 @dataclass(slots=True)
 class Starter:
     """Starts programs apart from the app and remembers those of this session."""
 
-    _children: dict[Path, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _children: dict[Path, _Apart] = field(default_factory=dict)
 
     def start(self, program: Program, out: Path) -> int:
         """Start a program whose words go to `out`/log.txt; return its process id.
@@ -72,7 +80,7 @@ class Starter:
         """
         out.mkdir(parents=True, exist_ok=True)
         with (out / LOG).open("ab") as log:
-            child = subprocess.Popen(  # noqa: S603  arguments as a list, from settings and a folder
+            child = _Apart(
                 program.command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
