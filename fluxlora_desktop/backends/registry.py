@@ -83,7 +83,7 @@ def build_services(
     if own_captioner is not None:
         own = (OwnCaptioner(address=own_captioner, token=partial(secret_for, OWN_CAPTIONER)),)
     painters: tuple[ImageGenerator, ...] = ()
-    here: tuple[LocalPictures, ...] = () if local is None else (LocalPictures(local),)
+    studios = () if local is None else (LocalPictures(local),)
     if own_pictures is not None:
         painters = (OwnPictures(server=own_pictures, token=partial(secret_for, OWN_PICTURES)),)
     return Services(
@@ -92,7 +92,7 @@ def build_services(
             FalTraining(address=where["fal"], token=fal),
         ),
         generators=(
-            *here,
+            *studios,
             ReplicatePictures(address=where["replicate"], token=replicate),
             TogetherPictures(address=where["together"], token=together, model_ids=model_ids),
             FalPictures(address=where["fal"], token=fal),
@@ -101,5 +101,5 @@ def build_services(
         ),
         hub=HuggingFaceHub(address=where["huggingface"], token=hub),
         captioners=(TogetherCaptioner(address=where["together"], token=together), *own),
-        at_close=tuple(it.close for it in here),
+        at_close=tuple(it.close for it in studios),
     )

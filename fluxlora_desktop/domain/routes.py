@@ -133,7 +133,7 @@ def refused_for(generator: str, model: GeneratorModel, loras: Sequence[LoraUse])
 
 
 def _lacking(model: GeneratorModel) -> Refusal:
-    return Refusal(f"{model.title}: {model.lacks}", Remedy.SET_UP)
+    return Refusal(model.lacks, Remedy.SET_UP)
 
 
 def most_loras(model: GeneratorModel) -> int:

@@ -403,5 +403,4 @@ def test_engine_that_is_not_set_up_is_shown_with_what_to_do(tmp_path: Path) -> N
     assert model is not None
     against = refused("local", model, room.flux1)
     assert against is not None
-    assert against.words == "FLUX.1-dev on this computer: It is not set up yet."
-    assert against.remedy == "set_up"
+    assert (against.words, against.remedy) == ("It is not set up yet.", "set_up")

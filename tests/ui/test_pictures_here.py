@@ -177,7 +177,7 @@ def test_computer_that_is_not_set_up_is_shown_with_the_reason_and_the_way_there(
     room.page.arrive("mug")
 
     assert choice.offer() is None
-    assert choice.here.text() == "FLUX.1-dev on this computer: It is not set up yet."
+    assert choice.here.text() == "It is not set up yet."
     assert choice.remedy.text() == "Publish it…"
     assert choice.set_up.text() == "Set up this computer…"
     assert offers(room.page)["FLUX.1-dev on this computer: It is not set up yet"] is False

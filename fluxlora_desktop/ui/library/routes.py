@@ -53,7 +53,7 @@ class RoutesPart(QWidget):
         mark.setAlignment(Qt.AlignmentFlag.AlignTop)
         where = _where(route)
         able = _HERE if route.takes_files else _PRIVATE[route.private_works]
-        under = able if route.works else _reason(route)
+        under = able if route.works else route.reason
         title = label(where, "" if route.works else "muted", wrap=True)
         words = column(title, label(under, "caption", wrap=True), spacing=2)
         line = QWidget()
@@ -84,11 +84,6 @@ def _where(route: Route) -> str:
     return f"{route.generator_title} · {route.model_title}"
 
 
-def _reason(route: Route) -> str:
-    """Return why a route does not work, without the title that stands above it."""
-    return route.reason.removeprefix(f"{route.model_title}: ")
-
-
 def _order(route: Route) -> tuple[bool, bool, bool]:
     """Put first what works, then what a person can help, then what runs the LoRA's base."""
     return (not route.works, not route.remedy, not route.fits)
@@ -96,4 +91,4 @@ def _order(route: Route) -> tuple[bool, bool, bool]:
 
 def _says(route: Route) -> str:
     where = f"{route.generator_title}, {route.model_title}"
-    return f"Works at {where}" if route.works else f"Not at {where}: {_reason(route)}"
+    return f"Works at {where}" if route.works else f"Not at {where}: {route.reason}"
