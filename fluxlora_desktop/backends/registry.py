@@ -83,7 +83,9 @@ def build_services(
     if own_captioner is not None:
         own = (OwnCaptioner(address=own_captioner, token=partial(secret_for, OWN_CAPTIONER)),)
     painters: tuple[ImageGenerator, ...] = ()
-    studios = () if local is None else (LocalPictures(local),)
+    studios: tuple[LocalPictures, ...] = ()
+    if local is not None:
+        studios = (LocalPictures(local),)
     if own_pictures is not None:
         painters = (OwnPictures(server=own_pictures, token=partial(secret_for, OWN_PICTURES)),)
     return Services(
