@@ -458,6 +458,9 @@ class Session(QObject):
         Returns False when some work would not stop: the process may then only leave by `os._exit`.
         """
         self._guard.close()
+        if self.opened is not None:
+            for end in self.opened.tools.services.at_close:
+                end()
         stopped = self.jobs.shutdown(ms)
         if self._awake is not None:
             self._awake.close()

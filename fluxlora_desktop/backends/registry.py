@@ -18,6 +18,7 @@ from fluxlora_desktop.backends.fal.training import FalTraining
 from fluxlora_desktop.backends.huggingface.hub import HuggingFaceHub
 from fluxlora_desktop.backends.huggingface.pictures import HuggingFacePictures
 from fluxlora_desktop.backends.local.parts import LocalParts
+from fluxlora_desktop.backends.local.pictures import LocalPictures
 from fluxlora_desktop.backends.local.queue import LocalQueue
 from fluxlora_desktop.backends.local.training import LocalTraining
 from fluxlora_desktop.backends.openai_chat.captioner import OwnCaptioner
@@ -72,8 +73,8 @@ def build_services(
     `secret_for` is asked at each request, so that a new token counts at once. `model_ids` stands in
     for those of `MODEL_CHOICES`, by base. `own_captioner` returns the address that a person gave
     for captions, "" while there is none; without it no such address is offered. `own_pictures` is
-    the same for pictures without a LoRA. `local` is what this computer trains with; without it
-    nothing is trained here.
+    the same for pictures without a LoRA. `local` is what trains and paints on this computer, whose
+    pictures are offered first, being free; without it nothing is made here.
     """
     where = {**DEFAULT_ADDRESSES, **addresses}
     router = router_key("huggingface")
@@ -88,10 +89,12 @@ def build_services(
     painters: tuple[ImageGenerator, ...] = ()
     if own_pictures is not None:
         painters = (OwnPictures(server=own_pictures, token=partial(secret_for, OWN_PICTURES)),)
+    studios: tuple[LocalPictures, ...] = ()
     here: tuple[TrainingBackend, ...] = ()
     if local is not None:
         parts = replace(local, hub_token=hub)
-        queue = LocalQueue(parts.jobs, gpus=parts.engine.gpus, free_gpu=parts.free_gpu)
+        studios = (LocalPictures(parts),)
+        queue = LocalQueue(parts.jobs, gpus=parts.engine.gpus, free_gpu=studios[0].free_gpu)
         here = (LocalTraining(parts, queue), AiToolkitTraining(parts, queue))
     return Services(
         trainers=(
@@ -100,6 +103,7 @@ def build_services(
             *here,
         ),
         generators=(
+            *studios,
             ReplicatePictures(address=where["replicate"], token=replicate),
             TogetherPictures(address=where["together"], token=together, model_ids=model_ids),
             FalPictures(address=where["fal"], token=fal),
@@ -108,4 +112,5 @@ def build_services(
         ),
         hub=HuggingFaceHub(address=where["huggingface"], token=hub),
         captioners=(TogetherCaptioner(address=where["together"], token=together), *own),
+        at_close=tuple(it.close for it in studios),
     )

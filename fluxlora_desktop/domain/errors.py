@@ -443,6 +443,20 @@ class EngineBusy(EngineError):
     """The engine is being made, updated or removed, or a training uses it."""
 
 
+class EngineStopped(EngineError):
+    """Its program ended, or answered nothing that makes sense: what it did may be tried again.
+
+    `log_tail` is the end of what it wrote; `lasting` tells that it would surely stop again.
+    """
+
+    def __init__(
+        self, says: str, mend: str = "", *, log_tail: str = "", lasting: bool = False
+    ) -> None:
+        super().__init__(says, mend)
+        self.log_tail = log_tail
+        self.lasting = lasting
+
+
 class IllegalMove(AppError):
     """A run, or a row of the journal, was asked to go where its state does not lead."""
 

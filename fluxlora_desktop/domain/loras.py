@@ -74,6 +74,11 @@ class Lora:
     publication: Publication | None = None
 
     @property
+    def file(self) -> str:
+        """Return where the weights lie in the library: the name that `Files.lora` gives them."""
+        return f"loras/{self.id}/lora.safetensors"
+
+    @property
     def short_hash(self) -> str:
         """Return AutoV3: the 12 hex digits that other programs show."""
         return self.tensor_hash[:12]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -100,8 +100,8 @@ def title_for(prompt: str) -> str:
     return f"{words[:LONGEST_TITLE].rsplit(' ', 1)[0]} …"
 
 
-def due(queue: Queue, at_once: int) -> tuple[str, ...]:
-    """Return the orders that shall be made now: the first `at_once` of each generator.
+def due(queue: Queue, at_once: Callable[[str], int]) -> tuple[str, ...]:
+    """Return the orders that shall be made now: the first `at_once` of each generator, by its key.
 
     One whose last pictures are being made is not among them.
     """
@@ -109,7 +109,7 @@ def due(queue: Queue, at_once: int) -> tuple[str, ...]:
     found: list[str] = []
     for order in queue.going:
         over = not queue.done_of(order.id).waiting
-        if over or taken.get(order.generator, 0) >= at_once:
+        if over or taken.get(order.generator, 0) >= at_once(order.generator):
             continue
         taken[order.generator] = taken.get(order.generator, 0) + 1
         found.append(order.id)

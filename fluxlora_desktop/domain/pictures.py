@@ -12,14 +12,17 @@ from pathlib import Path
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.prompts import Spread
 
+AT_ONCE = 2
+"""Orders that a service makes at the same time, unless it says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoraUse:
-    """A Lora as a generator needs it: base, strength, and the two ways to reach the weights.
+    """A Lora as a generator needs it: base, strength, and the three ways to reach the weights.
 
     `trained_version` is owner/name:hash at the service that trained it, `address` the full
     address of the .safetensors file on the hub (empty when it is not published), `private` whether
-    that address refuses strangers.
+    that address refuses strangers. `file` is its name in the library, for what reads it here.
     """
 
     lora_id: str
@@ -32,6 +35,7 @@ class LoraUse:
     address: str = ""
     private: bool = True
     tensor_hash: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,12 @@ class GeneratorModel:
 
     `base` is the base it runs ("" when it takes no LoRA and the base does not matter), `max_loras`
     how many it takes, `needs_trained_version` that it is the trained model itself,
-    `private_works` whether a private repo can be read. Prices: `usd_per_picture` and
-    `usd_per_megapixel` are summed; `whole_megapixels` tells that a begun one is billed as a whole,
-    `steps_cost` that more steps than the default cost more.
+    `private_works` whether a private repo can be read, `takes_files` that a Lora's file in the
+    library is enough. Prices: `usd_per_picture` and `usd_per_megapixel` are summed;
+    `whole_megapixels` tells that a begun one is billed as a whole, `steps_cost` that more steps
+    than the default cost more. With `free` nothing is ever paid for, so nothing is counted, and
+    what broke off may be made again. `lacks` says what has to be done first on this computer, in a
+    sentence; "" when nothing has. `seconds` is how long one usual picture takes.
     """
 
     key: str
@@ -61,6 +68,7 @@ class GeneratorModel:
     needs_lora: bool = False
     needs_trained_version: bool = False
     private_works: bool = False
+    takes_files: bool = False
     size: SizeRule = SizeRule()
     steps: tuple[int, int] = (1, 50)
     default_steps: int = 28
@@ -73,6 +81,9 @@ class GeneratorModel:
     steps_cost: bool = True
     price_basis: str = ""
     available: bool = True
+    free: bool = False
+    lacks: str = ""
+    seconds: tuple[float, float] = (3.0, 30.0)
 
     def estimate(self, width: int, height: int, steps: int) -> Estimate:
         """Return the price range of one picture in US dollars."""
@@ -82,7 +93,7 @@ class GeneratorModel:
         else:
             low = self._price(Decimal(pixels) / 10**6, steps)
             high = low * Decimal("1.2")
-        return Estimate(low, high, 3, 30, self.price_basis)
+        return Estimate(low, high, *self.seconds, self.price_basis)
 
     def _price(self, megapixels: Decimal | int, steps: int) -> Decimal:
         longer = Decimal(max(steps, self.default_steps)) / self.default_steps
@@ -92,10 +103,14 @@ class GeneratorModel:
 
 @dataclass(frozen=True, slots=True)
 class GeneratorAbilities:
-    """What a generator can do now; `checked` tells whether the live service was asked."""
+    """What a generator can do now; `checked` tells whether the live service was asked.
+
+    `at_once` is how many orders it makes at the same time.
+    """
 
     models: tuple[GeneratorModel, ...]
     checked: bool = False
+    at_once: int = AT_ONCE
 
     def model(self, key: str) -> GeneratorModel | None:
         """Return the model with this key, or None when it is not offered."""
@@ -107,7 +122,7 @@ class GeneratorAbilities:
             replace(model, available=available) if model.key == key else model
             for model in self.models
         )
-        return GeneratorAbilities(tuple(told), checked=True)
+        return GeneratorAbilities(tuple(told), checked=True, at_once=self.at_once)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ library keeps is asked in `store_ports.py`, what a piece of work may do in `work
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -69,6 +69,7 @@ from fluxlora_desktop.domain.training import (
 )
 from fluxlora_desktop.domain.work import Clock as Clock
 from fluxlora_desktop.domain.work import JobContext as JobContext
+from fluxlora_desktop.domain.work import StepsDone as StepsDone
 from fluxlora_desktop.domain.work import Transferred as Transferred
 from fluxlora_desktop.domain.work import Waiting as Waiting
 
@@ -207,7 +208,8 @@ class ImageGenerator(Protocol):
     def generate(self, request: PictureRequest, ctx: JobContext) -> GeneratedImage:
         """Make one picture with `request.seed`. One paid request, never repeated.
 
-        Raises like `TrainingBackend.submit`.
+        Raises like `TrainingBackend.submit`; a model that is `free` never `OutcomeUnknown`, but
+        `EngineError` and its kin. `StepsDone` may be reported.
         """
 
 
@@ -425,12 +427,16 @@ class PictureWorkshop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services, joined: by key, in the order in which they are offered."""
+    """The services, joined: by key, in the order in which they are offered.
+
+    `at_close` is what has to be ended with the app.
+    """
 
     trainers: Sequence[TrainingBackend]
     generators: Sequence[ImageGenerator]
     hub: LoraHub
     captioners: Sequence[Captioner] = ()
+    at_close: Sequence[Callable[[], None]] = ()
 
     def captioner(self, key: str) -> Captioner:
         """Return the captioner with this key; raises `KeyError`."""

@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fluxlora_desktop.domain.bases import title_of
-from fluxlora_desktop.domain.errors import InputError, LoraNotUsable, NextRoute
+from fluxlora_desktop.domain.errors import (
+    EngineAbsent,
+    InputError,
+    LoraNotUsable,
+    NextRoute,
+)
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import (
     GeneratorAbilities,
@@ -28,6 +33,7 @@ class Remedy(StrEnum):
     NONE = ""
     PUBLISH = "publish"
     MAKE_PUBLIC = "make_public"
+    SET_UP = "set_up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,8 @@ class Route:
     """One answer to "can this Lora be used there": a generator's model, yes or no, and why.
 
     `fits` tells whether the model runs the Lora's base today, so that only publishing is missing,
-    `remedy` what makes it work, `private_works` whether the Lora's repo may be private.
+    `remedy` what makes it work, `private_works` whether the Lora's repo may be private,
+    `takes_files` that it need not be published at all.
     """
 
     generator: str
@@ -56,6 +63,7 @@ class Route:
     fits: bool = True
     remedy: Remedy = Remedy.NONE
     private_works: bool = False
+    takes_files: bool = False
 
 
 def use_of(lora: Lora, scale: float | None = None) -> LoraUse:
@@ -72,6 +80,7 @@ def use_of(lora: Lora, scale: float | None = None) -> LoraUse:
         address=published.address if published else "",
         private=not (published and published.public),
         tensor_hash=lora.tensor_hash,
+        file=lora.file,
     )
 
 
@@ -83,6 +92,8 @@ def refusal(generator: str, model: GeneratorModel, use: LoraUse) -> str:
 
 def refused(generator: str, model: GeneratorModel, use: LoraUse) -> Refusal | None:
     """Return what keeps a model from using a Lora, or None."""
+    if model.base == use.base and model.lacks:
+        return _lacking(model)
     if not model.available:
         return Refusal(f"{model.title} is not served at present.")
     if model.max_loras == 0 and not model.needs_trained_version:
@@ -96,6 +107,8 @@ def refused(generator: str, model: GeneratorModel, use: LoraUse) -> Refusal | No
         if use.trained_version and use.trained_at == generator:
             return None
         return Refusal(f"{use.name} was not trained there, so it has no model there.")
+    if model.takes_files:
+        return None if use.file else Refusal(f"The file of {use.name} is not on this computer.")
     if not use.address:
         return Refusal(f"{use.name} is not published yet.", Remedy.PUBLISH, use.lora_id)
     if use.private and not model.private_works:
@@ -109,12 +122,18 @@ def refused_for(generator: str, model: GeneratorModel, loras: Sequence[LoraUse])
     if not loras:
         if model.needs_lora or model.needs_trained_version:
             return Refusal(f"{model.title} needs a LoRA.")
+        if model.lacks:
+            return _lacking(model)
         return None if model.available else Refusal(f"{model.title} is not served at present.")
     for use in loras:
         if against := refused(generator, model, use):
             return against
     limit = most_loras(model)
     return Refusal(f"{model.title} takes at most {limit}.") if len(loras) > limit else None
+
+
+def _lacking(model: GeneratorModel) -> Refusal:
+    return Refusal(model.lacks, Remedy.SET_UP)
 
 
 def most_loras(model: GeneratorModel) -> int:
@@ -145,6 +164,7 @@ def routes_for(use: LoraUse, generators: Offered) -> tuple[Route, ...]:
                     fits=model.available and model.base == use.base,
                     remedy=against.remedy if against else Remedy.NONE,
                     private_works=model.private_works,
+                    takes_files=model.takes_files,
                 )
             )
     return tuple(answers)
@@ -173,12 +193,10 @@ def check_request(
 ) -> GeneratorModel:
     """Return the model of a request that may be sent.
 
-    Raises `LoraNotUsable` for a Lora that does not fit, `InputError` for values out of range;
-    nothing has been sent then.
+    Raises `LoraNotUsable` for a Lora that does not fit, `InputError` for values out of range,
+    `EngineAbsent` where this computer lacks something; nothing has been sent then.
     """
-    model = abilities.model(request.model)
-    if model is None:
-        raise InputError("model", f"{request.model} is not offered at present")
+    model = _model_in(abilities, request.model)
     if not request.prompt.strip():
         raise InputError("prompt", "Write what the picture shall show.")
     if holds_token(request.prompt):
@@ -204,4 +222,13 @@ def check_request(
         raise InputError("steps", f"from {model.steps[0]} to {model.steps[1]}")
     if not model.guidance[0] <= request.guidance <= model.guidance[1]:
         raise InputError("guidance", f"from {model.guidance[0]:g} to {model.guidance[1]:g}")
+    return model
+
+
+def _model_in(abilities: GeneratorAbilities, key: str) -> GeneratorModel:
+    model = abilities.model(key)
+    if model is None:
+        raise InputError("model", f"{key} is not offered at present")
+    if model.lacks:
+        raise EngineAbsent(model.lacks)
     return model

@@ -121,6 +121,7 @@ _OTHER_TITLES = {
     LOCAL: "This computer",
     AI_TOOLKIT: "ai-toolkit",
 }
+_PLACES = {LOCAL: "on this computer"}
 
 NOT_A_TOKEN_FIELD = "This looks like a token. It was not kept and not sent."
 
@@ -139,6 +140,11 @@ def service_title(key: str) -> str:
     """Return how a service is called on screen; unknown keys are shown as they are."""
     facts = service_named(key)
     return facts.title if facts else _OTHER_TITLES.get(key, key)
+
+
+def at_place(key: str) -> str:
+    """Return where a service works, as the end of a sentence: at Together, on this computer."""
+    return _PLACES.get(key, f"at {service_title(key)}")
 
 
 def token_pattern() -> str:

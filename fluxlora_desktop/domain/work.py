@@ -42,6 +42,18 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class StepsDone:
+    """How far a piece of work is: `done` steps of `total`, 0 while none can be counted.
+
+    `says` is what is done meanwhile, as the beginning of a sentence.
+    """
+
+    done: int = 0
+    total: int = 0
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Transferred:
     """Progress of bytes: what is being moved, how many so far, of how many (0: unknown)."""
 

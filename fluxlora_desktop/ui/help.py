@@ -108,6 +108,8 @@ FACTS = (
     "Settings, This computer says what its GPU can train, how fast, and what setting it up takes.",
     "The engine is a Python environment of its own; removing it leaves base models and trainings.",
     "A base model, 16 to 113 GB, comes at the first training. A folder that you have is used too.",
+    "This computer, once set up, makes pictures for free, also with LoRAs that are not published. "
+    "While a training has the graphics card they wait.",
     "Settings take a server of your own for pictures without a LoRA.",
     "When the answer to a launch is lost, the app asks the service and never sends it twice.",
     "Tokens live in this computer's password store and go only to their own service.",

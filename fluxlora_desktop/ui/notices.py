@@ -106,6 +106,8 @@ def _details(error: e.AppError) -> str:
             parts.append(f"status {error.status}")
         if error.request_id:
             parts.append(f"request {error.request_id}")
+    if isinstance(error, e.EngineStopped) and error.log_tail:
+        parts.append(error.log_tail)
     return " · ".join(parts)
 
 

@@ -8,6 +8,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from fluxlora_desktop.ui.widgets import label, retint, row
 
+COMPUTER = "computer"
+"""The name of the page about what this computer can do itself."""
+
 
 class Page(QWidget):
     """One place of the sidebar.

@@ -13,7 +13,7 @@ from fluxlora_desktop.domain.checkout import CheckoutFinder
 from fluxlora_desktop.domain.library import Inconsistency
 from fluxlora_desktop.domain.lineage import Lineage
 from fluxlora_desktop.domain.ports import Engine, JobContext, SecretStore
-from fluxlora_desktop.domain.runs import Run
+from fluxlora_desktop.domain.runs import AT_SERVICE, Run
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.system.environment import ImportedTokens
 from fluxlora_desktop.system.trash import erase, find_in_trash, move_to_trash, restore
@@ -152,13 +152,15 @@ class Desks:
         grids = GridDesk(tools, jobs, parent)
         grids.ordered.connect(pictures.ordered)  # the gallery shows cells as any other picture
         grids.changed.connect(pictures.changed)
+        grids.advanced.connect(pictures.advanced)
+        runs.changed.connect(partial(_on_run_changed, pictures, grids))
         exchange.arrived.connect(grids.load)
         gallery = GalleryDesk(tools, jobs, trash, parent)
         exchange.arrived.connect(gallery.tell_anew)
         own_server = OwnServerDesk(tools, jobs, secrets, parent)
         own_server.changed.connect(pictures.offers_changed)
         computer = ComputerDesk(tools, jobs, engine, parent)
-        computer.changed.connect(pictures.offers_changed)
+        computer.changed.connect(pictures.refresh_offers)
         computer.changed.connect(draft.tell_anew)
         checkout = None
         if own_checkout is not None:
@@ -212,6 +214,13 @@ class Surroundings:
     check: Callable[[JobContext], tuple[Inconsistency, ...]] | None = None
     caption_choices: CaptionChoices = field(default_factory=CaptionChoices)
     own_server: OwnServerChoice | None = None
+
+
+def _on_run_changed(pictures: PictureDesk, grids: GridDesk, run: Run) -> None:
+    """A training that is over or rests has let the graphics card go: what waited is made."""
+    if run.state not in AT_SERVICE or run.paused:
+        pictures.card_freed()
+        grids.card_freed()
 
 
 class SampleOffer(QObject):

@@ -260,6 +260,7 @@ QToolButton[role="digit"] {{ padding: 5px 0; border-radius: 4px; color: {t.muted
 QPushButton[role="quiet"]:hover, QToolButton:hover {{ background: {t.raised}; }}
 QPushButton[role="quiet"]:focus, QPushButton[role="link"]:focus, QToolButton:focus {{
   border: 2px solid {t.accent}; }}
+QPushButton[role="link"]:focus {{ padding: 1px 3px; }}
 QPushButton[role="quiet"]:checked, QToolButton:checked {{ background: {t.accent_soft};
   color: {t.accent_text}; }}
 QPushButton[role="nav"] {{ background: transparent; border: 2px solid transparent;

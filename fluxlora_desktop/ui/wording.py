@@ -37,6 +37,11 @@ def usd(amount: Decimal) -> str:
     return f"${text}"
 
 
+def cost(amount: Decimal) -> str:
+    """Return what something cost: an amount in dollars, or that it was free."""
+    return usd(amount) if amount else "Free"
+
+
 def price_range(estimate: Estimate) -> str:
     """Return a price range in words."""
     if not estimate.high_usd:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fluxlora_desktop.domain.errors import AppError, LoraNotUsable, ModelWithdrawn
+from fluxlora_desktop.domain.errors import AppError
 from fluxlora_desktop.domain.pictures import Picture
 from fluxlora_desktop.domain.runs import Run
+from fluxlora_desktop.domain.work import StepsDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,15 @@ class PictureChanged:
     """A picture's row changed."""
 
     picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class PictureAdvanced:
+    """How far a picture of an order is that is being made; nothing of it is kept."""
+
+    picture_id: str
+    order_id: str
+    steps: StepsDone
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,9 @@ class CaptionWaits:
 
 @dataclass(frozen=True, slots=True)
 class OrderRefused:
-    """An order of pictures ended because its model or Lora cannot be used there any more."""
+    """An order of pictures ended by what the next picture would meet as well.
 
-    error: ModelWithdrawn | LoraNotUsable
+    Its model or Lora cannot be used there any more, or this computer's engine cannot make it.
+    """
+
+    error: AppError

@@ -22,7 +22,7 @@ _GOOD_FOR = timedelta(hours=6)
 
 def kind_of(request: PictureRequest) -> Kind:
     """Return what of an order a look is about: the generator, its model, and the weights."""
-    weights = tuple(use.address or use.trained_version for use in request.loras)
+    weights = tuple(use.address or use.trained_version or use.file for use in request.loras)
     return (request.generator, request.model, weights)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from fluxlora_desktop.domain.errors import (
     AppError,
+    EngineBusy,
     JobCancelled,
     LoraNotUsable,
     ModelWithdrawn,
@@ -40,6 +41,7 @@ from fluxlora_desktop.domain.routes import Route, check_request, routes_for, use
 from fluxlora_desktop.domain.runs import Effect, EffectKind
 from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.workflows.events import OrderRefused, PictureChanged
+from fluxlora_desktop.workflows.free import ends_order, made_free, telling
 from fluxlora_desktop.workflows.looking import look_first, naming_routes, offered, with_routes
 from fluxlora_desktop.workflows.paid import ENDS_ORDER, InDoubt, Paid, confirm, send_paid
 from fluxlora_desktop.workflows.picture_text import text_of
@@ -50,6 +52,7 @@ from fluxlora_desktop.workflows.tools import Tools, storage_trouble
 TEMPLATE, SPREAD = "template", "spread"
 """The facts of a picture whose prompt had alternatives: as it was written, and how it was used."""
 STOPPED = "You stopped it before it was sent. Nothing was charged."
+STOPPED_HERE = "You stopped it."
 FAULT = "A fault of the app broke the order off before this was sent. Nothing was charged."
 _FAULT_MEANWHILE = "A fault of the app broke this off; the log has the details."
 _BROKEN_OFF = "It was broken off while it was made."
@@ -161,7 +164,8 @@ def make_pictures(
     thrown away meanwhile, is sent. `JobCancelled` leaves what was not sent waiting, as at the end
     of the app; where a person stopped the order, `end_order` comes after it. The service is looked
     at before the first is sent; what is raised then was not sent. `LimitReached` comes before
-    anything is sent and leaves everything waiting. What waits when `goes_on` says no stays so too.
+    anything is sent and leaves everything waiting; so does `EngineBusy`, which may come later too.
+    What waits when `goes_on` says no stays so as well.
     """
     return make_each(((picture, request) for picture in pictures), tools, ctx, agreed, goes_on)
 
@@ -200,13 +204,15 @@ def make_each(
                     ended = _failed(now, AppError(_THROWN_AWAY), tools)
                 else:
                     ended, stopped = _make_one(now, request, generator, model, tools, ctx)
-            except JobCancelled:
+            except (JobCancelled, EngineBusy):
                 _leave(picture, tools, ctx)
                 raise
         ctx.report(PictureChanged(ended))
         done.append(ended)
     if isinstance(stopped, ModelWithdrawn | LoraNotUsable):
         ctx.report(OrderRefused(with_routes(stopped, request, tools)))
+    elif stopped is not None and models[-1].free:
+        ctx.report(OrderRefused(stopped))
     return tuple(done)
 
 
@@ -216,6 +222,8 @@ def _models_for(
     """Return the model of each order; where one of them may not be sent, all have failed."""
     try:
         return [look_first(each, tools, ctx) for _, each in waiting]
+    except EngineBusy:
+        raise
     except AppError as error:
         for picture, each in waiting:
             why = _not_looked(error, tools.services.generator(each.generator))
@@ -249,10 +257,21 @@ def end_order(order_id: str, tools: Tools, words: str = STOPPED) -> tuple[Pictur
     """
     store = tools.stores.pictures
     return tuple(
-        store.update(picture.id, state=PictureState.FAILED, error=words)
+        store.update(picture.id, state=PictureState.FAILED, error=_ending(picture, words, tools))
         for picture in store.unfinished()
         if picture.order_id == order_id and picture.state is PictureState.WAITING
     )
+
+
+def _ending(picture: Picture, words: str, tools: Tools) -> str:
+    """Return why a picture ended; of one that nothing would be paid for no money is spoken."""
+    if words != STOPPED:
+        return words
+    with suppress(KeyError):
+        model = tools.services.generator(picture.generator).abilities().model(picture.model)
+        if model is not None and model.free:
+            return STOPPED_HERE
+    return words
 
 
 def _make_one(
@@ -266,6 +285,8 @@ def _make_one(
     single = replace(
         request, prompt=picture.prompt, seed=picture.seed, count=1, spread=Spread.LITERAL
     )
+    if model.free:
+        return _make_free(picture, single, generator, model, tools, ctx)
     paid = Paid(
         EffectKind.PICTURE,
         picture.id,
@@ -295,6 +316,29 @@ def _make_one(
         sent.lost_answer()
         return ended
     return _keep(picture, paid, *sent, model, tools)
+
+
+def _make_free(
+    picture: Picture,
+    request: PictureRequest,
+    generator: ImageGenerator,
+    model: GeneratorModel,
+    tools: Tools,
+    ctx: JobContext,
+) -> tuple[Picture, AppError | None]:
+    """Make a picture that nobody is paid for: no journal, no ledger, and a crash is a failure."""
+    try:
+        picture = tools.stores.pictures.update(picture.id, state=PictureState.MAKING, error="")
+        ctx.report(PictureChanged(picture))
+        image = made_free(generator, request, telling(ctx, picture))
+        return _store(picture, image, model, NOTHING, tools), None
+    except (EngineBusy, JobCancelled):
+        raise
+    except AppError as error:
+        return _failed(picture, error, tools), error if ends_order(error) else None
+    except Exception:
+        _failed(picture, AppError(_FAULT_MEANWHILE), tools)
+        raise
 
 
 def _wanted(request: PictureRequest) -> Mapping[str, object]:
@@ -376,7 +420,8 @@ def _store(
     except UnexpectedReply as error:
         spilled = _spill(picture, image, tools)
         where = f" What came lies at {spilled}." if spilled else ""
-        words = f"What was made and charged is not a picture that opens: {error.got}.{where}"
+        charged = "" if model.free else " and charged"
+        words = f"What was made{charged} is not a picture that opens: {error.got}.{where}"
         return _failed(picture, AppError(words), tools)
     return tools.stores.pictures.update(
         picture.id,

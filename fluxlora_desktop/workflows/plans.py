@@ -250,6 +250,7 @@ def _routes(plan: RunPlan, trainer: Trainer, services: Services) -> tuple[Route,
         trained_at=plan.backend,
         address="planned" if plan.publish else "",
         private=plan.visibility is Visibility.PRIVATE,
+        file="planned",
     )
     return routes_for(use, [(g.key, g.title, g.abilities()) for g in services.generators])
 

@@ -73,12 +73,13 @@ class Ground:
             engine=self.engine,
             environment=lambda: {**os.environ, "FAKE_TRAINER": str(self.folder / "fake.json")},
             hub_token=lambda: self.token,
-            free_gpu=lambda: self.freed.append("freed"),
         )
 
     def queue(self, **more: Any) -> LocalQueue:
         parts = self.parts()
-        return LocalQueue(parts.jobs, gpus=self.engine.gpus, free_gpu=parts.free_gpu, **more)
+        return LocalQueue(
+            parts.jobs, gpus=self.engine.gpus, free_gpu=lambda: self.freed.append("freed"), **more
+        )
 
     def backend(self, queue: LocalQueue | None = None) -> LocalTraining:
         """Return the backend as a freshly started app has it."""

@@ -21,6 +21,7 @@ from fluxlora_desktop.domain.errors import (
 from fluxlora_desktop.domain.gallery import PictureQuery
 from fluxlora_desktop.domain.money import Certainty
 from fluxlora_desktop.domain.pictures import (
+    AT_ONCE,
     GeneratedImage,
     GeneratorAbilities,
     GeneratorModel,
@@ -31,7 +32,6 @@ from fluxlora_desktop.domain.pictures import (
 )
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
-from fluxlora_desktop.ui.desks.queue import AT_ONCE
 from fluxlora_desktop.workflows.pictures import FAULT, STOPPED
 from tests.ui.desk_bench import DeskBench, Heard
 from tests.workflows.fakes import FakeGenerator

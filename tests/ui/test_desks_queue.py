@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.errors import DiskFull, PaymentRequired
 from fluxlora_desktop.domain.pictures import (
+    AT_ONCE,
     GeneratedImage,
     Picture,
     PictureRequest,
@@ -22,7 +23,7 @@ from fluxlora_desktop.domain.pictures import (
 )
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.ui.desks.pictures import PictureDesk
-from fluxlora_desktop.ui.desks.queue import AT_ONCE, BROKEN_OFF, ELSEWHERE, OrderOver
+from fluxlora_desktop.ui.desks.queue import BROKEN_OFF, ELSEWHERE, OrderOver
 from fluxlora_desktop.workflows.pictures import STOPPED
 from tests.ui.desk_bench import DeskBench, Heard
 from tests.workflows.fakes import FakeGenerator

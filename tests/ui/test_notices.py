@@ -85,6 +85,7 @@ SAMPLES: dict[type[e.AppError], Callable[[], e.AppError]] = {
     e.EngineError: lambda: e.EngineError("The engine was not made.", "Try again."),
     e.EngineAbsent: lambda: e.EngineAbsent("The engine is not set up.", "Set it up first."),
     e.EngineBusy: lambda: e.EngineBusy("The engine is being made.", "Wait until it is done."),
+    e.EngineStopped: lambda: e.EngineStopped("The engine stopped.", "Try again.", log_tail="CUDA"),
     e.IllegalMove: lambda: e.IllegalMove("r1", "ready", "training"),
 }
 MONEY = (e.CredentialError, e.ServiceError, e.RunFailed)
@@ -179,6 +180,10 @@ BUTTONS = {
 @pytest.mark.parametrize("kind", BUTTONS, ids=lambda kind: kind.__name__)
 def test_notice_offers_the_button_that_helps(kind: type[e.AppError]) -> None:
     assert notice_for(SAMPLES[kind]()).button == BUTTONS[kind]
+
+
+def test_end_of_the_engines_own_words_can_be_copied() -> None:
+    assert "CUDA" in notice_for(SAMPLES[e.EngineStopped]()).details
 
 
 def test_no_notice_offers_to_go_on_over_an_untrusted_connection() -> None:

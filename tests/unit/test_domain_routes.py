@@ -175,6 +175,7 @@ def test_use_of_a_lora_follows_its_publication(visibility: Visibility) -> None:
         address="https://x",
         private=visibility is Visibility.PRIVATE,
         tensor_hash="t" * 64,
+        file="loras/l/lora.safetensors",
     )
     assert (use.scale, use_of(lora).scale) == (1.2, 0.9)
     assert (use_of(lora).address, use_of(lora).private) == ("", True)

@@ -50,6 +50,7 @@ MAY_START_THREADS = (
     *("jobs", "practice", "system.practice_process", "system.guard"),
     "trainer.serve",  # hears a cancel while a picture is made
     "trainer.own_checkout",  # a process of its own, in another interpreter
+    "backends.local.serve",  # reads the pipes of a program, which Windows cannot wait for
 )
 THREADS = (
     *("threading.Thread", "threading.Timer", "concurrent.futures.ThreadPoolExecutor"),

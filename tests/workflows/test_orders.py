@@ -88,7 +88,7 @@ def test_order_of_last_week_comes_back_paused_and_is_made_when_a_person_says_so(
     queue, _waiting = take_up(bench.tools)
     (order,) = queue.orders
     assert (order.paused, order.note) == (True, TOO_OLD)
-    assert due(queue, 2) == ()
+    assert due(queue, lambda _key: 2) == ()
     assert states(bench) == [PictureState.WAITING]
 
     pause_order(placed.order.id, False, bench.tools)
@@ -258,10 +258,10 @@ def test_first_orders_of_each_generator_are_due_unless_they_wait(bench):
     )
 
     waiting = {order.id: OrderProgress(1, 1) for order in orders}
-    assert due(Queue(orders, progress=waiting), 2) == ("a", "c", "e")
-    assert due(Queue(orders, paused=True, progress=waiting), 2) == ()
+    assert due(Queue(orders, progress=waiting), lambda _key: 2) == ("a", "c", "e")
+    assert due(Queue(orders, paused=True, progress=waiting), lambda _key: 2) == ()
     last_is_made = waiting | {"a": OrderProgress(1, 0)}
-    assert due(Queue(orders, progress=last_is_made), 2) == ("c", "d", "e")
+    assert due(Queue(orders, progress=last_is_made), lambda _key: 2) == ("c", "d", "e")
     assert moved(Queue(orders), "d", 0) == ("d", "a", "b", "c", "e")
     assert moved(Queue(orders), "a", 99) == ("b", "c", "d", "e", "a")
 

@@ -27,8 +27,9 @@ def child_environment(
 ) -> dict[str, str]:
     """Return the environment of a program of the engine, or of a person's own.
 
-    `environ` is the app's without tokens. The hub's token goes in as HF_TOKEN, base models to
-    `models` or where the person keeps them. What belongs to another Python, or to the packaged app's own libraries, goes out.
+    `environ` is the app's without tokens. The hub's token goes in as HF_TOKEN; base models go to
+    `models`, or where the person keeps them. What belongs to another Python, or to the packaged
+    app's own libraries, goes out.
     """
     made = {name: value for name, value in environ.items() if name not in _FOREIGN}
     if getattr(sys, "frozen", False):  # PyInstaller puts its own folder first and keeps the old one

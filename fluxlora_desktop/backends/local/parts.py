@@ -43,10 +43,6 @@ class LocalEngine(Protocol):
         """Return how long a training would take, None where the computer was not measured."""
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
 def _no_token() -> Secret | None:
     return None
 
@@ -58,8 +54,7 @@ class LocalParts:
     `folder` is the engine's: jobs lie in `jobs/`, base models in `models/`. `trainer` is the folder
     of the training program. `environment` returns the variables that a program started by the app
     may have, without tokens; `hub_token` is given to the trainer alone. `model_folder` returns a
-    local folder for a base, "" to take it from the hub. `free_gpu` is called before a training
-    starts, so that whoever keeps a GPU warm lets it go. `checkout` returns the ai-toolkit that a
+    local folder for a base, "" to take it from the hub. `checkout` returns the ai-toolkit that a
     person has here, None while there is none.
     """
 
@@ -69,7 +64,6 @@ class LocalParts:
     environment: Callable[[], Mapping[str, str]]
     hub_token: Callable[[], Secret | None] = _no_token
     model_folder: Callable[[str], str] = field(default=lambda _base: "")
-    free_gpu: Callable[[], None] = _nothing
     checkout: Callable[[], Checkout | None] = field(default=lambda: None)
 
     @property

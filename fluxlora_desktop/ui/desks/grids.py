@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from fluxlora_desktop.domain.errors import AppError, InputError, LoraNotUsable
+from fluxlora_desktop.domain.errors import AppError, EngineBusy, InputError, LoraNotUsable
 from fluxlora_desktop.domain.grids import GridSpec
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.money import Estimate
@@ -20,7 +20,7 @@ from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.ui.undoable import Undoable
-from fluxlora_desktop.workflows.events import OrderRefused, PictureChanged
+from fluxlora_desktop.workflows.events import OrderRefused, PictureAdvanced, PictureChanged
 from fluxlora_desktop.workflows.grids import (
     OpenGrid,
     end_grid,
@@ -51,13 +51,15 @@ class GridDesk(Desk):
     """Makes grids and reads them.
 
     `listed()` when the list is known or changed, `opened(OpenGrid)` answers `open` and an order,
-    `changed(Picture)` for each step of a cell, `rested(str)` with a grid's id when nothing of it is
+    `changed(Picture)` for each step of a cell, `advanced(PictureAdvanced)` when its generator tells
+    how far it is, `rested(str)` with a grid's id when nothing of it is
     under way any more, `ordered(tuple of Picture)` when cells wait.
     """
 
     listed = Signal()
     opened = Signal(object)
     changed = Signal(object)
+    advanced = Signal(object)
     rested = Signal(str)
     ordered = Signal(object)
 
@@ -67,6 +69,7 @@ class GridDesk(Desk):
         self._making: dict[str, Job] = {}
         self._ending: dict[str, str] = {}
         self._ended: deque[Picture] = deque()
+        self._card_wanted: set[str] = set()
         self.loaded = False
 
     def load(self) -> None:
@@ -187,6 +190,8 @@ class GridDesk(Desk):
     def _on_progress(self, event: object) -> None:
         if isinstance(event, PictureChanged):
             self._take(event.picture)
+        elif isinstance(event, PictureAdvanced):
+            self.advanced.emit(event)
         elif isinstance(event, OrderRefused):
             self._tell_only(event.error)
 
@@ -199,6 +204,10 @@ class GridDesk(Desk):
 
     def _on_failed_grid(self, grid_id: str, error: object) -> None:
         """Tell of trouble, never to be done again by a click on the bar: what was sent is paid."""
+        if isinstance(error, EngineBusy):
+            self._card_wanted.add(grid_id)
+            self._tell_only(error)
+            return
         self._ending[grid_id] = error.detail if isinstance(error, AppError) else FAULT
         self._tell_only(error)
 
@@ -208,6 +217,12 @@ class GridDesk(Desk):
         if words:
             self._end(grid_id, words)
         self.rested.emit(grid_id)
+
+    def card_freed(self) -> None:
+        """Make what waited for the graphics card; a training that runs keeps it waiting."""
+        waiting, self._card_wanted = self._card_wanted, set()
+        for grid_id in waiting:
+            self._start(grid_id)
 
     def is_making(self, grid_id: str) -> bool:
         """Tell whether a grid is being made now."""

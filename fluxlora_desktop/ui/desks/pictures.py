@@ -169,6 +169,10 @@ class PictureDesk(QueueDesk):
     def _read(self, ids: tuple[str, ...], _ctx: JobContext) -> tuple[Picture, ...]:
         return self.tools.stores.pictures.page(ids)
 
+    def is_free(self, picture: Picture) -> bool:
+        """Tell whether nobody is ever paid for a picture of its model."""
+        return picture.generator in self.free_generators()
+
     def file(self, picture: Picture) -> Path | None:
         """Return where a picture's file lies, or None when it has none."""
         return self.tools.stores.files.resolve(picture.file) if picture.file else None

@@ -8,14 +8,20 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from fluxlora_desktop.domain.errors import AppError, LimitReached, LoraNotUsable, ModelWithdrawn
+from fluxlora_desktop.domain.errors import (
+    AppError,
+    EngineBusy,
+    LimitReached,
+    LoraNotUsable,
+    ModelWithdrawn,
+)
 from fluxlora_desktop.domain.orders import OrderProgress, PictureOrder, Queue, due, moved
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest
 from fluxlora_desktop.domain.ports import JobContext
 from fluxlora_desktop.domain.spending import Agreement
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
-from fluxlora_desktop.workflows.events import OrderRefused, PictureChanged
+from fluxlora_desktop.workflows.events import OrderRefused, PictureAdvanced, PictureChanged
 from fluxlora_desktop.workflows.orders import (
     Placed,
     Settled,
@@ -29,9 +35,8 @@ from fluxlora_desktop.workflows.pictures import FAULT, STOPPED, end_order
 from fluxlora_desktop.workflows.tools import Tools
 
 OVER_LIMIT = "It would pass the monthly limit. Resume asks again."
+CARD_TAKEN = "A training uses the graphics card. It is made once that is over."
 BROKEN_OFF = "It could not be made to its end. Resume makes the rest."
-AT_ONCE = 2
-"""Orders of one generator that are made at the same time."""
 ELSEWHERE = "Another computer had the library open and may have made it. Resume makes it here."
 
 
@@ -47,11 +52,13 @@ class QueueDesk(Desk):
     """Holds the queue as it stands in `queue`; what a person does to it counts at once.
 
     `ordered(tuple of Picture)` when new pictures wait, `changed(Picture)` for each step of one,
+    `advanced(PictureAdvanced)` when its generator tells how far it is,
     `queue_changed(Queue)`, `order_over(OrderOver)`, `refused()` when `refused_order` is new.
     """
 
     ordered = Signal(object)
     changed = Signal(object)
+    advanced = Signal(object)
     queue_changed = Signal(object)
     order_over = Signal(object)
     refused = Signal()
@@ -229,7 +236,7 @@ class QueueDesk(Desk):
         """Make what is due; what is being made and is not due stops after its next picture."""
         if self._closing:
             return
-        wanted = due(self.queue, AT_ONCE) if self.held is None else ()
+        wanted = due(self.queue, self._at_once) if self.held is None else ()
         self._leaving = set(self._running) - set(wanted)
         for order_id in wanted:
             if order_id not in self._running and self._has_room(order_id):
@@ -239,7 +246,19 @@ class QueueDesk(Desk):
         order = self.queue.order(order_id)
         running = (self.queue.order(one) for one in self._running)
         at_it = [one for one in running if one and order and one.generator == order.generator]
-        return order is not None and len(at_it) < AT_ONCE
+        return order is not None and len(at_it) < self._at_once(order.generator)
+
+    def _at_once(self, generator: str) -> int:
+        """Return how many orders of a generator are made at the same time."""
+        for made in self.tools.services.generators:
+            if made.key == generator:
+                return made.abilities().at_once
+        return 1
+
+    def free_generators(self) -> frozenset[str]:
+        """Return the keys of those that nobody is paid for."""
+        offered = ((made.key, made.abilities().models) for made in self.tools.services.generators)
+        return frozenset(key for key, models in offered if models and all(m.free for m in models))
 
     def _start(self, order_id: str) -> None:
         job = self._run(
@@ -264,9 +283,20 @@ class QueueDesk(Desk):
         return make_order(order_id, self.tools, ctx, goes_on, agreed)
 
     def _on_maybe_too_dear(self, order_id: str, error: object) -> None:
-        """Let an order wait that passes the monthly limit, until a person agrees or resumes it."""
+        """Let an order wait that passes the monthly limit, until a person agrees or resumes it.
+
+        One that a training keeps from the graphics card waits for `card_freed`.
+        """
         if isinstance(error, LimitReached):
             self._set_aside[order_id] = OVER_LIMIT
+        elif isinstance(error, EngineBusy):
+            self._set_aside[order_id] = CARD_TAKEN
+
+    def card_freed(self) -> None:
+        """Make what waited for the graphics card; a training that runs keeps it waiting."""
+        waiting = [one for one, why in self._set_aside.items() if why == CARD_TAKEN]
+        for order_id in waiting:
+            self.pause(order_id, False)
 
     def _go_on_with(self, order_id: str, agreed: Agreement | None) -> None:
         """Make an order that a person agreed to pass the limit with."""
@@ -282,12 +312,16 @@ class QueueDesk(Desk):
         if isinstance(event, PictureChanged):
             self.changed.emit(event.picture)
             self._look()
+        elif isinstance(event, PictureAdvanced):
+            self.advanced.emit(event)
         elif isinstance(event, OrderRefused):
             self._note_refused(self._asked.get(order_id), event.error)
             self._tell_only(event.error)
 
     def _on_order_failed(self, order_id: str, error: object) -> None:
         """Tell of trouble, never to be done again by a click on the bar: what was sent is paid."""
+        if isinstance(error, EngineBusy):
+            return
         self._note_refused(self._asked.get(order_id), error)
         self._ending[order_id] = error.detail if isinstance(error, AppError) else FAULT
         self._tell_only(error)

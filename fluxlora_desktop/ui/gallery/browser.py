@@ -31,6 +31,7 @@ from fluxlora_desktop.ui.gallery.words import LOST, ON_ITS_WAY, again_words
 from fluxlora_desktop.ui.shortcuts import Group, describe
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import Card, EmptyState, button, column
+from fluxlora_desktop.workflows.events import PictureAdvanced
 
 _MOST_CHOSEN = 5000
 """Pictures that one command is about at most; more rows can be selected than are read."""
@@ -140,6 +141,7 @@ class PictureBrowser(QWidget):
         desk.page_ready.connect(self._on_page)
         desk.ordered.connect(self._on_ordered)
         desk.changed.connect(self._on_changed)
+        desk.advanced.connect(self._on_advanced)
         desk.order_over.connect(self._read_what_was_left)
         desk.offers_changed.connect(self._on_offers)
         marks = self._gallery
@@ -281,7 +283,7 @@ class PictureBrowser(QWidget):
             return picture
         if self._pictures.waits_for(picture.order_id):
             return picture
-        if picture.state is PictureState.WAITING:
+        if picture.state is PictureState.WAITING or self._pictures.is_free(picture):
             return replace(picture, state=PictureState.FAILED, error=_NOT_SENT)
         return replace(picture, state=PictureState.MAYBE_CHARGED, error=_LOST_TRACK)
 
@@ -303,6 +305,10 @@ class PictureBrowser(QWidget):
         self.model.take((picture,))
         if picture.id in {chosen.id for chosen in self.commands.chosen}:
             self._on_selected()
+
+    @Slot(object)
+    def _on_advanced(self, told: PictureAdvanced) -> None:
+        self.model.show_steps(told.picture_id, told.steps)
 
     @Slot(object)
     def _on_marked(self, pictures: tuple[Picture, ...]) -> None:

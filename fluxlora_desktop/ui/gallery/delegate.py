@@ -14,6 +14,7 @@ from PySide6.QtCore import (
     QRect,
     QRectF,
     QSize,
+    QSizeF,
     Qt,
     Signal,
 )
@@ -21,6 +22,7 @@ from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPen
 from PySide6.QtWidgets import QStyleOptionViewItem
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState
+from fluxlora_desktop.domain.ports import StepsDone
 from fluxlora_desktop.ui import theme
 from fluxlora_desktop.ui.gallery.cell_looks import looks_at
 from fluxlora_desktop.ui.gallery.cells import (
@@ -33,12 +35,13 @@ from fluxlora_desktop.ui.gallery.cells import (
     frame_of,
 )
 from fluxlora_desktop.ui.gallery.model import PictureModel, PictureRole
-from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, again_words
+from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS, again_words, steps_words
 from fluxlora_desktop.ui.icons import pixmap
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 
 _PAD = 12
 _BUTTON_HEIGHT = 30
+_LINE = 4
 _Index = QModelIndex | QPersistentModelIndex
 _LOOKS = {
     PictureState.WAITING: ("clock", "muted", "raised"),
@@ -102,6 +105,9 @@ class PictureDelegate(CellDelegate):
             painter.save()
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_words(painter, frame, picture)
+            steps = model.steps(picture.id)
+            if steps is not None:
+                paint_steps(painter, frame, steps)
             painter.restore()
         if picture is not None and (picture.favourite or picture.rating):
             painter.save()
@@ -198,6 +204,28 @@ class PictureDelegate(CellDelegate):
                 self.again_requested.emit(picture)
                 return True
         return super().editorEvent(event, model, option, index)
+
+
+def paint_steps(painter: QPainter, frame: QRect, steps: StepsDone) -> None:
+    """Paint how far a picture is that is being made: words above a thin line, at the bottom."""
+    inner = frame.adjusted(_PAD, _PAD, -_PAD, -_PAD)
+    painter.setFont(theme.font(theme.CAPTION))
+    high = QFontMetrics(painter.font()).lineSpacing()
+    place = QRect(inner.left(), inner.bottom() - _LINE - 6 - high, inner.width(), high)
+    ground = place.adjusted(0, -4, 0, 0)
+    ground.setBottom(inner.bottom())
+    painter.fillRect(ground, theme.color("accent_soft"))
+    painter.setPen(theme.color("text"))
+    _draw_lines(painter, place, steps_words(steps), 1)
+    if not steps.total:
+        return
+    whole = QRectF(inner.left(), inner.bottom() - _LINE + 1, inner.width(), _LINE)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme.color("border"))
+    painter.drawRoundedRect(whole, _LINE / 2, _LINE / 2)
+    done = whole.width() * min(1.0, steps.done / steps.total)
+    painter.setBrush(theme.color("accent"))
+    painter.drawRoundedRect(QRectF(whole.topLeft(), QSizeF(done, _LINE)), _LINE / 2, _LINE / 2)
 
 
 def again_rect(frame: QRect) -> QRect:

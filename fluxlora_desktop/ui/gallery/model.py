@@ -8,8 +8,9 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 
-from fluxlora_desktop.domain.pictures import Picture
-from fluxlora_desktop.ui.gallery.words import spoken
+from fluxlora_desktop.domain.pictures import Picture, PictureState
+from fluxlora_desktop.domain.ports import StepsDone
+from fluxlora_desktop.ui.gallery.words import spoken, steps_words
 
 PAGE = 128
 _KEPT = 40 * PAGE
@@ -47,6 +48,7 @@ class PictureModel(QAbstractListModel):
         self._asked_from = 0
         self._gone: set[str] = set()
         self._looked_at = (0, -1)
+        self._steps: dict[str, StepsDone] = {}
 
     def rowCount(self, parent: Index | None = None) -> int:
         """Return how many pictures there are."""
@@ -60,10 +62,25 @@ class PictureModel(QAbstractListModel):
         if role == PictureRole:
             return picture
         if role in {Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole}:
-            return spoken(picture) if picture else "Picture"
+            return self._spoken(picture) if picture else "Picture"
         if role == Qt.ItemDataRole.ToolTipRole:
             return picture.prompt if picture else None
         return None
+
+    def _spoken(self, picture: Picture) -> str:
+        steps = self._steps.get(picture.id)
+        return f"{spoken(picture)} {steps_words(steps)}" if steps else spoken(picture)
+
+    def steps(self, picture_id: str) -> StepsDone | None:
+        """Return how far a picture is that is being made, None where nothing tells."""
+        return self._steps.get(picture_id)
+
+    def show_steps(self, picture_id: str, steps: StepsDone) -> None:
+        """Show how far a picture is, until it is taken as something else than being made."""
+        self._steps[picture_id] = steps
+        row = self.row_of(picture_id)
+        if row >= 0:
+            self.dataChanged.emit(self.index(row), self.index(row))
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Let rows be selected and dragged."""
@@ -130,6 +147,8 @@ class PictureModel(QAbstractListModel):
         """Keep pictures that were read or have changed, and show them where they have a row."""
         taken = {picture.id: picture for picture in pictures}
         for picture_id, picture in taken.items():
+            if picture.state is not PictureState.MAKING:
+                self._steps.pop(picture_id, None)
             self._known[picture_id] = picture
             self._known.move_to_end(picture_id)
         while len(self._known) > _KEPT:

@@ -18,7 +18,9 @@ _REMEDIES = {
     Remedy.NONE: "",
     Remedy.PUBLISH: "Publish it…",
     Remedy.MAKE_PUBLIC: "Make it public…",
+    Remedy.SET_UP: "Set up this computer…",
 }
+_STAYS = "The LoRA need not be published; nothing leaves the computer."
 _PRIVATE = {True: "The LoRA may be private.", False: "The LoRA must be public."}
 
 
@@ -46,10 +48,14 @@ class OfferChoice(QWidget):
         self.more = label("", "caption", wrap=True)
         self.remedy = button(_REMEDIES[Remedy.MAKE_PUBLIC], self._on_remedy, role="link")
         self._helped: Offer | None = None
+        self.here = label("", "caption", wrap=True)
+        self.set_up = button(_REMEDIES[Remedy.SET_UP], self._on_set_up, role="link")
+        self._to_set_up: Offer | None = None
         head = label("Made by", "strong")
         head.setBuddy(self.combo)
-        remedy = row(self.remedy, None)
-        self.setLayout(column(head, self.combo, self.reason, self.more, remedy, spacing=6))
+        remedy, set_up = row(self.remedy, None), row(self.set_up, None)
+        parts = (head, self.combo, self.reason, self.more, remedy, self.here, set_up)
+        self.setLayout(column(*parts, spacing=6))
         self.combo.activated.connect(self._on_activated)
 
     def show_offers(self, offers: Sequence[Offer], *, bases: Collection[str] = ()) -> None:
@@ -78,8 +84,12 @@ class OfferChoice(QWidget):
     def _show_remedy(self, near: Sequence[Offer]) -> None:
         """Say which services could do it as well, and what a person can do for that.
 
-        Where nothing works that one sentence stands in place of all the reasons.
+        Where nothing works that one sentence stands in place of all the reasons; where a LoRA's
+        file is enough, nothing has to be done.
         """
+        self._show_set_up(near)
+        enough = any(offer.works and offer.model.takes_files for offer in self._offers)
+        near = [o for o in near if o.remedy is not Remedy.SET_UP and not enough]
         self._helped = next((offer for offer in near if offer.remedy), None)
         remedy = self._helped.remedy if self._helped else Remedy.NONE
         words = _REMEDIES[remedy]
@@ -90,6 +100,15 @@ class OfferChoice(QWidget):
         self.remedy.setText(words or self.remedy.text())
         for part in (self.more, self.remedy):
             part.setVisible(bool(words and titles))
+
+    def _show_set_up(self, near: Sequence[Offer]) -> None:
+        """Where nothing works, say what would after this computer is set up."""
+        stuck = not any(offer.works for offer in self._offers)
+        lacking = (offer for offer in near if stuck and offer.remedy is Remedy.SET_UP)
+        self._to_set_up = next(lacking, None)
+        self.here.setText(self._to_set_up.reason if self._to_set_up else "")
+        for part in (self.here, self.set_up):
+            part.setVisible(self._to_set_up is not None)
 
     def offer(self) -> Offer | None:
         """Return the chosen model when it can be used."""
@@ -110,13 +129,18 @@ class OfferChoice(QWidget):
         self.combo.setCurrentIndex(self._offers.index(chosen) if chosen else -1)
         self.combo.setToolTip(f"{offer_words(chosen)}. {_about(chosen)}" if chosen else "")
         self.combo.setEnabled(bool(working))
-        self.reason.setVisible(not working and self._helped is None)
+        helped = self._helped is not None or self._to_set_up is not None
+        self.reason.setVisible(not working and not helped)
 
     @Slot(int)
     def _on_activated(self, number: int) -> None:
         offer = self._offers[number]
         self.ask(offer.generator, offer.model.key)
         self.changed.emit()
+
+    def _on_set_up(self) -> None:
+        if self._to_set_up is not None:
+            self.remedy_wanted.emit(self._to_set_up)
 
     def _on_remedy(self) -> None:
         if self._helped is not None:
@@ -127,13 +151,16 @@ def _about(offer: Offer) -> str:
     """Return what a price rests on and whether a private LoRA can be used."""
     takes = offer.model.max_loras or offer.model.needs_trained_version
     private = _PRIVATE[offer.model.private_works] if takes else ""
+    if takes and offer.model.takes_files:
+        private = _STAYS
     return " ".join(filter(None, (f"{offer.model.price_basis.rstrip('.')}.", private)))
 
 
 def offer_words(offer: Offer) -> str:
     """Return a model and its service in words."""
     title = offer.model.title
-    return title if offer.generator_title in title else f"{title} at {offer.generator_title}"
+    told = offer.generator_title.casefold() in title.casefold()
+    return title if told else f"{title} at {offer.generator_title}"
 
 
 def _refusal_words(offer: Offer) -> str:

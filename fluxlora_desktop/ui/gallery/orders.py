@@ -86,7 +86,7 @@ class OrdersLine(QWidget):
     def _show(self, queue: Queue) -> None:
         there = bool(queue.orders)
         over = over_words(self._over) if self._over.total else ""
-        words = queue_words(queue) or over
+        words = queue_words(queue, self._desk.free_generators()) or over
         self.making.setText(words)
         self.making.setVisible(bool(words))
         for part in (self.stop, self.hold, self.unfold, self.progress):

@@ -40,7 +40,7 @@ from fluxlora_desktop.ui.gallery.dialogs import (
 from fluxlora_desktop.ui.gallery.prompt import PromptPanel
 from fluxlora_desktop.ui.gallery.viewer import Viewer
 from fluxlora_desktop.ui.make_public import AskPublic, ask_make_public
-from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.page import COMPUTER, Page
 from fluxlora_desktop.ui.shortcuts import Group, describe
 from fluxlora_desktop.ui.widgets import button, row
 
@@ -271,6 +271,9 @@ class GalleryPage(Page):
 
     @Slot(object)
     def _on_remedy(self, offer: Offer) -> None:
+        if offer.remedy is Remedy.SET_UP:
+            self.go.emit(COMPUTER, None)
+            return
         lora = self._loras.lora(offer.lora_id)
         if lora is None:
             return

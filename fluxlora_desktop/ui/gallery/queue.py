@@ -9,12 +9,15 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView
 
 from fluxlora_desktop.domain.orders import PictureOrder, Queue
+from fluxlora_desktop.domain.pictures import Picture
 from fluxlora_desktop.ui.desks.queue import QueueDesk
 from fluxlora_desktop.ui.gallery.queue_words import QueueRow
 from fluxlora_desktop.ui.gallery.rows import TwoLineDelegate
+from fluxlora_desktop.ui.gallery.words import steps_words
 from fluxlora_desktop.ui.icons import icon
 from fluxlora_desktop.ui.picklist import PickList, RowModel
 from fluxlora_desktop.ui.widgets import Card, icon_button, label, row
+from fluxlora_desktop.workflows.events import PictureAdvanced
 
 _TYPE = "application/x-fluxlora-order"
 _TALLEST, _ROW = 168, 48
@@ -94,6 +97,7 @@ class QueuePanel(Card):
         super().__init__(margin=8, spacing=6)
         self._desk = desk
         self._model = QueueModel()
+        self._steps: dict[str, str] = {}
         self.list = QueueList(self._model)
         self.hold = icon_button("pause", "Pause this order (Space)", self._on_hold)
         self.first = icon_button("to-top", "Make it first (Alt+Home)", self._on_first)
@@ -110,6 +114,7 @@ class QueuePanel(Card):
         self.body.addWidget(self.list)
         desk.queue_changed.connect(self._show)
         desk.changed.connect(self._on_changed)
+        desk.advanced.connect(self._on_advanced)
         self._model.dropped.connect(desk.move)
         self.list.chosen.connect(self._show_buttons)
         self.list.moved.connect(self._move)
@@ -123,9 +128,15 @@ class QueuePanel(Card):
 
     @Slot(object)
     def _show(self, queue: Queue) -> None:
+        free = self._desk.free_generators()
         self.list.show_rows(
             QueueRow(
-                order, queue.done_of(order.id), self._desk.is_being_made(order.id), queue.paused
+                order,
+                queue.done_of(order.id),
+                self._desk.is_being_made(order.id),
+                queue.paused,
+                order.generator in free,
+                self._steps.get(order.id, ""),
             )
             for order in queue.orders
         )
@@ -134,10 +145,19 @@ class QueuePanel(Card):
         if not queue.orders:
             self.emptied.emit()
 
-    @Slot()
-    def _on_changed(self) -> None:
+    @Slot(object)
+    def _on_changed(self, picture: Picture) -> None:
         """An order that began to be made says so."""
+        self._steps.pop(picture.order_id, None)
         self._show(self._desk.queue)
+
+    @Slot(object)
+    def _on_advanced(self, told: PictureAdvanced) -> None:
+        """Say how far the picture is that an order is at."""
+        if self._desk.queue.order(told.order_id) is not None:
+            self._steps[told.order_id] = steps_words(told.steps)
+            if self.isVisible():
+                self._show(self._desk.queue)
 
     @Slot()
     def _show_buttons(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
@@ -13,23 +14,25 @@ from fluxlora_desktop.domain.services import service_title
 from fluxlora_desktop.ui.wording import plural, usd
 
 
-def meter_words(done: OrderProgress, about: Decimal) -> str:
+def meter_words(done: OrderProgress, about: Decimal, *, free: bool = False) -> str:
     """Return how far pictures are and what they took of the price that was said before."""
     counted = f"{done.ended} of {done.total} done"
     so_far = done.charged + done.maybe
     if not about and not so_far:
-        return counted
+        return f"{counted}, free" if free else counted
     if not so_far:
         return f"{counted}, about {usd(about)}"
     return f"{counted}, {usd(so_far)} so far of about {usd(max(about, so_far))}"
 
 
-def queue_words(queue: Queue) -> str:
-    """Return the meter of all orders, "" when there are none."""
+def queue_words(queue: Queue, free: Collection[str] = ()) -> str:
+    """Return the meter of all orders, "" when there are none; `free` generators cost nothing."""
     if not queue.orders:
         return ""
     counted = queue.going or queue.orders
-    words = meter_words(_sum(queue, counted), sum((one.low_usd for one in counted), NOTHING))
+    about = sum((one.low_usd for one in counted), NOTHING)
+    costless = all(one.generator in free for one in counted)
+    words = meter_words(_sum(queue, counted), about, free=costless)
     if queue.going:
         return f"Making pictures: {words}"
     why = dict.fromkeys(order.note for order in queue.orders if order.note)
@@ -70,6 +73,8 @@ class QueueRow:
     done: OrderProgress
     being_made: bool
     queue_paused: bool
+    free: bool = False
+    steps: str = ""
 
     @property
     def id(self) -> str:
@@ -84,11 +89,13 @@ class QueueRow:
     @property
     def detail(self) -> str:
         """Where it stands and why."""
-        order, meter = self.order, meter_words(self.done, self.order.low_usd)
+        order = self.order
+        meter = meter_words(self.done, order.low_usd, free=self.free)
         if order.paused:
             return f"Paused. {order.note or meter}"
         if self.being_made:
-            return f"{meter} · {service_title(order.generator)}"
+            where = f"{meter} · {service_title(order.generator)}"
+            return f"{where} · {self.steps[:1].lower()}{self.steps[1:]}" if self.steps else where
         if self.queue_paused:
             return f"The queue is paused. {meter}"
         return f"Waits for its turn. {meter} · {service_title(order.generator)}"

@@ -11,8 +11,9 @@ from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.gallery import KEPT_IN_TRASH
 from fluxlora_desktop.domain.money import NOTHING, Estimate
 from fluxlora_desktop.domain.pictures import Picture, PictureState
-from fluxlora_desktop.domain.services import service_title
-from fluxlora_desktop.ui.wording import plural, price_range, usd, when
+from fluxlora_desktop.domain.ports import StepsDone
+from fluxlora_desktop.domain.services import at_place
+from fluxlora_desktop.ui.wording import cost, plural, price_range, usd, when
 
 STATE_WORDS = {
     PictureState.WAITING: "Waiting",
@@ -41,7 +42,7 @@ def facts_of(picture: Picture) -> tuple[Fact, ...]:
     An imported picture may not say all of it; its program's own settings come last.
     """
     loras = tuple(Fact("LoRA", f"{use.name}, strength {use.scale:g}") for use in picture.loras)
-    cost = () if picture.cost_usd is None else (Fact("Cost", usd(picture.cost_usd)),)
+    paid = () if picture.cost_usd is None else (Fact("Cost", cost(picture.cost_usd)),)
     negative = picture.negative_prompt
     return (
         *((Fact("Imported from", picture.source),) if picture.source else ()),
@@ -51,7 +52,7 @@ def facts_of(picture: Picture) -> tuple[Fact, ...]:
         *_said(picture, "Seed", str(picture.seed)),
         *_said(picture, "Steps", str(picture.steps)),
         *_said(picture, "Guidance", f"{picture.guidance:g}"),
-        *cost,
+        *paid,
         Fact("Made", when(picture.created_at)),
         *((Fact("Negative prompt", negative),) if negative else ()),
         *(Fact(title, value) for title, value in picture.facts.items() if picture.source),
@@ -91,7 +92,7 @@ def model_words(picture: Picture) -> str:
     if picture.source:
         return picture.model
     model = title_of(picture.base) if picture.base else picture.model.rsplit("/", 1)[-1]
-    return f"{model} at {service_title(picture.generator)}"
+    return f"{model} {at_place(picture.generator)}"
 
 
 def facts_line(picture: Picture) -> str:
@@ -106,9 +107,14 @@ def facts_line(picture: Picture) -> str:
         *(f"guidance {f.value}" for f in _said(picture, "Guidance", f"{picture.guidance:g}")),
     ]
     if picture.cost_usd is not None:
-        parts.append(usd(picture.cost_usd))
+        parts.append(usd(picture.cost_usd) if picture.cost_usd else "free")
     parts.append(when(picture.created_at))
     return " · ".join(parts)
+
+
+def steps_words(steps: StepsDone) -> str:
+    """Return how far a picture is that is being made."""
+    return f"Step {steps.done} of {steps.total}" if steps.total else steps.says
 
 
 def title_words(picture: Picture) -> str:

@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.ui import theme
+from fluxlora_desktop.ui.gallery.delegate import paint_steps
 from fluxlora_desktop.ui.gallery.words import LOST, STATE_WORDS
-from fluxlora_desktop.ui.grids.model import BARE_ROLE, PICTURE_ROLE
+from fluxlora_desktop.ui.grids.model import BARE_ROLE, PICTURE_ROLE, STEPS_ROLE
 from fluxlora_desktop.ui.icons import pixmap
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 
@@ -54,6 +55,9 @@ class CellDelegate(QStyledItemDelegate):
             self._paint_picture(painter, frame, picture)
         else:
             _paint_state(painter, frame, picture)
+            steps = index.data(STEPS_ROLE)
+            if steps is not None:
+                paint_steps(painter, frame, steps)
         _paint_marks(painter, frame, option.state)
         painter.restore()
 

@@ -8,11 +8,15 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from fluxlora_desktop.domain.grids import GridSpec
-from fluxlora_desktop.domain.pictures import Picture
+from fluxlora_desktop.domain.pictures import Picture, PictureState
+from fluxlora_desktop.domain.ports import StepsDone
+from fluxlora_desktop.ui.gallery.words import steps_words
 from fluxlora_desktop.ui.grids.words import Names, bare_columns, cell_says
 
 PICTURE_ROLE = Qt.ItemDataRole.UserRole + 1
 BARE_ROLE = Qt.ItemDataRole.UserRole + 2
+STEPS_ROLE = Qt.ItemDataRole.UserRole + 3
+"""Under it a cell that is being made gives its `StepsDone`, or None."""
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -25,6 +29,7 @@ class GridModel(QAbstractTableModel):
         self._pictures: dict[int, Picture] = {}
         self._names: Names = {}
         self._bare: frozenset[int] = frozenset()
+        self._steps: dict[str, StepsDone] = {}
 
     def show_grid(
         self, spec: GridSpec | None, pictures: Mapping[int, Picture], names: Names
@@ -55,6 +60,15 @@ class GridModel(QAbstractTableModel):
         index = self.index(*self.spec.place(picture.cell))
         self.dataChanged.emit(index, index)
 
+    def show_steps(self, picture_id: str, steps: StepsDone) -> None:
+        """Show how far a cell is that is being made."""
+        cells = [cell for cell, made in self._pictures.items() if made.id == picture_id]
+        if self.spec is None or not cells:
+            return
+        self._steps = {picture_id: steps}
+        index = self.index(*self.spec.place(cells[0]))
+        self.dataChanged.emit(index, index)
+
     def picture(self, cell: int) -> Picture | None:
         """Return the picture of a cell, or None."""
         return self._pictures.get(cell)
@@ -80,8 +94,14 @@ class GridModel(QAbstractTableModel):
             return None
         if role == PICTURE_ROLE:
             return self._pictures.get(cell)
+        if role == STEPS_ROLE:
+            picture = self._pictures.get(cell)
+            making = picture is not None and picture.state is PictureState.MAKING
+            return self._steps.get(picture.id) if picture and making else None
         if role == BARE_ROLE:
             return index.column() in self._bare
         if role in {Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole}:
-            return cell_says(self.spec, cell, self._pictures.get(cell), self._names)
+            said = cell_says(self.spec, cell, self._pictures.get(cell), self._names)
+            steps = self.data(index, STEPS_ROLE)
+            return f"{said} {steps_words(steps)}" if steps else said
         return None

@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QStackedLayout, QStackedWi
 from fluxlora_desktop.domain.grids import Axis, Grid, GridSpec
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import Picture, PictureRequest, PictureState
+from fluxlora_desktop.domain.routes import Remedy
 from fluxlora_desktop.jobs.runner import JobRunner
 from fluxlora_desktop.ui.desks.gallery import GalleryDesk
 from fluxlora_desktop.ui.desks.grids import GridDesk
 from fluxlora_desktop.ui.desks.loras import LoraDesk
-from fluxlora_desktop.ui.desks.pictures import PictureDesk
+from fluxlora_desktop.ui.desks.pictures import Offer, PictureDesk
 from fluxlora_desktop.ui.gallery.again import request_of, varied
 from fluxlora_desktop.ui.gallery.dialogs import (
     ChooseFolder,
@@ -30,7 +31,7 @@ from fluxlora_desktop.ui.grids.setup import GridOrder, SetupPanel
 from fluxlora_desktop.ui.grids.table import GridTable
 from fluxlora_desktop.ui.grids.words import progress_words, shape_words
 from fluxlora_desktop.ui.grids.work import GridWork
-from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.page import COMPUTER, Page
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import Card, EmptyState, button, label, row
 from fluxlora_desktop.ui.wording import when
@@ -137,6 +138,7 @@ class GridsPage(Page):
         self.list.remove_requested.connect(self._grids.delete)
         self.setup.ordered.connect(self._on_order)
         self.setup.planned.connect(self._on_planned)
+        self.setup.offer.remedy_wanted.connect(self._on_remedy)
         self.work.closed.connect(self._show_list)
         self.work.place_changed.connect(self._show_head)
         self.work.lora_wanted.connect(self._on_lora_wanted)
@@ -144,6 +146,14 @@ class GridsPage(Page):
         viewer.commands.reuse_requested.connect(self._on_reuse)
         viewer.commands.vary_requested.connect(self._on_vary)
         viewer.commands.grid_requested.connect(self.arrive)
+
+    @Slot(object)
+    def _on_remedy(self, offer: Offer) -> None:
+        """Lead to where a person can do something about an offer that does not work."""
+        if offer.remedy is Remedy.SET_UP:
+            self.go.emit(COMPUTER, None)
+        else:
+            self.go.emit("library", offer.lora_id)
 
     def shown(self) -> None:
         """Read the grids anew: pictures may have been thrown away in the gallery."""

@@ -20,6 +20,7 @@ from fluxlora_desktop.ui.grids.panel import GridPanel, GridView
 from fluxlora_desktop.ui.grids.table import GridTable
 from fluxlora_desktop.ui.grids.words import base_cell, file_name, scale_of, use_words
 from fluxlora_desktop.ui.widgets import Card, row
+from fluxlora_desktop.workflows.events import PictureAdvanced
 from fluxlora_desktop.workflows.grids import OpenGrid
 
 _THUMB = 384
@@ -65,6 +66,7 @@ class GridWork(QWidget):
 
     def _listen(self) -> None:
         self._grids.changed.connect(self._on_picture)
+        self._grids.advanced.connect(self._on_advanced)
         self._grids.opened.connect(self._on_read)
         self._grids.rested.connect(self._show)
         for signal in (self._loras.changed, self._loras.listed, self._loras.rested):
@@ -128,6 +130,10 @@ class GridWork(QWidget):
     def _on_read(self, there: OpenGrid) -> None:
         if there.grid.id == self._id:
             self._show()
+
+    @Slot(object)
+    def _on_advanced(self, told: PictureAdvanced) -> None:
+        self.table.model.show_steps(told.picture_id, told.steps)
 
     @Slot(object)
     def _on_picture(self, picture: Picture) -> None:

@@ -31,7 +31,7 @@ from fluxlora_desktop.ui.library.publication import HubAsk
 from fluxlora_desktop.ui.library.works import WorkLines
 from fluxlora_desktop.ui.make_public import AskPublic, ask_make_public
 from fluxlora_desktop.ui.money.costs import CostWatch
-from fluxlora_desktop.ui.page import Page
+from fluxlora_desktop.ui.page import COMPUTER, Page
 from fluxlora_desktop.ui.thumbs import ThumbLoader
 from fluxlora_desktop.ui.widgets import Card, EmptyState, button, row, set_mark
 from fluxlora_desktop.ui.wording import plural
@@ -146,6 +146,7 @@ class LibraryPage(Page):
         self.inspector.publication.ordered.connect(self._on_publish)
         self.inspector.routes.use_wanted.connect(self._on_route)
         self.inspector.routes.public_wanted.connect(self._on_public)
+        self.inspector.routes.set_up_wanted.connect(partial(self.go.emit, COMPUTER, None))
         words = self.inspector.words
         words.renamed.connect(self._on_renamed)
         words.trigger_changed.connect(self._on_trigger)

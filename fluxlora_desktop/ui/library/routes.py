@@ -13,17 +13,19 @@ from fluxlora_desktop.ui.widgets import Symbol, button, clear, column, label, ro
 
 _MAKE_PUBLIC = "Make it public…"
 _PRIVATE = {True: "Also while its repo is private", False: "While its repo is public"}
+_HERE = "From its file here, published or not"
 
 
 class RoutesPart(QWidget):
     """Lists the routes of a Lora: what works, what a person can help, and the rest.
 
     `use_wanted(Route)` when one of them was chosen for pictures, `public_wanted()` when the button
-    was pressed that lets more of them work.
+    was pressed that lets more of them work, `set_up_wanted()` the one for this computer.
     """
 
     use_wanted = Signal(object)
     public_wanted = Signal()
+    set_up_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +52,8 @@ class RoutesPart(QWidget):
         mark = Symbol("check" if route.works else "close", "ok" if route.works else "muted", 16)
         mark.setAlignment(Qt.AlignmentFlag.AlignTop)
         where = _where(route)
-        under = _PRIVATE[route.private_works] if route.works else route.reason
+        able = _HERE if route.takes_files else _PRIVATE[route.private_works]
+        under = able if route.works else route.reason
         title = label(where, "" if route.works else "muted", wrap=True)
         words = column(title, label(under, "caption", wrap=True), spacing=2)
         line = QWidget()
@@ -60,6 +63,10 @@ class RoutesPart(QWidget):
             use = button("Use", partial(self.use_wanted.emit, route), role="link")
             use.setAccessibleName(f"Make pictures at {where}")
             inside.addWidget(use, 0, Qt.AlignmentFlag.AlignTop)
+        elif route.remedy is Remedy.SET_UP:
+            set_up = button("Set up", self.set_up_wanted.emit, role="link")
+            set_up.setAccessibleName("Set up this computer for it")
+            inside.addWidget(set_up, 0, Qt.AlignmentFlag.AlignTop)
         line.setLayout(inside)
         line.setAccessibleName(_says(route))
         return line
@@ -72,7 +79,7 @@ class RoutesPart(QWidget):
 
 def _where(route: Route) -> str:
     """Return service and model, the service once where the model's title names it."""
-    if route.generator_title in route.model_title:
+    if route.generator_title.casefold() in route.model_title.casefold():
         return route.model_title
     return f"{route.generator_title} · {route.model_title}"
 
