@@ -12,7 +12,7 @@ from collections.abc import Callable
 from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from .events import disk_full
 from .exits import BadInput, Gated, TrainerError, is_disk_full
@@ -107,6 +107,13 @@ def _kept(fetch: Callable[..., Path], repo: str, error: Exception) -> Path:
 
 
 def _fetch_each(family: Family, repo: str, revision: str, tell: Tell) -> Path:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        return _fetch_into_cache(family, repo, revision, tell, nowhere)
+
+
+def _fetch_into_cache(
+    family: Family, repo: str, revision: str, tell: Tell, nowhere: TextIO
+) -> Path:
     import huggingface_hub
 
     bar: Any = import_module("huggingface_hub.utils").tqdm
@@ -117,7 +124,7 @@ def _fetch_each(family: Family, repo: str, revision: str, tell: Tell) -> Path:
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs["disable"] = False
-            kwargs["file"] = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+            kwargs["file"] = nowhere
             super().__init__(*args, **kwargs)
 
         def update(self, n: float | None = 1) -> Any:
