@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -21,6 +22,7 @@ from sqlalchemy import (
     select,
     table,
     text,
+    type_coerce,
     update,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -38,13 +40,23 @@ _MARKS = frozenset({"rating", "favourite", "grid_id"})
 _MANY = 10_000
 _AT_ONCE = 500  # SQLite before 3.32 takes at most 999 values in one statement
 _BETWEEN = "\n"  # no id holds one, since files are named by ids
-_FIELDS = tuple(field.name for field in fields(Picture) if field.name not in _APART)
-_READ = select(*(PictureRow.__table__.c[name] for name in _FIELDS))
+_PLAIN = tuple(field.name for field in fields(Picture) if field.name not in {*_APART, "facts"})
+_ROWS = PictureRow.__table__.c
 _USES, _TAGS = PictureLoraRow.__table__.c, PictureTagRow.__table__.c
-_READ_LORAS = select(
-    _USES.picture_id, *(_USES[field.name] for field in fields(PictureLora))
-).order_by(_USES.position)
-_READ_TAGS = select(_TAGS.picture_id, _TAGS.tag).order_by(_TAGS.tag)
+# One value, whatever the number of ids: a list of values makes a statement of its own length, and
+# writing that takes SQLAlchemy longer than SQLite takes to answer it.
+_ASKED = select(func.json_each(bindparam("ids")).table_valued("value").c.value)
+_READ = select(*(_ROWS[name] for name in _PLAIN), type_coerce(_ROWS.facts, Text)).where(
+    _ROWS.id.in_(_ASKED)
+)
+_READ_LORAS = (
+    select(_USES.picture_id, *(_USES[field.name] for field in fields(PictureLora)))
+    .where(_USES.picture_id.in_(_ASKED))
+    .order_by(_USES.position)
+)
+_READ_TAGS = (
+    select(_TAGS.picture_id, _TAGS.tag).where(_TAGS.picture_id.in_(_ASKED)).order_by(_TAGS.tag)
+)
 _NEWEST = (PictureRow.created_at.desc(), PictureRow.seq.desc())
 _ORDERS: Mapping[PictureSort, tuple[ColumnElement[Any], ...]] = {
     PictureSort.NEWEST: _NEWEST,
@@ -316,32 +328,24 @@ def read_pictures(session: Session, ids: Sequence[str]) -> tuple[Picture, ...]:
 
     They are read as plain rows, with no object between them and the values.
     """
-    found: dict[str, Picture] = {}
-    for start in range(0, len(ids), _AT_ONCE):
-        some = ids[start : start + _AT_ONCE]
-        loras, tags = _loras(session, some), _tags(session, some)
-        for row in session.execute(_READ.where(PictureRow.id.in_(some))).all():
-            picture_id = row[0]
-            found[picture_id] = Picture(
-                **dict(zip(_FIELDS, row, strict=True)),
-                loras=tuple(loras.get(picture_id, ())),
-                tags=tuple(tags.get(picture_id, ())),
-            )
-    return tuple(found[picture_id] for picture_id in ids if picture_id in found)
-
-
-def _loras(session: Session, ids: Sequence[str]) -> dict[str, list[PictureLora]]:
+    asked = {"ids": json.dumps(ids)}
+    connection = session.connection()
     loras: dict[str, list[PictureLora]] = {}
-    for picture_id, *use in session.execute(_READ_LORAS.where(_USES.picture_id.in_(ids))).all():
+    for picture_id, *use in connection.execute(_READ_LORAS, asked).all():
         loras.setdefault(picture_id, []).append(PictureLora(*use))
-    return loras
-
-
-def _tags(session: Session, ids: Sequence[str]) -> dict[str, list[str]]:
     tags: dict[str, list[str]] = {}
-    for picture_id, tag in session.execute(_READ_TAGS.where(_TAGS.picture_id.in_(ids))).all():
+    for picture_id, tag in connection.execute(_READ_TAGS, asked).all():
         tags.setdefault(picture_id, []).append(tag)
-    return tags
+    found: dict[str, Picture] = {}
+    for *values, facts in connection.execute(_READ, asked).all():
+        picture_id = values[0]
+        found[picture_id] = Picture(
+            **dict(zip(_PLAIN, values, strict=True)),
+            facts={} if facts == "{}" else json.loads(facts),  # most have none
+            loras=tuple(loras.get(picture_id, ())),
+            tags=tuple(tags.get(picture_id, ())),
+        )
+    return tuple(found[picture_id] for picture_id in ids if picture_id in found)
 
 
 def _set_tags(session: Session, picture_id: str, tags: Sequence[str]) -> None:
