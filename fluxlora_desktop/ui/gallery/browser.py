@@ -154,7 +154,7 @@ class PictureBrowser(QWidget):
         self.filters.opened.connect(marks.read_uses)
         self.filters.left.connect(self._on_search_left)
         self.model.needed.connect(desk.read)
-        self._thumbs.ready.connect(self._on_thumb)
+        self._thumbs.came.connect(self._on_thumbs)
         self._delegate.again_requested.connect(self.again_requested)
         self.grid.painted.connect(self.model.want)
         self.grid.scrolled.connect(self._delegate.begin_anew)
@@ -273,7 +273,8 @@ class PictureBrowser(QWidget):
     @Slot(object)
     def _on_page(self, pictures: tuple[Picture, ...]) -> None:
         self.model.answer(map(self._as_it_stands, pictures))
-        self._on_selected()
+        if self.grid.selectionModel().hasSelection():
+            self._on_selected()
 
     def _as_it_stands(self, picture: Picture) -> Picture:
         """Show a picture whose order has ended without it as what that means for the person."""
@@ -361,13 +362,11 @@ class PictureBrowser(QWidget):
         price = self._price_of(one) if one is not None and one.state in LOST else ""
         self.inspector.show_pictures(chosen, selected, self.again_words(one), price)
 
-    @Slot(str)
-    def _on_thumb(self, path: str) -> None:
+    @Slot(object)
+    def _on_thumbs(self, paths: frozenset[str]) -> None:
         first, last = self.grid.rows_in_sight()
-        for row in range(first, last + 1):
-            picture = self.model.picture(row)
-            if picture is not None and picture.thumb == path:
-                self.grid.update(self.model.index(row))
+        seen = enumerate(self.model.pictures(first, last), start=first)
+        self.grid.update_rows(row for row, one in seen if one is not None and one.thumb in paths)
 
     @Slot(int)
     def _on_resized(self, side: int) -> None:

@@ -84,6 +84,10 @@ class PictureModel(QAbstractListModel):
         """Return the picture of a row, or None while it is not read."""
         return self._known.get(self._ids[row]) if 0 <= row < len(self._ids) else None
 
+    def pictures(self, first: int, last: int) -> list[Picture | None]:
+        """Return the pictures of these rows, None for each that is not read."""
+        return list(map(self._known.get, self._ids[first : last + 1]))
+
     @Slot(int, int)
     def want(self, first: int, last: int) -> None:
         """Ask for the pages that these rows and their neighbours lie in, one after another.
