@@ -289,13 +289,13 @@ class PictureBrowser(QWidget):
     @Slot(object)
     def _on_ordered(self, pictures: tuple[Picture, ...]) -> None:
         self.orders.follow(pictures)
-        self.model.take(pictures)
         if self._query == EVERYTHING and self._found == EVERYTHING:
             place = remember(self.grid, self.model)
             self.model.add(pictures)
             self._show_rows(known=True)
             go_back(self.grid, self.model, place)
         else:
+            self.model.take(pictures)
             self._pictures.find(self._query)
 
     @Slot(object)

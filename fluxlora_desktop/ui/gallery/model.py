@@ -176,7 +176,8 @@ class PictureModel(QAbstractListModel):
         """Put new pictures on top, the last one first."""
         recent = set(self._ids[:_RECENT])
         fresh = [picture for picture in pictures if picture.id not in recent]
-        for picture in fresh:
+        self.take(picture for picture in pictures if picture.id in recent)
+        for picture in fresh:  # not by `take`, which would look for their rows among all
             self._known[picture.id] = picture
         self._put_on_top([picture.id for picture in reversed(fresh)])
 
