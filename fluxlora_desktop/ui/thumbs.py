@@ -16,7 +16,7 @@ from PySide6.QtGui import QGuiApplication, QImage, QImageReader, QPixmap
 
 from fluxlora_desktop.domain.errors import StorageError
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.jobs.runner import Job, JobRunner
 
 _MOST_BYTES = 48 * 2**20
 """What the pixmaps of a loader may take: two screens of a large window at scale 2, ten at 1."""
@@ -25,6 +25,9 @@ _MOST_KNOWN = 4000
 _TELL_S = 0.008
 _A_JOB = 128
 """Files that one job decodes, before other loaders have their turn in the lane."""
+_HELPED = 8
+"""Files in the queue that a second job is begun for."""
+_MOVING_S = 0.1
 _LINGER_S = 0.1
 """How long a job waits for more: to begin one takes the window as long as painting ten pictures."""
 
@@ -47,9 +50,10 @@ class ThumbLoader(QObject):
     """Gives thumbnails at once when it has them, else says `ready(path)` when it does.
 
     Files are decoded in a job (lane "thumbs"), in the order in which they were asked for; one that
-    cannot be read stays None until `forget` is called for it. There is one job at a time: where
-    there are two processors, a second one takes from the window what it gives. `came(paths)` names
-    all that came together. Until a file is decoded in the size that is asked for, it shows in the
+    cannot be read stays None until `forget` is called for it. A second job helps with what is asked
+    for at once, but not while what is in sight changes all the time (`drop_waiting`): where there
+    are two processors it then takes from the window what it gives. `came(paths)` names all that
+    came together. Until a file is decoded in the size that is asked for, it shows in the
     one it had, or another file stands in for it (`inherit`).
     `locate` finds a file by its name, in the job; it may raise `StorageError`.
     """
@@ -71,7 +75,8 @@ class ThumbLoader(QObject):
         self._latest: dict[str, _Key] = {}
         self._wanted: set[_Key] = set()
         self._queue = _Queue()
-        self._working = False
+        self._working = self._helped = self._moving = False
+        self._dropped_at = 0.0
         self._stand_ins: dict[str, str] = {}
 
     def get(self, path: Path | str, size: int, *, fill: bool = False) -> QPixmap | None:
@@ -100,8 +105,7 @@ class ThumbLoader(QObject):
         if key not in self._wanted:
             self._wanted.add(key)
             self._queue.put(key)
-            if not self._working:
-                self._work_on()
+            self._work_on()
 
     def _instead(self, key: _Key) -> QPixmap | None:
         """Return what shows until a file is decoded."""
@@ -117,6 +121,12 @@ class ThumbLoader(QObject):
 
     def drop_waiting(self) -> None:
         """Forget what was asked for and is not being decoded: it is out of sight."""
+        now = time.perf_counter()
+        self._moving, self._dropped_at = now - self._dropped_at < _MOVING_S, now
+        self._forget_waiting()
+
+    @Slot()
+    def _forget_waiting(self) -> None:
         self._wanted.difference_update(self._queue.take_all())
 
     def inherit(self, path: Path | str, old: Path | str) -> None:
@@ -129,20 +139,29 @@ class ThumbLoader(QObject):
             self._let_go(key)
 
     def _work_on(self) -> None:
-        """Have a job as long as there is work for it."""
-        if self._working or not self._queue:
-            return
-        self._working = True
-        work = partial(_decode, self._queue, self._locate)
+        """Have a job as long as there is work for it, and a second one for much at once."""
+        if not self._working and self._queue:
+            self._working = True
+            self._start(_LINGER_S).finished.connect(self._on_finished)
+        elif not self._helped and not self._moving and len(self._queue) >= _HELPED:
+            self._helped = True
+            self._start(0.0).finished.connect(self._on_helper_finished)
+
+    def _start(self, linger_s: float) -> Job:
+        work = partial(_decode, self._queue, self._locate, linger_s)
         job = self._jobs.start("Thumbnails", work, lane="thumbs")
         job.progressed.connect(self._on_loaded)
-        job.cancelled.connect(self.drop_waiting)
-        job.finished.connect(self._on_finished)
+        job.cancelled.connect(self._forget_waiting)
+        return job
 
     @Slot()
     def _on_finished(self) -> None:
         self._working = False
         self._work_on()
+
+    @Slot()
+    def _on_helper_finished(self) -> None:
+        self._helped = False
 
     @Slot(object)
     def _on_loaded(self, several: list[_Loaded]) -> None:
@@ -209,7 +228,7 @@ class _Queue:
         return self._more.wait(seconds)
 
 
-def _decode(queue: _Queue, locate: Callable[[str], Path], ctx: JobContext) -> None:
+def _decode(queue: _Queue, locate: Callable[[str], Path], linger_s: float, ctx: JobContext) -> None:
     """Decode what stands first in the queue, and wait a little for more.
 
     What is decoded within half a frame is told at once: each telling costs the window's thread
@@ -223,7 +242,7 @@ def _decode(queue: _Queue, locate: Callable[[str], Path], ctx: JobContext) -> No
             if several:
                 ctx.report(several)
                 several = []
-            if not queue.wait(_LINGER_S):
+            if not queue.wait(linger_s):
                 break
             told = time.perf_counter()
             continue

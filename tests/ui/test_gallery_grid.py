@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -49,8 +49,10 @@ def shown(model: PictureModel) -> list[str]:
 
 
 @pytest.fixture
-def model(qapp: object) -> PictureModel:
-    return PictureModel()
+def model(qapp: object) -> Iterator[PictureModel]:
+    made = PictureModel()
+    yield made
+    made.deleteLater()
 
 
 def test_model_keeps_qts_rules_when_rows_come_and_go(
@@ -77,6 +79,25 @@ def test_model_asks_for_the_page_of_what_is_looked_at_once(model: PictureModel) 
     model.want(PAGE, PAGE + 5)
 
     assert asked == [ids(3 * PAGE)[PAGE : 2 * PAGE]]
+
+
+def test_model_asks_for_the_neighbours_of_what_is_looked_at_when_that_is_there(
+    model: PictureModel, qtbot: QtBot
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    model.needed.connect(asked.append)
+    all_ids = ids(9 * PAGE)
+    pages = [all_ids[page * PAGE : (page + 1) * PAGE] for page in range(9)]
+    model.show(all_ids)
+
+    model.want(4 * PAGE, 4 * PAGE + 20)
+    model.answer([make_picture(name) for name in pages[4]])
+    assert asked == [pages[4]]
+
+    qtbot.waitUntil(lambda: len(asked) == 2)
+    assert set(pages[5]) <= set(asked[1])
+    model.answer([make_picture(name) for name in asked[1]])
+    qtbot.waitUntil(lambda: asked[2:] == [pages[3]])
 
 
 def test_model_inserts_what_is_new_on_top_when_the_rest_is_the_same(

@@ -66,7 +66,7 @@ class PictureBrowser(QWidget):
         self._query = self.filters.query()
         self._found = self._query
         self.orders = OrdersLine(pictures)
-        self.model = PictureModel()
+        self.model = PictureModel(self)
         self._thumbs = ThumbLoader(jobs, self, locate=pictures.locate)
         self.grid = GridView()
         self.grid.setObjectName("gallery_grid")

@@ -6,12 +6,23 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+    Slot,
+)
 
 from fluxlora_desktop.domain.pictures import Picture
 from fluxlora_desktop.ui.gallery.words import spoken
 
 PAGE = 128
+_LATER_MS = 80
+"""What is in sight is read and decoded first: to read a page takes Python's lock from that."""
 _KEPT = 40 * PAGE
 _RECENT = 1000
 """Rows among which a picture that was just ordered can be already."""
@@ -32,21 +43,23 @@ class PictureModel(QAbstractListModel):
     """Holds ids in the order of the rows and the pictures read so far.
 
     `needed(tuple of ids)` asks for pictures that are looked at and not known yet, one page after
-    another; the answer comes to `answer`. `data` reads nothing. There is no table of ids to rows:
-    making one takes longer than all else between a click and the first paint, and looking through
-    100,000 ids takes 2 ms.
+    another, and a little later for their neighbours; the answer comes to `answer`. `data` reads
+    nothing. There is no table of ids to rows: making one takes longer than all else between a click
+    and the first paint, and looking through 100,000 ids takes 2 ms.
     """
 
     needed = Signal(object)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self._ids: list[str] = []
         self._known: OrderedDict[str, Picture] = OrderedDict()
         self._asked: tuple[str, ...] = ()
         self._asked_from = 0
         self._gone: set[str] = set()
         self._looked_at = (0, -1)
+        self._later = QTimer(self, singleShot=True, interval=_LATER_MS)
+        self._later.timeout.connect(self._want_neighbours)
 
     def rowCount(self, parent: Index | None = None) -> int:
         """Return how many pictures there are."""
@@ -90,7 +103,7 @@ class PictureModel(QAbstractListModel):
 
     @Slot(int, int)
     def want(self, first: int, last: int) -> None:
-        """Ask for the pages that these rows and their neighbours lie in, one after another.
+        """Ask for the pages that these rows lie in, and later for their neighbours' pages.
 
         What is looked at when that one comes is asked for then: rows that were scrolled past in
         the meantime are never read.
@@ -102,10 +115,17 @@ class PictureModel(QAbstractListModel):
         for picture_id in self._ids[first : last + 1]:
             if picture_id in self._known:
                 self._known.move_to_end(picture_id)
-        for low, high in ((first, last), (last + 1, last + PAGE), (first - PAGE, first - 1)):
-            self._ask(max(0, low), high)
-            if self._asked:
-                return
+        self._ask(first, last)
+        if not self._asked and not self._later.isActive():
+            self._later.start()
+
+    @Slot()
+    def _want_neighbours(self) -> None:
+        """Ask for what may be looked at next, when what is in sight had time to be shown."""
+        first, last = self._looked_at
+        for low, high in ((last + 1, last + PAGE), (first - PAGE, first - 1)):
+            if not self._asked and low <= high and high >= 0:
+                self._ask(max(0, low), high)
 
     def _ask(self, first: int, last: int) -> None:
         known, gone = self._known, self._gone
