@@ -267,8 +267,8 @@ class PictureBrowser(QWidget):
     def _take_rows(self, rows: GalleryRows) -> None:
         self._found = rows.query
         self._delegate.begin_anew()
+        self.model.show(rows.ids)  # first: among these rows what was read is at the top
         self.model.take(map(self._as_it_stands, rows.first))
-        self.model.show(rows.ids)
 
     @Slot(object)
     def _on_page(self, pictures: tuple[Picture, ...]) -> None:

@@ -27,6 +27,7 @@ _KEPT = 40 * PAGE
 _RECENT = 1000
 """Rows among which a picture that was just ordered can be already."""
 _FEW = 4
+_TOP = 4 * PAGE
 PictureRole = int(Qt.ItemDataRole.UserRole)
 """The role under which a row gives its `Picture`, or None while it is not read yet."""
 _FLAGS = (
@@ -162,9 +163,13 @@ class PictureModel(QAbstractListModel):
             self.dataChanged.emit(self.index(first), self.index(last))
 
     def rows_of(self, ids: Iterable[str]) -> list[int]:
-        """Return the rows of those that have one: many are looked for near what was asked."""
-        near = self._ids[self._asked_from : self._asked_from + 4 * PAGE]
-        places = {picture_id: row for row, picture_id in enumerate(near, start=self._asked_from)}
+        """Return the rows of those that have one.
+
+        Many are looked for near what was asked and at the top, before all rows are looked through.
+        """
+        places = {picture_id: row for row, picture_id in enumerate(self._ids[:_TOP])}
+        near = self._ids[self._asked_from : self._asked_from + _TOP]
+        places |= {picture_id: row for row, picture_id in enumerate(near, start=self._asked_from)}
         rows = [places[picture_id] for picture_id in ids if picture_id in places]
         rest = [picture_id for picture_id in ids if picture_id not in places]
         if len(rest) > _FEW:
