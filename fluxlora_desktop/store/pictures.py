@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -10,49 +10,47 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     Text,
     bindparam,
-    column,
     delete,
     func,
     insert,
-    literal_column,
     select,
-    table,
     text,
+    type_coerce,
     update,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery, PictureSort, PictureUses
+from fluxlora_desktop.domain.gallery import EVERYTHING, PictureQuery, PictureUses
 from fluxlora_desktop.domain.pictures import Picture, PictureLora, PictureState
 from fluxlora_desktop.domain.ports import Clock
 from fluxlora_desktop.store.database import Database
+from fluxlora_desktop.store.picture_search import WORDS, find_ids
 from fluxlora_desktop.store.rows import change, columns_of
 from fluxlora_desktop.store.schema import PictureLoraRow, PictureRow, PictureTagRow
 
 _FIXED = frozenset({"seq", "id", "created_at"})
 _APART = ("loras", "tags")
 _MARKS = frozenset({"rating", "favourite", "grid_id"})
-_MANY = 10_000
 _AT_ONCE = 500  # SQLite before 3.32 takes at most 999 values in one statement
-_BETWEEN = "\n"  # no id holds one, since files are named by ids
-_FIELDS = tuple(field.name for field in fields(Picture) if field.name not in _APART)
-_READ = select(*(PictureRow.__table__.c[name] for name in _FIELDS))
+_PLAIN = tuple(field.name for field in fields(Picture) if field.name not in {*_APART, "facts"})
+_ROWS = PictureRow.__table__.c
 _USES, _TAGS = PictureLoraRow.__table__.c, PictureTagRow.__table__.c
-_READ_LORAS = select(
-    _USES.picture_id, *(_USES[field.name] for field in fields(PictureLora))
-).order_by(_USES.position)
-_READ_TAGS = select(_TAGS.picture_id, _TAGS.tag).order_by(_TAGS.tag)
-_NEWEST = (PictureRow.created_at.desc(), PictureRow.seq.desc())
-_ORDERS: Mapping[PictureSort, tuple[ColumnElement[Any], ...]] = {
-    PictureSort.NEWEST: _NEWEST,
-    PictureSort.OLDEST: (PictureRow.created_at.asc(), PictureRow.seq.asc()),
-    PictureSort.BEST: (PictureRow.rating.desc(), PictureRow.favourite.desc(), *_NEWEST),
-    PictureSort.NAME: (PictureRow.prompt.asc(), *_NEWEST),
-}
-_WORDS = table("pictures_fts", column("rowid", Integer), column("prompt", Text))
+# One value, whatever the number of ids: a list of values makes a statement of its own length, and
+# writing that takes SQLAlchemy longer than SQLite takes to answer it.
+_ASKED = select(func.json_each(bindparam("ids")).table_valued("value").c.value)
+_READ = select(*(_ROWS[name] for name in _PLAIN), type_coerce(_ROWS.facts, Text)).where(
+    _ROWS.id.in_(_ASKED)
+)
+_READ_LORAS = (
+    select(_USES.picture_id, *(_USES[field.name] for field in fields(PictureLora)))
+    .where(_USES.picture_id.in_(_ASKED))
+    .order_by(_USES.position)
+)
+_READ_TAGS = (
+    select(_TAGS.picture_id, _TAGS.tag).where(_TAGS.picture_id.in_(_ASKED)).order_by(_TAGS.tag)
+)
 # How FTS5 forgets a row whose text lies in another table: https://sqlite.org/fts5.html, "delete"
 _UNINDEX = text(
     "INSERT INTO pictures_fts(pictures_fts, rowid, prompt) VALUES ('delete', :seq, :prompt)"
@@ -107,18 +105,9 @@ class SqlPictureStore:
             return read_pictures(session, (picture_id,))[0]
 
     def ids(self, query: PictureQuery = EVERYTHING, *, most: int | None = None) -> tuple[str, ...]:
-        """Return the ids of the pictures that a query asks for, in its order; the first `most`.
-
-        They come as one text: a row for each takes twice as long, and Python's lock with every
-        row. SQLite keeps the order of what `group_concat` is given (its select.c: the ORDER BY of a
-        subquery is left out for other aggregates only).
-        """
+        """Return the ids of the pictures that a query asks for, in its order; the first `most`."""
         with self._database.read() as session:
-            wanted = _wanted(query, many=_many(session, query))
-            chosen = select(PictureRow.id).where(*wanted).order_by(*_ORDERS[query.sort])
-            one = chosen.limit(most).subquery().c.id
-            ids = session.scalar(select(func.group_concat(one, _BETWEEN)))
-        return tuple(ids.split(_BETWEEN)) if ids else ()
+            return find_ids(session, query, most)
 
     def hashes(self) -> Mapping[str, str]:
         """Return the ids of the pictures that are not in the trash, by their files' SHA-256."""
@@ -241,74 +230,12 @@ def _portions(picture_ids: Sequence[str]) -> Iterator[ColumnElement[bool]]:
         yield PictureRow.id.in_(picture_ids[start : start + _AT_ONCE])
 
 
-def _many(session: Session, query: PictureQuery) -> bool:
-    """Tell whether so many prompts hold the words that it is quicker to walk in order.
-
-    Looking up each hit's row and sorting takes twice as long for 30,000 of 100,000 as walking the
-    index of the order and leaving out the others; for 100 it takes a hundredth.
-    """
-    terms = _terms(query.words)
-    if not terms or query.sort not in {PictureSort.NEWEST, PictureSort.OLDEST}:
-        return False
-    hits = select(_WORDS.c.rowid).where(_WORDS.c.prompt.match(terms)).limit(_MANY).subquery()
-    return session.scalar(select(func.count()).select_from(hits)) == _MANY
-
-
-def _wanted(query: PictureQuery, *, many: bool) -> list[ColumnElement[bool]]:
-    """Return the conditions of a query, those that leave the fewest rows first."""
-    row = PictureRow
-    wanted: list[ColumnElement[bool]] = [row.trashed_at.is_(None)]
-    if query.trashed:
-        wanted = [row.trashed_at.is_not(None)]
-    if query.words.strip():
-        wanted.append(_says(query.words, many=many))
-    if query.lora_id:
-        users = select(PictureLoraRow.picture_id).where(PictureLoraRow.lora_id == query.lora_id)
-        wanted.append(row.id.in_(users))
-    if query.tag:
-        tagged = select(PictureTagRow.picture_id).where(PictureTagRow.tag == query.tag)
-        wanted.append(row.id.in_(tagged))
-    for field, value in (
-        (row.grid_id, query.grid_id),
-        (row.base, query.base),
-        (row.generator, query.generator),
-        (row.source, query.source),
-    ):
-        if value:
-            wanted.append(field == value)
-    if query.imported is not None:
-        wanted.append(row.source != "" if query.imported else row.source == "")
-    if query.since is not None:
-        wanted.append(row.created_at >= query.since)
-    if query.before is not None:
-        wanted.append(row.created_at < query.before)
-    if query.rating:
-        wanted.append(row.rating >= query.rating)
-    if query.favourite:
-        wanted.append(row.favourite.is_(True))
-    return wanted
-
-
-def _terms(words: str) -> str:
-    return " ".join(f'"{word}"*' for word in re.findall(r"\w+", words))
-
-
-def _says(words: str, *, many: bool) -> ColumnElement[bool]:
-    terms = _terms(words)
-    if not terms:
-        return literal_column("0 = 1")
-    hits = select(_WORDS.c.rowid).where(_WORDS.c.prompt.match(terms))
-    # a sum is not looked up as a row id: https://sqlite.org/optoverview.html, "unary +"
-    seq = PictureRow.seq + 0 if many else PictureRow.seq
-    return seq.in_(hits)
-
-
 def index_prompts(session: Session, ids: Sequence[str]) -> None:
     """Make prompts findable, in the transaction that writes them."""
     for start in range(0, len(ids), _AT_ONCE):
         some = PictureRow.id.in_(ids[start : start + _AT_ONCE])
         prompts = select(PictureRow.seq, PictureRow.prompt).where(some)
-        session.execute(insert(_WORDS).from_select(["rowid", "prompt"], prompts))
+        session.execute(insert(WORDS).from_select(["rowid", "prompt"], prompts))
 
 
 def read_pictures(session: Session, ids: Sequence[str]) -> tuple[Picture, ...]:
@@ -316,32 +243,24 @@ def read_pictures(session: Session, ids: Sequence[str]) -> tuple[Picture, ...]:
 
     They are read as plain rows, with no object between them and the values.
     """
-    found: dict[str, Picture] = {}
-    for start in range(0, len(ids), _AT_ONCE):
-        some = ids[start : start + _AT_ONCE]
-        loras, tags = _loras(session, some), _tags(session, some)
-        for row in session.execute(_READ.where(PictureRow.id.in_(some))).all():
-            picture_id = row[0]
-            found[picture_id] = Picture(
-                **dict(zip(_FIELDS, row, strict=True)),
-                loras=tuple(loras.get(picture_id, ())),
-                tags=tuple(tags.get(picture_id, ())),
-            )
-    return tuple(found[picture_id] for picture_id in ids if picture_id in found)
-
-
-def _loras(session: Session, ids: Sequence[str]) -> dict[str, list[PictureLora]]:
+    asked = {"ids": json.dumps(ids)}
+    connection = session.connection()
     loras: dict[str, list[PictureLora]] = {}
-    for picture_id, *use in session.execute(_READ_LORAS.where(_USES.picture_id.in_(ids))).all():
+    for picture_id, *use in connection.execute(_READ_LORAS, asked).all():
         loras.setdefault(picture_id, []).append(PictureLora(*use))
-    return loras
-
-
-def _tags(session: Session, ids: Sequence[str]) -> dict[str, list[str]]:
     tags: dict[str, list[str]] = {}
-    for picture_id, tag in session.execute(_READ_TAGS.where(_TAGS.picture_id.in_(ids))).all():
+    for picture_id, tag in connection.execute(_READ_TAGS, asked).all():
         tags.setdefault(picture_id, []).append(tag)
-    return tags
+    found: dict[str, Picture] = {}
+    for *values, facts in connection.execute(_READ, asked).all():
+        picture_id = values[0]
+        found[picture_id] = Picture(
+            **dict(zip(_PLAIN, values, strict=True)),
+            facts={} if facts == "{}" else json.loads(facts),  # most have none
+            loras=tuple(loras.get(picture_id, ())),
+            tags=tuple(tags.get(picture_id, ())),
+        )
+    return tuple(found[picture_id] for picture_id in ids if picture_id in found)
 
 
 def _set_tags(session: Session, picture_id: str, tags: Sequence[str]) -> None:

@@ -16,6 +16,8 @@ import sys
 import threading
 from contextlib import suppress
 
+from fluxlora_desktop.system.environment import without_tokens
+
 _log = logging.getLogger(__name__)
 _WHO, _WHY = "FluxLoRA Desktop", "A LoRA is being trained"
 _CONTINUOUS, _SYSTEM_REQUIRED = 0x80000000, 0x00000001
@@ -85,6 +87,7 @@ class KeepAwake:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                env=without_tokens(os.environ),
             )
         except OSError as error:
             _log.info("the computer cannot be kept awake: %s", error)

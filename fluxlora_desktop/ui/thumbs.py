@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 from PySide6.QtCore import QObject, QSize, Signal, Slot
@@ -15,16 +16,20 @@ from PySide6.QtGui import QGuiApplication, QImage, QImageReader, QPixmap
 
 from fluxlora_desktop.domain.errors import StorageError
 from fluxlora_desktop.domain.ports import JobContext
-from fluxlora_desktop.jobs.runner import JobRunner
+from fluxlora_desktop.jobs.runner import Job, JobRunner
 
 _MOST_BYTES = 48 * 2**20
 """What the pixmaps of a loader may take: two screens of a large window at scale 2, ten at 1."""
 _MOST_KNOWN = 4000
 """Files that are remembered at most, with those that cannot be read."""
-_JOBS = 2
 _TELL_S = 0.008
-_A_JOB = 32
+_A_JOB = 128
 """Files that one job decodes, before other loaders have their turn in the lane."""
+_HELPED = 8
+"""Files in the queue that a second job is begun for."""
+_MOVING_S = 0.1
+_LINGER_S = 0.1
+"""How long a job waits for more: to begin one takes the window as long as painting ten pictures."""
 
 
 class _Key(NamedTuple):
@@ -44,13 +49,17 @@ class _Loaded:
 class ThumbLoader(QObject):
     """Gives thumbnails at once when it has them, else says `ready(path)` when it does.
 
-    Files are decoded in jobs (lane "thumbs"), in the order in which they were asked for; one that
-    cannot be read stays None until `forget` is called for it. Until a file is decoded in the size
-    that is asked for, it shows in the one it had, or another file stands in for it (`inherit`).
+    Files are decoded in a job (lane "thumbs"), in the order in which they were asked for; one that
+    cannot be read stays None until `forget` is called for it. A second job helps with what is asked
+    for at once, but not while what is in sight changes all the time (`drop_waiting`): where there
+    are two processors it then takes from the window what it gives. `came(paths)` names all that
+    came together. Until a file is decoded in the size that is asked for, it shows in the
+    one it had, or another file stands in for it (`inherit`).
     `locate` finds a file by its name, in the job; it may raise `StorageError`.
     """
 
     ready = Signal(str)
+    came = Signal(object)
 
     def __init__(
         self,
@@ -65,8 +74,9 @@ class ThumbLoader(QObject):
         self._bytes = 0
         self._latest: dict[str, _Key] = {}
         self._wanted: set[_Key] = set()
-        self._queue: deque[_Key] = deque()
-        self._working = 0
+        self._queue = _Queue()
+        self._working = self._helped = self._moving = False
+        self._dropped_at = 0.0
         self._stand_ins: dict[str, str] = {}
 
     def get(self, path: Path | str, size: int, *, fill: bool = False) -> QPixmap | None:
@@ -75,17 +85,32 @@ class ThumbLoader(QObject):
         The whole picture lies inside the square; with `fill` it covers the square instead and
         the caller cuts off what sticks out. Never larger than the file's own pixels.
         """
-        key = _Key(str(path), round(size * _screen_ratio()), fill)
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        return self.finder(size, fill=fill)(path)
+
+    def finder(self, size: int, *, fill: bool = False) -> Callable[[Path | str], QPixmap | None]:
+        """Return what does the same for many files, in less time for each."""
+        side, kept = round(size * _screen_ratio()), self._kept
+
+        def find(path: Path | str) -> QPixmap | None:
+            key = _Key(str(path), side, fill)
+            if key in kept:
+                kept.move_to_end(key)
+                return kept[key]
+            self._ask(key)
+            return self._instead(key)
+
+        return find
+
+    def _ask(self, key: _Key) -> None:
         if key not in self._wanted:
             self._wanted.add(key)
-            self._queue.append(key)
-            if self._working < _JOBS:
-                self._work_on()
+            self._queue.put(key)
+            self._work_on()
+
+    def _instead(self, key: _Key) -> QPixmap | None:
+        """Return what shows until a file is decoded."""
         other = self._latest.get(key.path)
-        if other is not None and other.fill == fill:
+        if other is not None and other.fill == key.fill:
             return self._kept.get(other)
         stand_in = self._stand_ins.get(key.path)
         return self._kept.get(key._replace(path=stand_in)) if stand_in else None
@@ -96,11 +121,13 @@ class ThumbLoader(QObject):
 
     def drop_waiting(self) -> None:
         """Forget what was asked for and is not being decoded: it is out of sight."""
-        while self._queue:
-            try:
-                self._wanted.discard(self._queue.pop())
-            except IndexError:  # a job took the last one meanwhile
-                return
+        now = time.perf_counter()
+        self._moving, self._dropped_at = now - self._dropped_at < _MOVING_S, now
+        self._forget_waiting()
+
+    @Slot()
+    def _forget_waiting(self) -> None:
+        self._wanted.difference_update(self._queue.take_all())
 
     def inherit(self, path: Path | str, old: Path | str) -> None:
         """Show for a file, until it is decoded, what another one showed."""
@@ -112,25 +139,35 @@ class ThumbLoader(QObject):
             self._let_go(key)
 
     def _work_on(self) -> None:
-        """Have as many jobs as there is work for."""
-        if self._working >= min(_JOBS, len(self._queue)):
-            return
-        self._working += 1
-        work = partial(_decode, self._queue, self._locate)
+        """Have a job as long as there is work for it, and a second one for much at once."""
+        if not self._working and self._queue:
+            self._working = True
+            self._start(_LINGER_S).finished.connect(self._on_finished)
+        elif not self._helped and not self._moving and len(self._queue) >= _HELPED:
+            self._helped = True
+            self._start(0.0).finished.connect(self._on_helper_finished)
+
+    def _start(self, linger_s: float) -> Job:
+        work = partial(_decode, self._queue, self._locate, linger_s)
         job = self._jobs.start("Thumbnails", work, lane="thumbs")
         job.progressed.connect(self._on_loaded)
-        job.cancelled.connect(self.drop_waiting)
-        job.finished.connect(self._on_finished)
+        job.cancelled.connect(self._forget_waiting)
+        return job
 
     @Slot()
     def _on_finished(self) -> None:
-        self._working -= 1
+        self._working = False
         self._work_on()
+
+    @Slot()
+    def _on_helper_finished(self) -> None:
+        self._helped = False
 
     @Slot(object)
     def _on_loaded(self, several: list[_Loaded]) -> None:
         for loaded in several:
             self._keep(loaded)
+        self.came.emit(frozenset(loaded.key.path for loaded in several))
 
     def _keep(self, loaded: _Loaded) -> None:
         key = loaded.key
@@ -155,8 +192,44 @@ class ThumbLoader(QObject):
             del self._latest[key.path]
 
 
-def _decode(queue: deque[_Key], locate: Callable[[str], Path], ctx: JobContext) -> None:
-    """Decode what stands first in the queue; several jobs may take from it.
+class _Queue:
+    """What is to be decoded; the window's thread puts in and a job takes."""
+
+    def __init__(self) -> None:
+        self._keys: deque[_Key] = deque()
+        self._more = Event()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def put(self, key: _Key) -> None:
+        """Add a key at the end."""
+        self._keys.append(key)
+        self._more.set()
+
+    def take(self) -> _Key | None:
+        """Return the first key, or None."""
+        self._more.clear()
+        try:
+            return self._keys.popleft()
+        except IndexError:
+            return None
+
+    def take_all(self) -> Iterator[_Key]:
+        """Take what is there, the last one first."""
+        while self._keys:
+            try:
+                yield self._keys.pop()
+            except IndexError:  # a job took it meanwhile
+                return
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until something is put in; tell whether it was."""
+        return self._more.wait(seconds)
+
+
+def _decode(queue: _Queue, locate: Callable[[str], Path], linger_s: float, ctx: JobContext) -> None:
+    """Decode what stands first in the queue, and wait a little for more.
 
     What is decoded within half a frame is told at once: each telling costs the window's thread
     as much as painting a picture does.
@@ -164,10 +237,15 @@ def _decode(queue: deque[_Key], locate: Callable[[str], Path], ctx: JobContext) 
     several, told = list[_Loaded](), time.perf_counter()
     for _ in range(_A_JOB):
         ctx.check()
-        try:
-            key = queue.popleft()
-        except IndexError:
-            break
+        key = queue.take()
+        if key is None:
+            if several:
+                ctx.report(several)
+                several = []
+            if not queue.wait(linger_s):
+                break
+            told = time.perf_counter()
+            continue
         several.append(_Loaded(key, _load(key, locate)))
         if time.perf_counter() - told > _TELL_S:
             ctx.report(several)

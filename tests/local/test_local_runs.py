@@ -103,8 +103,9 @@ class Computer:
         run: Run,
         when: Callable[[Run], bool] = lambda _run: False,
         do: Callable[[Run], object] = lambda _run: None,
+        tools: Tools | None = None,
     ) -> Run:
-        return carry_run(run.id, self.tools, Watching(when, do))
+        return carry_run(run.id, tools or self.tools, Watching(when, do))
 
 
 @pytest.fixture
@@ -166,17 +167,17 @@ def test_app_that_died_between_intent_and_answer_adopts_the_launch(computer: Com
 
 def test_paused_run_says_so_until_a_person_resumes_it(computer: Computer) -> None:
     computer.ground.script({"wait_at": 12}, {})
-    run = computer.start()
+    run, tools = computer.start(), computer.tools
     seen: list[str] = []
 
     def act(now: Run) -> None:
         seen.append(now.stage)
         if now.step == 12 and PAUSED not in seen:
-            pause_training(now.id, computer.tools)
+            pause_training(now.id, tools)
         elif now.stage == PAUSED:
-            go_on_with(now.id, computer.tools)
+            go_on_with(now.id, tools)
 
-    done = computer.carry(run, lambda _now: True, act)
+    done = computer.carry(run, lambda _now: True, act, tools)
 
     assert PAUSED in seen
     assert done.state is RunState.READY, done.error

@@ -160,6 +160,21 @@ def test_resolve_refuses_a_link_that_leaves_the_library(
         files.resolve("pictures/x.png")
 
 
+def test_resolve_follows_every_link_on_the_way(files: LibraryFiles, tmp_path: Path) -> None:
+    inside, outside = files.root / "pictures" / "2026", tmp_path / "outside"
+    for folder in (inside, outside):
+        folder.mkdir(parents=True)
+        (folder / "x.png").write_bytes(b"x")
+    (files.root / "pictures" / "this").symlink_to(inside)
+    (files.root / "pictures" / "that").symlink_to(outside)
+    (inside / "y.png").symlink_to(outside / "x.png")
+
+    assert files.resolve("pictures/this/x.png").read_bytes() == b"x"
+    for name in ("pictures/that/x.png", "pictures/2026/y.png"):
+        with pytest.raises(StorageError):
+            files.resolve(name)
+
+
 def test_resolve_and_relative_are_each_others_inverse(files: LibraryFiles) -> None:
     name = "pictures/2026/11/p.png"
 

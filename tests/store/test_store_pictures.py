@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import pytest
@@ -117,6 +118,26 @@ def test_search_finds_words_by_their_beginning(shelf: Shelf, words: str, found: 
     pictures.add([picture("lake", prompt="a lake at dawn")])
 
     assert set(pictures.ids(PictureQuery(words=words))) == found
+
+
+def test_first_of_a_search_are_the_first_of_all_it_finds(shelf: Shelf) -> None:
+    pictures = shelf.stores.pictures
+    made = [
+        picture(
+            f"p{n:04d}",
+            # not in the order of the rows, as imported pictures are not
+            created_at=_NOON + timedelta(seconds=n * 7919 % 2600),
+            prompt=f"{'a fox' if n % 3 else 'an owl'} {'seldom seen' if n % 40 == 0 else ''}",
+            rating=n % 6,
+        )
+        for n in range(2600)
+    ]
+    pictures.add(made)
+    pictures.trash([one.id for one in made if int(one.id[1:]) % 7 == 0])
+
+    for sort, words, trashed in product(PictureSort, ("fox", "ow", "seldom", "none"), (0, 1)):
+        query = PictureQuery(words=words, sort=sort, trashed=bool(trashed))
+        assert pictures.ids(query, most=50) == pictures.ids(query)[:50], query
 
 
 def test_search_follows_a_changed_prompt(shelf: Shelf) -> None:

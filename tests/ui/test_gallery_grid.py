@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt
+from PySide6.QtCore import QAbstractItemModel, QItemSelectionModel, QModelIndex, QPoint, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState, SizeRule
-from fluxlora_desktop.ui.gallery.cells import CellDelegate, frame_of
+from fluxlora_desktop.ui.gallery.cells import CellDelegate, Place, frame_of
 from fluxlora_desktop.ui.gallery.model import PAGE, PictureModel, PictureRole
 from fluxlora_desktop.ui.gallery.sizes import SHAPES, Shape, fit_side, size_of
 from fluxlora_desktop.ui.gallery.view import GridView
@@ -47,8 +49,10 @@ def shown(model: PictureModel) -> list[str]:
 
 
 @pytest.fixture
-def model(qapp: object) -> PictureModel:
-    return PictureModel()
+def model(qapp: object) -> Iterator[PictureModel]:
+    made = PictureModel()
+    yield made
+    made.deleteLater()
 
 
 def test_model_keeps_qts_rules_when_rows_come_and_go(
@@ -75,6 +79,25 @@ def test_model_asks_for_the_page_of_what_is_looked_at_once(model: PictureModel) 
     model.want(PAGE, PAGE + 5)
 
     assert asked == [ids(3 * PAGE)[PAGE : 2 * PAGE]]
+
+
+def test_model_asks_for_the_neighbours_of_what_is_looked_at_when_that_is_there(
+    model: PictureModel, qtbot: QtBot
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    model.needed.connect(asked.append)
+    all_ids = ids(9 * PAGE)
+    pages = [all_ids[page * PAGE : (page + 1) * PAGE] for page in range(9)]
+    model.show(all_ids)
+
+    model.want(4 * PAGE, 4 * PAGE + 20)
+    model.answer([make_picture(name) for name in pages[4]])
+    assert asked == [pages[4]]
+
+    qtbot.waitUntil(lambda: len(asked) == 2)
+    assert set(pages[5]) <= set(asked[1])
+    model.answer([make_picture(name) for name in asked[1]])
+    qtbot.waitUntil(lambda: asked[2:] == [pages[3]])
 
 
 def test_model_inserts_what_is_new_on_top_when_the_rest_is_the_same(
@@ -162,6 +185,54 @@ def test_grid_paints_only_what_is_visible_when_there_are_100000_rows(
     first, last = painted.args
     assert first == 0
     assert last < 4 * grid.columns() + grid.columns()
+
+
+class NotingDelegate(CellDelegate):
+    """Notes which rows are painted and fills their frames with a colour of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[int] = []
+
+    def paint_cells(
+        self, painter: QPainter, model: QAbstractItemModel, places: Sequence[Place], side: int
+    ) -> None:
+        self.rows += [place.row for place in places]
+        for place in places:
+            painter.fillRect(place.x, place.y, side, side, QColor(place.row % 256, 80, 120))
+
+
+def on_screen(grid: GridView) -> QImage:
+    return grid.screen().grabWindow(grid.winId()).toImage()
+
+
+def test_grid_paints_only_the_lines_that_a_small_step_brings_in(
+    qtbot: QtBot, grid: GridView
+) -> None:
+    delegate = NotingDelegate()
+    grid.setItemDelegate(delegate)
+    with qtbot.waitSignal(grid.painted):
+        grid.executeDelayedItemsLayout()
+    last = grid.rows_in_sight()[1]
+    delegate.rows.clear()
+
+    with qtbot.waitSignal(grid.painted):
+        grid.verticalScrollBar().setValue(grid.cell().height())
+
+    assert max(delegate.rows) == last + grid.columns()
+    stayed = set(range(grid.columns(), 3 * grid.columns()))
+    assert len(stayed & set(delegate.rows)) <= 1  # what the pointer lies on now
+    moved = on_screen(grid)
+    with qtbot.waitSignal(grid.painted):
+        grid.viewport().update()
+    assert on_screen(grid) == moved
+    for step in (-1, grid.viewport().height() - 3, 10_000):
+        with qtbot.waitSignal(grid.painted):
+            grid.verticalScrollBar().setValue(grid.verticalScrollBar().value() + step)
+    moved = on_screen(grid)
+    with qtbot.waitSignal(grid.painted):
+        grid.viewport().update()
+    assert on_screen(grid) == moved
 
 
 def test_grid_moves_by_keys_and_stays_inside(qtbot: QtBot, grid: GridView) -> None:

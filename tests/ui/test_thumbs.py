@@ -112,6 +112,27 @@ def test_what_was_dropped_is_not_decoded_until_it_is_asked_for_again(
     assert load(qtbot, thumbs, photos[0]) == (100, 100)
 
 
+def test_what_came_is_named_when_it_can_be_had(
+    qtbot: QtBot, thumbs: ThumbLoader, jobs: JobRunner, tmp_path: Path
+) -> None:
+    photos = [str(make_photo(tmp_path / f"{n}.jpg", (300, 300))) for n in range(5)]
+    named: list[str] = []
+
+    def on_came(paths: frozenset[str]) -> None:
+        assert all(thumbs.has(path, 100) for path in paths)
+        named.extend(paths)
+
+    thumbs.came.connect(on_came)
+    find = thumbs.finder(100)
+    assert [find(photo) for photo in photos] == [None] * 5
+    qtbot.waitUntil(lambda: sorted(named) == photos)
+
+    more = str(make_photo(tmp_path / "more.jpg", (300, 300)))
+    assert find(more) is None  # while the job still waits, or when it has ended
+    qtbot.waitUntil(lambda: named[5:] == [more] and jobs.live() == 0)
+    assert all(find(photo) is not None for photo in (*photos, more))
+
+
 def test_thumb_in_another_size_stands_for_the_one_that_is_wanted(
     qtbot: QtBot, thumbs: ThumbLoader, jobs: JobRunner, tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "fluxlora_desktop"
 MAY_REVEAL = {
     "backends/http/client.py",  # the authorization header
     "backends/http/errors.py",  # takes it out of what a service said
+    "backends/aitoolkit/training.py",  # ai-toolkit's own environment
     "backends/local/child.py",  # the trainer's own environment
     "backends/huggingface/hub.py",  # the hub client's own header
     "system/redaction.py",  # learns its forms, to hide them

@@ -43,7 +43,7 @@ def child_environment(
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
     }
-    return made | ({"HF_TOKEN": token.reveal()} if token else {})
+    return made | ({"HF_TOKEN": token.reveal()} if token and token.sendable else {})
 
 
 def run(

@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from fluxlora_desktop.backends.local.child import child_environment
 from fluxlora_desktop.backends.local.models import download_left, local_models
 from fluxlora_desktop.backends.local.parts import LocalParts
 from fluxlora_desktop.backends.local.process import Program, is_locked
 from fluxlora_desktop.backends.local.serve import BUSY, Painter, Said, Waits
 from fluxlora_desktop.domain.bases import BaseModel, base_named
+from fluxlora_desktop.domain.engine import NO_TOKEN
 from fluxlora_desktop.domain.errors import (
     AccessGated,
     AppError,
@@ -39,7 +41,6 @@ from fluxlora_desktop.domain.routes import check_request
 from fluxlora_desktop.domain.services import LOCAL, service_title
 
 _HUB = "huggingface"
-_OF_ANOTHER_PYTHON = frozenset({"PYTHONPATH", "PYTHONHOME"})
 _PNG = b"\x89PNG\r\n\x1a\n"
 _LARGEST_PICTURE = 100_000_000
 _LONGEST_WORDS = 500
@@ -145,15 +146,10 @@ class LocalPictures:
 
     def _program(self) -> Program:
         parts = self._parts
-        own = {"HF_HOME": str(parts.models), "HF_HUB_DISABLE_TELEMETRY": "1"}
-        own |= {"PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-        given = parts.environment().items()
-        kept = {name: value for name, value in given if name not in _OF_ANOTHER_PYTHON}
-        token = parts.hub_token()
-        if token is not None and token.sendable:
-            own["HF_TOKEN"] = token.reveal()
+        token = parts.hub_token() or NO_TOKEN
+        environment = child_environment(parts.environment(), models=parts.models, token=token)
         command = (str(parts.engine.python()), str(parts.trainer), "--serve")
-        return Program(command, {**kept, **own}, parts.folder)
+        return Program(command, environment, parts.folder)
 
     def _order(self, request: PictureRequest, target: Path) -> dict[str, object]:
         base = base_named(request.model)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fluxlora_desktop.backends.local.child import child_environment
 from fluxlora_desktop.backends.local.files import (
     hash_file,
     remove_folder,
@@ -31,6 +32,7 @@ from fluxlora_desktop.backends.local.telling import outputs_of, snapshot_of
 from fluxlora_desktop.backends.local.trainers import FREE, TRAINERS
 from fluxlora_desktop.domain.bases import base_named
 from fluxlora_desktop.domain.datasets import Archive
+from fluxlora_desktop.domain.engine import NO_TOKEN
 from fluxlora_desktop.domain.errors import (
     InputError,
     NotFoundAtService,
@@ -182,25 +184,16 @@ class LocalTraining:
 
     def _program(self, folder: Path, note: Note) -> Program:
         """Return how a job's trainer is started; the token is in its environment alone."""
-        environment = dict(self._parts.environment())
-        for name in ("PYTHONPATH", "PYTHONHOME"):
-            environment.pop(name, None)
-        environment |= {
-            "PYTHONNOUSERSITE": "1",
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONUTF8": "1",
-            "HF_HOME": str(self._parts.models),
-        }
-        token = self._parts.hub_token()
-        if token is not None:
-            environment["HF_TOKEN"] = token.reveal()
+        parts = self._parts
+        token = parts.hub_token() or NO_TOKEN
+        environment = child_environment(parts.environment(), models=parts.models, token=token)
         if note.gpu is not None:
             environment |= {
                 "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
                 "CUDA_VISIBLE_DEVICES": str(note.gpu),
             }
-        python = str(self._parts.engine.python())
-        return Program((python, str(self._parts.trainer), str(folder)), environment, folder)
+        python = str(parts.engine.python())
+        return Program((python, str(parts.trainer), str(folder)), environment, folder)
 
     def find(self, mark: Mark, _since: datetime, _ctx: JobContext) -> FoundRuns:
         """Return the job whose folder bears the mark; where there is none, none was launched."""

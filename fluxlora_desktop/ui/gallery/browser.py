@@ -67,7 +67,7 @@ class PictureBrowser(QWidget):
         self._query = self.filters.query()
         self._found = self._query
         self.orders = OrdersLine(pictures)
-        self.model = PictureModel()
+        self.model = PictureModel(self)
         self._thumbs = ThumbLoader(jobs, self, locate=pictures.locate)
         self.grid = GridView()
         self.grid.setObjectName("gallery_grid")
@@ -156,7 +156,7 @@ class PictureBrowser(QWidget):
         self.filters.opened.connect(marks.read_uses)
         self.filters.left.connect(self._on_search_left)
         self.model.needed.connect(desk.read)
-        self._thumbs.ready.connect(self._on_thumb)
+        self._thumbs.came.connect(self._on_thumbs)
         self._delegate.again_requested.connect(self.again_requested)
         self.grid.painted.connect(self.model.want)
         self.grid.scrolled.connect(self._delegate.begin_anew)
@@ -269,13 +269,14 @@ class PictureBrowser(QWidget):
     def _take_rows(self, rows: GalleryRows) -> None:
         self._found = rows.query
         self._delegate.begin_anew()
+        self.model.show(rows.ids)  # first: among these rows what was read is at the top
         self.model.take(map(self._as_it_stands, rows.first))
-        self.model.show(rows.ids)
 
     @Slot(object)
     def _on_page(self, pictures: tuple[Picture, ...]) -> None:
         self.model.answer(map(self._as_it_stands, pictures))
-        self._on_selected()
+        if self.grid.selectionModel().hasSelection():
+            self._on_selected()
 
     def _as_it_stands(self, picture: Picture) -> Picture:
         """Show a picture whose order has ended without it as what that means for the person."""
@@ -290,13 +291,13 @@ class PictureBrowser(QWidget):
     @Slot(object)
     def _on_ordered(self, pictures: tuple[Picture, ...]) -> None:
         self.orders.follow(pictures)
-        self.model.take(pictures)
         if self._query == EVERYTHING and self._found == EVERYTHING:
             place = remember(self.grid, self.model)
             self.model.add(pictures)
             self._show_rows(known=True)
             go_back(self.grid, self.model, place)
         else:
+            self.model.take(pictures)
             self._pictures.find(self._query)
 
     @Slot(object)
@@ -367,13 +368,11 @@ class PictureBrowser(QWidget):
         price = self._price_of(one) if one is not None and one.state in LOST else ""
         self.inspector.show_pictures(chosen, selected, self.again_words(one), price)
 
-    @Slot(str)
-    def _on_thumb(self, path: str) -> None:
+    @Slot(object)
+    def _on_thumbs(self, paths: frozenset[str]) -> None:
         first, last = self.grid.rows_in_sight()
-        for row in range(first, last + 1):
-            picture = self.model.picture(row)
-            if picture is not None and picture.thumb == path:
-                self.grid.update(self.model.index(row))
+        seen = enumerate(self.model.pictures(first, last), start=first)
+        self.grid.update_rows(row for row, one in seen if one is not None and one.thumb in paths)
 
     @Slot(int)
     def _on_resized(self, side: int) -> None:

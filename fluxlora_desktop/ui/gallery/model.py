@@ -6,17 +6,29 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+    Slot,
+)
 
 from fluxlora_desktop.domain.pictures import Picture, PictureState
 from fluxlora_desktop.domain.ports import StepsDone
 from fluxlora_desktop.ui.gallery.words import spoken, steps_words
 
 PAGE = 128
+_LATER_MS = 80
+"""What is in sight is read and decoded first: to read a page takes Python's lock from that."""
 _KEPT = 40 * PAGE
 _RECENT = 1000
 """Rows among which a picture that was just ordered can be already."""
 _FEW = 4
+_TOP = 4 * PAGE
 PictureRole = int(Qt.ItemDataRole.UserRole)
 """The role under which a row gives its `Picture`, or None while it is not read yet."""
 _FLAGS = (
@@ -33,15 +45,15 @@ class PictureModel(QAbstractListModel):
     """Holds ids in the order of the rows and the pictures read so far.
 
     `needed(tuple of ids)` asks for pictures that are looked at and not known yet, one page after
-    another; the answer comes to `answer`. `data` reads nothing. There is no table of ids to rows:
-    making one takes longer than all else between a click and the first paint, and looking through
-    100,000 ids takes 2 ms.
+    another, and a little later for their neighbours; the answer comes to `answer`. `data` reads
+    nothing. There is no table of ids to rows: making one takes longer than all else between a click
+    and the first paint, and looking through 100,000 ids takes 2 ms.
     """
 
     needed = Signal(object)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
         self._ids: list[str] = []
         self._known: OrderedDict[str, Picture] = OrderedDict()
         self._asked: tuple[str, ...] = ()
@@ -49,6 +61,8 @@ class PictureModel(QAbstractListModel):
         self._gone: set[str] = set()
         self._looked_at = (0, -1)
         self._steps: dict[str, StepsDone] = {}
+        self._later = QTimer(self, singleShot=True, interval=_LATER_MS)
+        self._later.timeout.connect(self._want_neighbours)
 
     def rowCount(self, parent: Index | None = None) -> int:
         """Return how many pictures there are."""
@@ -101,9 +115,13 @@ class PictureModel(QAbstractListModel):
         """Return the picture of a row, or None while it is not read."""
         return self._known.get(self._ids[row]) if 0 <= row < len(self._ids) else None
 
+    def pictures(self, first: int, last: int) -> list[Picture | None]:
+        """Return the pictures of these rows, None for each that is not read."""
+        return list(map(self._known.get, self._ids[first : last + 1]))
+
     @Slot(int, int)
     def want(self, first: int, last: int) -> None:
-        """Ask for the pages that these rows and their neighbours lie in, one after another.
+        """Ask for the pages that these rows lie in, and later for their neighbours' pages.
 
         What is looked at when that one comes is asked for then: rows that were scrolled past in
         the meantime are never read.
@@ -115,10 +133,17 @@ class PictureModel(QAbstractListModel):
         for picture_id in self._ids[first : last + 1]:
             if picture_id in self._known:
                 self._known.move_to_end(picture_id)
-        for low, high in ((first, last), (last + 1, last + PAGE), (first - PAGE, first - 1)):
-            self._ask(max(0, low), high)
-            if self._asked:
-                return
+        self._ask(first, last)
+        if not self._asked and not self._later.isActive():
+            self._later.start()
+
+    @Slot()
+    def _want_neighbours(self) -> None:
+        """Ask for what may be looked at next, when what is in sight had time to be shown."""
+        first, last = self._looked_at
+        for low, high in ((last + 1, last + PAGE), (first - PAGE, first - 1)):
+            if not self._asked and low <= high and high >= 0:
+                self._ask(max(0, low), high)
 
     def _ask(self, first: int, last: int) -> None:
         known, gone = self._known, self._gone
@@ -157,9 +182,13 @@ class PictureModel(QAbstractListModel):
             self.dataChanged.emit(self.index(first), self.index(last))
 
     def rows_of(self, ids: Iterable[str]) -> list[int]:
-        """Return the rows of those that have one: many are looked for near what was asked."""
-        near = self._ids[self._asked_from : self._asked_from + 4 * PAGE]
-        places = {picture_id: row for row, picture_id in enumerate(near, start=self._asked_from)}
+        """Return the rows of those that have one.
+
+        Many are looked for near what was asked and at the top, before all rows are looked through.
+        """
+        places = {picture_id: row for row, picture_id in enumerate(self._ids[:_TOP])}
+        near = self._ids[self._asked_from : self._asked_from + _TOP]
+        places |= {picture_id: row for row, picture_id in enumerate(near, start=self._asked_from)}
         rows = [places[picture_id] for picture_id in ids if picture_id in places]
         rest = [picture_id for picture_id in ids if picture_id not in places]
         if len(rest) > _FEW:
@@ -191,7 +220,8 @@ class PictureModel(QAbstractListModel):
         """Put new pictures on top, the last one first."""
         recent = set(self._ids[:_RECENT])
         fresh = [picture for picture in pictures if picture.id not in recent]
-        for picture in fresh:
+        self.take(picture for picture in pictures if picture.id in recent)
+        for picture in fresh:  # not by `take`, which would look for their rows among all
             self._known[picture.id] = picture
         self._put_on_top([picture.id for picture in reversed(fresh)])
 

@@ -7,7 +7,7 @@ because screen readers then find a list with items.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from PySide6.QtCore import (
     QEvent,
@@ -44,6 +44,7 @@ from fluxlora_desktop.ui.gallery.cells import (
     POINTED,
     SELECTED,
     CellDelegate,
+    Place,
     columns_in,
     frame_of,
 )
@@ -101,8 +102,14 @@ class GridView(QListView):
 
     def cell(self) -> QSize:
         """Return the size of a cell."""
-        side = max(1, self.viewport().width() // self.columns())
+        side, _columns = self._geometry()
         return QSize(side, side)
+
+    def _geometry(self) -> tuple[int, int]:
+        """Return the side of a cell, and how many cells a line holds."""
+        width = self.viewport().width()
+        columns = columns_in(width)
+        return max(1, width // columns), columns
 
     def _count(self) -> int:
         model = self.model()
@@ -120,8 +127,8 @@ class GridView(QListView):
         """Return a row's cell in the viewport."""
         if not index.isValid():
             return QRect()
-        line, column = divmod(index.row(), self.columns())
-        side = self.cell().width()
+        side, columns = self._geometry()
+        line, column = divmod(index.row(), columns)
         return QRect(column * side, line * side - self.verticalOffset(), side, side)
 
     def indexAt(self, point: QPoint) -> QModelIndex:
@@ -173,18 +180,21 @@ class GridView(QListView):
             self._told_side = side
             self.resized.emit(side)
 
-    def scrollContentsBy(self, _dx: int, _dy: int) -> None:
-        """Paint anew where the scroll bar says."""
+    def scrollContentsBy(self, _dx: int, dy: int) -> None:
+        """Move what stays in sight, and paint what comes into it."""
         self.scrolled.emit()
-        self._pointed = self._pointed_row()
-        self.viewport().update()
+        if abs(dy) < self.viewport().height():
+            self.viewport().scroll(0, dy)
+        else:
+            self.viewport().update()
+        self._point_at(self._pointed_row())
 
     def rows_in_sight(self) -> tuple[int, int]:
         """Return the first and the last row in sight; the last is lower where there is none."""
         return self._rows_between(0, self.viewport().height() - 1)
 
     def _rows_between(self, top: int, bottom: int) -> tuple[int, int]:
-        side, columns, offset = self.cell().height(), self.columns(), self.verticalOffset()
+        (side, columns), offset = self._geometry(), self.verticalOffset()
         first = max(0, (offset + top) // side * columns)
         return first, min(((offset + bottom) // side + 1) * columns, self._count()) - 1
 
@@ -268,31 +278,56 @@ class GridView(QListView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Let the delegate paint the cells that the area crosses."""
-        painter, delegate, region = QPainter(self.viewport()), self.itemDelegate(), event.region()
+        delegate, region, bounds = self.itemDelegate(), event.region(), event.rect()
         assert isinstance(delegate, CellDelegate)
-        painter.fillRect(event.rect(), theme.color("surface"))
+        painter = QPainter(self.viewport())
+        side, columns = self._geometry()
+        self._paint_ground(painter, bounds, side, columns)
         delegate.prepare(painter)
-        model, side, offset, columns = (
-            self.model(),
-            self.cell().height(),
-            self.verticalOffset(),
-            self.columns(),
-        )
-        marks, several, inner = self._marks(), region.rectCount() > 1, side - 2 * GAP
-        first, last = self._rows_between(event.rect().top(), event.rect().bottom())
+        several, down = region.rectCount() > 1, GAP - self.verticalOffset()
+        first, last = self._rows_between(bounds.top(), bounds.bottom())
+        places = []
         for row in range(first, last + 1):
             line, column = divmod(row, columns)
-            frame = QRect(column * side + GAP, line * side - offset + GAP, inner, inner)
-            if several and not region.intersects(frame.adjusted(-GAP, -GAP, GAP, GAP)):
-                continue
-            delegate.paint_cell(painter, frame, model, row)
+            x, y = column * side, line * side
+            if not several or region.intersects(QRect(x, y + down - GAP, side, side)):
+                places.append(Place(row, x + GAP, y + down))
+        delegate.paint_cells(painter, self.model(), places, side - 2 * GAP)
+        marks, inner = self._marks(), side - 2 * GAP
+        for row, x, y in places:
             mark = marks(row)
             if mark:
-                delegate.paint_marks(painter, frame, mark)
+                delegate.paint_marks(painter, QRect(x, y, inner, inner), mark)
         painter.end()
         first, last = self.rows_in_sight()
         if last >= first:
             self.painted.emit(first, last)
+
+    def _paint_ground(self, painter: QPainter, bounds: QRect, side: int, columns: int) -> None:
+        """Paint the ground between the frames.
+
+        And below them, where a line is not full or an edge may lie between two pixels.
+        """
+        ground, viewport, offset = theme.color("surface"), self.viewport(), self.verticalOffset()
+        height, width = viewport.height(), columns * side
+        full = (offset + height) // side * columns + columns <= self._count()
+        whole = viewport.devicePixelRatioF().is_integer()
+        if not full or not whole or bounds.height() < side:
+            painter.fillRect(bounds, ground)
+            return
+        for line in range(offset // side, (offset + height) // side + 2):
+            painter.fillRect(0, line * side - offset - GAP, width, 2 * GAP, ground)
+        for column in range(columns):
+            painter.fillRect(column * side - GAP, 0, 2 * GAP, height, ground)
+        painter.fillRect(width - GAP, 0, viewport.width() - width + GAP, height, ground)
+
+    def update_rows(self, rows: Iterable[int]) -> None:
+        """Paint the cells of these rows anew."""
+        (side, columns), offset = self._geometry(), self.verticalOffset()
+        viewport = self.viewport()
+        for row in rows:
+            line, column = divmod(row, columns)
+            viewport.update(column * side, line * side - offset, side, side)
 
     def _marks(self) -> Callable[[int], int]:
         """Return what tells how a row is marked: see `CellDelegate.paint_marks`."""

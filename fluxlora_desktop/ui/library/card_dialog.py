@@ -58,7 +58,7 @@ class CardDialog(QDialog):
         self._thumbs = ThumbLoader(jobs, self, locate=locate)
         self._pictures: dict[str, Picture] = {}
         self._filling = False
-        self.model = PictureModel()
+        self.model = PictureModel(self)
         self.grid = GridView()
         self.grid.setAccessibleName(f"Pictures made with {lora.name}")
         self.grid.setSelectionMode(QAbstractItemView.SelectionMode.MultiSelection)
