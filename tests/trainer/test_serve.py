@@ -87,6 +87,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if server.process.poll() is None:
         server.process.kill()
         server.process.wait()
+    assert server.process.stdout is not None
+    server.process.stdout.close()
 
 
 @pytest.fixture(scope="module")

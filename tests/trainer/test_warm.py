@@ -52,7 +52,7 @@ def order_of(dev: Path, out: Path, **changes: Any) -> Any:
 def test_memory_that_runs_out_is_answered_by_a_smaller_way_which_is_kept(
     dev: Path, tmp_path: Path
 ) -> None:
-    studio, tight = studio_for("Linear4bit")
+    studio, tight = studio_for("Nf4Linear")
     told: list[str] = []
 
     def tell(event: str, **values: Any) -> None:
@@ -62,7 +62,7 @@ def test_memory_that_runs_out_is_answered_by_a_smaller_way_which_is_kept(
     first, told[:] = list(told), []
     studio.make(order_of(dev, tmp_path / "two.png", seed=2), tell, lambda: None)
 
-    assert tight.tried == ["Int8Linear", "Int8Linear", "Linear4bit", "Linear4bit"]
+    assert tight.tried == ["Int8Linear", "Int8Linear", "Nf4Linear", "Nf4Linear"]
     assert first.count("loading") == 3
     assert first.count("text") == 1
     assert told == ["sampling", "progress", "progress", "saving"]
