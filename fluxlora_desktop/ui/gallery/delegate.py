@@ -133,10 +133,8 @@ class PictureDelegate(CellDelegate):
                     self._paint_thumb(painter, thumb, x, y, side)
                     rounded.append(place)
             else:
-                self._paint_words(painter, QRect(x, y, side, side), picture)
-                steps = model.steps(picture.id)
-                if steps is not None:
-                    paint_steps(painter, QRect(x, y, side, side), steps)
+                frame = QRect(x, y, side, side)
+                self._paint_words(painter, frame, picture, model.steps(picture.id))
             if picture.favourite or picture.rating:
                 marked.append((picture, QRect(x, y, side, side)))
         look.round_off(painter, rounded, side)
@@ -176,7 +174,9 @@ class PictureDelegate(CellDelegate):
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawPixmap(x + left, y + top, width, height, thumb)
 
-    def _paint_words(self, painter: QPainter, frame: QRect, picture: Picture) -> None:
+    def _paint_words(
+        self, painter: QPainter, frame: QRect, picture: Picture, steps: StepsDone | None
+    ) -> None:
         symbol, tint, ground = _LOOKS[picture.state]
         painter.save()
         painter.fillRect(frame, theme.color("surface"))
@@ -199,6 +199,8 @@ class PictureDelegate(CellDelegate):
         _draw_lines(painter, body, _body(picture), max(1, body.height() // 16))
         if picture.state in LOST:
             self._paint_again(painter, again_rect(frame), picture)
+        if steps is not None:
+            paint_steps(painter, frame, steps)
         painter.restore()
 
     def _paint_again(self, painter: QPainter, place: QRect, picture: Picture) -> None:
