@@ -168,12 +168,14 @@ class Loop:
                 "Close other programs that use the GPU, or train at a service.",
             )
         self._events.tell("warn", says=f"Memory ran out; going on with less: {_told(following)}.")
+        kept = (self._plan.precision, self._plan.optimizer)
+        self._plan, self._passes, self._batches = following, None, None
         if self._model is not None:
             self._state = self._snapshot()
-        kept = (self._plan.precision, self._plan.optimizer)
+            if self._step:  # a wish to end is heard while the base is loaded again
+                checkpoints.save_state(self._out / "state.pt", self._state)
         if kept != (following.precision, following.optimizer):
             self._model = None
-        self._plan, self._passes, self._batches = following, None, None
         data.free(self._machine.device)
         if self._model is not None:
             self._model.follow(following)

@@ -237,7 +237,8 @@ def test_memory_that_suffices_for_no_plan_is_told_with_the_checkpoint_kept(job_o
 
     assert code == 11
     assert "memory is not enough" in result_of(folder)["reason"]
-    assert state_of(folder)["step"] == 2
+    assert state_of(folder)["step"] == 3  # what was learnt is kept at each smaller plan
+    assert (folder / "out" / "checkpoints" / "step_000002.safetensors").is_file()
 
 
 def test_what_nobody_expected_is_a_crash_that_is_told(job_of: JobOf) -> None:
