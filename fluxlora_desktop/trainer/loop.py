@@ -242,7 +242,7 @@ class Loop:
             shapes = batches.shapes()
             if self._job.steps >= COMPILED_FROM:
                 compile_blocks(model.transformer, self._warn, shapes=len(shapes))
-            passes.prepare(shapes, batches.some_text(), model.forget_gradients)
+            passes.prepare(shapes, batches.some_text(), model.forget_gradients, self._wishes.check)
             self._events.tell("stage", name="training", says="Training")
         self._passes = passes
         self._ticked = time.monotonic()

@@ -45,22 +45,30 @@ class Passes:
         self._pool: Any = None
         self._recordings: dict[Shape, _Recording] = {}
 
-    def prepare(self, shapes: Iterable[Shape], text: Text, clear: Callable[[], None]) -> None:
+    def prepare(
+        self,
+        shapes: Iterable[Shape],
+        text: Text,
+        clear: Callable[[], None],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         """Compile and record every shape of latents that will come, always in the same order.
 
         So the same kernels compute a step whether a training was interrupted or not. `clear` drops
-        the gradients of the warm-ups.
+        the gradients of the warm-ups; `check` may raise between two shapes to stop.
         """
         if self._device.type != "cuda":
             return
         ordered = sorted(set(shapes), reverse=True)
         # All warm-ups first: beside what a recording keeps, they would need their memory again.
         for shape in ordered:
+            check()
             inputs = self._example(shape, text)
             for _ in range(WARM_UPS):
                 self._computed(inputs)
         clear()
         for shape in ordered:
+            check()
             recording = self._recorded(self._example(shape, text)) if self._record else None
             if recording is None:
                 self._recordings.clear()  # all in one way: a mixture would not be exact
