@@ -155,8 +155,7 @@ def ours(bench: Bench, precision: str, again: str, side: int) -> Callable[[], An
         noise = torch.randn(latents.shape, device=bench.device)
         sigma = family.sigmas(torch.randn(1), latents).to(bench.device)
         loss = passes.run(latents, noise, sigma, text)
-        torch.nn.utils.clip_grad_norm_([numbers], optim.LARGEST_GRADIENT)
-        optimizer.step()
+        optim.take_step(optimizer, numbers)
         numbers.grad.zero_()
         return loss
 
@@ -168,6 +167,7 @@ def peer(bench: Bench, precision: str, _again: str, side: int) -> Callable[[], A
     from diffusers import FluxPipeline
     from peft import LoraConfig
     from trainer.families.flux1 import TARGETS
+    from trainer.machine import in_turn_with_default
 
     torch = bench.torch
     model = bench.transformer()
@@ -226,7 +226,8 @@ def peer(bench: Bench, precision: str, _again: str, side: int) -> Callable[[], A
         loss = torch.mean(((found.float() - target.float()) ** 2).reshape(1, -1), 1).mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        with in_turn_with_default(torch.device(bench.device)):
+            optimizer.step()
         optimizer.zero_grad()
         return loss
 

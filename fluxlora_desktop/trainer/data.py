@@ -171,8 +171,21 @@ def add_latents(
     device: torch.device,
     check: Callable[[], None],
 ) -> None:
-    """Encode photos at sizes that a smaller plan brings."""
-    encoded.latents.update(_latents(family, folder, seed, photos, entries, device, check))
+    """Encode photos at sizes that a smaller plan brings; the base may leave no room for it."""
+
+    def made(on: torch.device) -> dict[tuple[int, int, int], torch.Tensor]:
+        return _latents(family, folder, seed, photos, entries, on, check)
+
+    try:
+        found = made(device)
+    except Exception as error:
+        if device.type == "cpu" or not is_out_of_memory(error):
+            raise
+        found = {}
+    if not found:  # outside of the handler, whose traceback holds what filled the memory
+        free(device)
+        found = made(torch.device("cpu"))
+    encoded.latents.update(found)
 
 
 def _latents(

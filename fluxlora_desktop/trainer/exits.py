@@ -72,7 +72,7 @@ def is_disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in _FULL
 
 
-def is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException | None) -> bool:
     """Say whether an error of torch, a driver or Python means that memory ran out."""
     if isinstance(error, MemoryError):
         return True

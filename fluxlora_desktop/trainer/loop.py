@@ -66,6 +66,7 @@ class Loop:
         self._state: checkpoints.State | None = None
         self._model: Model | None = None
         self._passes: Passes | None = None
+        self._batches: Batches | None = None
         self._plan: Any = None
         self._tried: list[Any] = []
         self._last: tuple[int, Tensor, float] | None = None
@@ -167,15 +168,17 @@ class Loop:
                 "Close other programs that use the GPU, or train at a service.",
             )
         self._events.tell("warn", says=f"Memory ran out; going on with less: {_told(following)}.")
+        kept = (self._plan.precision, self._plan.optimizer)
+        self._plan, self._passes, self._batches = following, None, None
         if self._model is not None:
             self._state = self._snapshot()
-        if following.precision != self._plan.precision:
+            if self._step:  # a wish to end is heard while the base is loaded again
+                checkpoints.save_state(self._out / "state.pt", self._state)
+        if kept != (following.precision, following.optimizer):
             self._model = None
-        self._plan, self._passes = following, None
         data.free(self._machine.device)
         if self._model is not None:
             self._model.follow(following)
-            self._batches = self._batched()
 
     def _encode(self) -> data.Encoded:
         kept = data.load_encoded(self._out / "cache.pt", self._key)
@@ -213,7 +216,6 @@ class Loop:
         else:
             self._machine.seed(self._job.seed)
         self._model, self._state = model, None
-        self._batches = self._batched()
         self._ticked = time.monotonic()
 
     def _batched(self) -> Batches:
@@ -225,7 +227,7 @@ class Loop:
             check=self._wishes.check,
         )
 
-    def _prepared(self) -> Passes:
+    def _prepared(self, batches: Batches) -> Passes:
         """Return how a step is computed, compiled and recorded on a GPU where that pays."""
         if self._passes is not None:
             return self._passes
@@ -237,10 +239,10 @@ class Loop:
         )
         if self._machine.kind == "cuda":
             self._events.tell("stage", name="loading", says="Preparing quicker steps")
-            shapes = self._batches.shapes()
+            shapes = batches.shapes()
             if self._job.steps >= COMPILED_FROM:
                 compile_blocks(model.transformer, self._warn, shapes=len(shapes))
-            passes.prepare(shapes, self._batches.some_text(), model.forget_gradients)
+            passes.prepare(shapes, batches.some_text(), model.forget_gradients, self._wishes.check)
             self._events.tell("stage", name="training", says="Training")
         self._passes = passes
         self._ticked = time.monotonic()
@@ -249,10 +251,11 @@ class Loop:
     def one_step(self) -> None:
         """Take the next step of the training."""
         self._load()
-        passes = self._prepared()
+        batches = self._batches = self._batches or self._batched()
+        passes = self._prepared(batches)
         model, number = self._model, self._step + 1
         assert model is not None
-        latents, text, normal, noise = self._batches.of(number)
+        latents, text, normal, noise = batches.of(number)
         sigma = self._machine.put(self._family.sigmas(normal, latents))
         loss = passes.run(latents, noise, sigma, text)
         rate = optim.rate_at(self._job, number)

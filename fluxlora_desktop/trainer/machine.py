@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -70,6 +72,24 @@ def make_ready() -> None:
     torch.backends.cuda.enable_cudnn_sdp(enabled=False)
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.cuda.set_stream(torch.cuda.Stream())
+
+
+@contextmanager
+def in_turn_with_default(device: torch.device) -> Iterator[None]:
+    """Let what is started in here wait for torch's stream, and torch's stream for it.
+
+    bitsandbytes starts its optimisers and `quantize_4bit` on CUDA's default stream (`csrc/ops.cu`
+    names no stream there), and torch's streams neither wait for that one nor does it for them:
+    an optimiser would read gradients that are not computed yet.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    own, default = torch.cuda.current_stream(device), torch.cuda.default_stream(device)
+    default.wait_stream(own)
+    with torch.cuda.stream(default):
+        yield
+    own.wait_stream(default)
 
 
 def _most_resident() -> int:

@@ -77,8 +77,7 @@ class Model:
         """Change the LoRA by the gradients that are there."""
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        torch.nn.utils.clip_grad_norm_([self._numbers], optim.LARGEST_GRADIENT)
-        self._optimizer.step()
+        optim.take_step(self._optimizer, self._numbers)
         self.forget_gradients()
         if self._mean is not None:
             self._mean.update(step, self._tensors())

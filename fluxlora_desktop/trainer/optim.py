@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from .job import Job
+from .machine import in_turn_with_default
 
 WEIGHT_DECAY = 1e-4
 LARGEST_GRADIENT = 1.0
@@ -36,6 +37,13 @@ def make_optimizer(kind: str, parameters: Sequence[torch.Tensor], rate: float) -
     return torch.optim.AdamW(
         parameters, lr=rate, weight_decay=WEIGHT_DECAY, fused=True if on_gpu else None
     )
+
+
+def take_step(optimizer: Any, numbers: torch.Tensor) -> None:
+    """Change the numbers by their gradients, after these are computed."""
+    torch.nn.utils.clip_grad_norm_([numbers], LARGEST_GRADIENT)
+    with in_turn_with_default(numbers.device):
+        optimizer.step()
 
 
 class RunningMean:

@@ -45,24 +45,35 @@ class Passes:
         self._pool: Any = None
         self._recordings: dict[Shape, _Recording] = {}
 
-    def prepare(self, shapes: Iterable[Shape], text: Text, clear: Callable[[], None]) -> None:
+    def prepare(
+        self,
+        shapes: Iterable[Shape],
+        text: Text,
+        clear: Callable[[], None],
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         """Compile and record every shape of latents that will come, always in the same order.
 
         So the same kernels compute a step whether a training was interrupted or not. `clear` drops
-        the gradients of the warm-ups.
+        the gradients of the warm-ups; `check` may raise between two shapes to stop.
         """
         if self._device.type != "cuda":
             return
-        for shape in sorted(set(shapes), reverse=True):
+        ordered = sorted(set(shapes), reverse=True)
+        # All warm-ups first: beside what a recording keeps, they would need their memory again.
+        for shape in ordered:
+            check()
             inputs = self._example(shape, text)
             for _ in range(WARM_UPS):
                 self._computed(inputs)
-            clear()
-            recording = self._recorded(inputs) if self._record else None
+        clear()
+        for shape in ordered:
+            check()
+            recording = self._recorded(self._example(shape, text)) if self._record else None
             if recording is None:
                 self._recordings.clear()  # all in one way: a mixture would not be exact
-            else:
-                self._recordings[shape] = recording
+                return
+            self._recordings[shape] = recording
 
     def run(self, latents: Tensor, noise: Tensor, sigma: Tensor, text: Text) -> Tensor:
         """Return the loss of a step, and leave its gradients."""
@@ -108,11 +119,14 @@ class Passes:
         """
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()
+        own = torch.cuda.current_stream(self._device)
         try:
             with _exactly(self._exact):
                 return _Recording(self._there_and_back, inputs, self._pool)
         except RuntimeError as error:
-            if is_out_of_memory(error):
+            # A recording that is broken off leaves its own stream as the current one.
+            torch.cuda.set_stream(own)
+            if is_out_of_memory(error) or is_out_of_memory(error.__context__):
                 raise
             self._record = False
             self._warn(f"Steps cannot be recorded here, so they take longer: {_first_line(error)}.")

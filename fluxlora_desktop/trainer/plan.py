@@ -133,14 +133,22 @@ def choose(job: Job, memory_bytes: int) -> Plan:
 
 
 def smaller(plan: Plan) -> Plan | None:
-    """Return the next plan of the same job that needs less memory, or None behind the last."""
+    """Return the next plan of the same job that needs less memory, or None behind the last.
+
+    A plan that was kept is found again when other figures reckon it now.
+    """
     base = _figures_of(plan.base)
-    later = False
-    for other in _plans(_Again(plan), base, plan.memory_bytes):
-        if later and other.gpu_bytes < plan.gpu_bytes:
+    needed: int | None = None
+    for other in _all_plans(_Again(plan), base, plan.memory_bytes):
+        if needed is not None and other.gpu_bytes < needed and _fits(other):
             return other
-        later = later or other == plan
+        if needed is None and _way_of(other) == _way_of(plan):
+            needed = other.gpu_bytes
     return None
+
+
+def _way_of(plan: Plan) -> tuple[object, ...]:
+    return plan.resolutions, plan.precision, plan.optimizer, plan.checkpointing
 
 
 def refusal_of_gpu(capability: str) -> Refused | None:
@@ -292,8 +300,13 @@ def _figures_of(key: str) -> BaseFigures:
 def _plans(job: Job, base: BaseFigures, memory: int) -> Iterator[Plan]:
     """Yield the plans that fit, the best first."""
     for plan in _all_plans(job, base, memory):
-        if plan.gpu_bytes <= memory * figures.USABLE and _is_held(plan, memory):
+        if _fits(plan):
             yield plan
+
+
+def _fits(plan: Plan) -> bool:
+    memory = plan.memory_bytes
+    return plan.gpu_bytes <= memory * figures.USABLE and _is_held(plan, memory)
 
 
 def _all_plans(job: Job, base: BaseFigures, memory: int) -> Iterator[Plan]:

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from .machine import in_turn_with_default
+
 KINDS = ("int8", "nf4")
 NF4_BLOCK = 64
 
@@ -93,7 +95,9 @@ class Nf4Linear(nn.Linear):
 
         high, wide = weight.shape
         super().__init__(wide, high, bias=False, device="meta")
-        packed, state = quantize_4bit(weight.to(dtype), blocksize=NF4_BLOCK, quant_type="nf4")
+        full = weight.to(dtype)
+        with in_turn_with_default(full.device):
+            packed, state = quantize_4bit(full, blocksize=NF4_BLOCK, quant_type="nf4")
         self.weight = nn.Parameter(packed, requires_grad=False)
         self.register_buffer("absmax", state.absmax)
         if bias is not None:

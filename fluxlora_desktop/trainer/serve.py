@@ -14,6 +14,7 @@ import queue
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from typing import Any, BinaryIO, TextIO
 
 from . import exits
@@ -21,18 +22,28 @@ from .exits import BadInput, Stopped, TrainerError
 from .order import LONGEST, Order, id_of, parse_line, parse_order
 
 Request = dict[str, Any]
+GRACE = 10.0
+"""Seconds from the end of the input to that of the program, whatever it is about: a base that is
+being loaded, or a GPU that does not answer, hears of nothing."""
 
 
 def main() -> int:
     """Serve the process' own pipes until they end, and return the exit code."""
     answers = _own_stdout()
-    server = Server(sys.stdin.buffer, answers)
+    server = Server(sys.stdin.buffer, answers, leave=_leave)
     code = server.run()
     if server.reads:
         # Nobody listens, yet the input is open: Python would wait for its reader, or abort.
         os._exit(code)
     answers.close()
     return code
+
+
+def _leave() -> None:
+    """End the process when the grace is over, if it has not ended by then."""
+    end = threading.Timer(GRACE, os._exit, [exits.DONE])
+    end.daemon = True
+    end.start()
 
 
 def _own_stdout() -> TextIO:
@@ -46,7 +57,13 @@ def _own_stdout() -> TextIO:
 class Server:
     """Reads requests in a thread of its own, so that a cancel is heard while a picture is made."""
 
-    def __init__(self, requests: BinaryIO, answers: TextIO, studio: Any = None) -> None:
+    def __init__(
+        self,
+        requests: BinaryIO,
+        answers: TextIO,
+        studio: Any = None,
+        leave: Callable[[], None] | None = None,
+    ) -> None:
         self._requests, self._answers = requests, answers
         self._waiting: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._cancelled: set[str] = set()
@@ -54,6 +71,7 @@ class Server:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._studio = studio
+        self._leave = leave
         self._reader = threading.Thread(target=self._read, daemon=True)
 
     @property
@@ -84,6 +102,8 @@ class Server:
         finally:
             self._over.set()
             self._waiting.put(None)
+            if self._leave is not None:
+                self._leave()
 
     def _take(self, line: bytes) -> bool:
         """Take a request in; False for the last one."""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -345,3 +346,40 @@ def test_the_end_of_the_input_ends_it_in_the_middle_of_a_picture(server: Server,
         pass
 
     assert server.end() == 0
+
+
+class Deaf:
+    """Makes pictures that never end by themselves, as a base that is being loaded."""
+
+    def __init__(self) -> None:
+        self.busy, self.left = threading.Event(), threading.Event()
+
+    def make(self, *_: object) -> None:
+        self.busy.set()
+        self.left.wait(60)
+        raise MemoryError
+
+
+def test_the_end_of_the_input_is_told_while_the_program_hears_nothing(tmp_path: Path) -> None:
+    from fluxlora_desktop.trainer.serve import Server as InProcess
+
+    studio = Deaf()
+    order = {"id": "one", "do": "generate", "base": "flux.2-dev", "prompt": ""}
+    requests, app = os.pipe()
+    with (
+        open(requests, "rb") as heard,  # noqa: PTH123 - they are handles
+        open(app, "wb", buffering=0) as asked,  # noqa: PTH123
+        (tmp_path / "answers").open("w", encoding="utf-8") as answers,
+    ):
+        server = InProcess(heard, answers, studio, leave=studio.left.set)
+        ended: list[int] = []
+        work = threading.Thread(target=lambda: ended.append(server.run()))
+        work.start()
+        asked.write(json.dumps({**order, "out": str(tmp_path / "a.png")}).encode() + b"\n")
+        assert studio.busy.wait(60)
+        assert not studio.left.is_set()
+        asked.close()
+        assert studio.left.wait(20)
+        work.join(20)
+
+    assert ended == [0]

@@ -189,6 +189,28 @@ def test_too_little_memory_is_answered_by_smaller_plans_without_loss(job_of: Job
     assert max(float((one[name] - other[name]).abs().max()) for name in one) < 1e-5
 
 
+class SmallOptimizer(FewPlans):
+    """Plans of which the second has the optimiser that needs less."""
+
+    def smaller(self, plan: Any) -> Any:
+        return None if plan.optimizer == "adamw8bit" else replace(plan, optimizer="adamw8bit")
+
+
+def test_smaller_plan_with_another_optimiser_is_followed(job_of: JobOf) -> None:
+    folder = job_of(steps=4, optimizer="adamw")
+    loaded: list[int] = []
+
+    def enough(transformer: Any, _noisy: Any) -> bool:
+        loaded.append(id(transformer))
+        return len(loaded) > 1
+
+    code = train(folder, families=lambda _: Greedy(enough), plans=SmallOptimizer())
+
+    assert code == 0
+    assert state_of(folder)["optimizer_kind"] == "adamw8bit"
+    assert [each["step"] for each in events_of(folder, "step")] == [1, 2, 3, 4]
+
+
 def test_memory_for_a_smaller_base_and_smaller_photos_is_found_and_kept_over_a_resume(
     job_of: JobOf,
 ) -> None:
@@ -215,7 +237,8 @@ def test_memory_that_suffices_for_no_plan_is_told_with_the_checkpoint_kept(job_o
 
     assert code == 11
     assert "memory is not enough" in result_of(folder)["reason"]
-    assert state_of(folder)["step"] == 2
+    assert state_of(folder)["step"] == 3  # what was learnt is kept at each smaller plan
+    assert (folder / "out" / "checkpoints" / "step_000002.safetensors").is_file()
 
 
 def test_what_nobody_expected_is_a_crash_that_is_told(job_of: JobOf) -> None:

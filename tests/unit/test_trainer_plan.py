@@ -92,6 +92,14 @@ def test_smaller_plans_need_less_and_less_until_there_is_none() -> None:
     assert chain[-1].resolutions == (512,)
 
 
+def test_kept_plan_is_found_again_when_figures_have_changed() -> None:
+    found = choose(Job(), 85 * GB)
+
+    kept = replace(found, gpu_bytes=found.gpu_bytes + GB, ram_bytes=1, text_bytes=1)
+
+    assert smaller(kept) == smaller(found) is not None
+
+
 def test_precision_that_a_person_insists_on_is_kept_to_the_last() -> None:
     found = choose(Job(precision="int8"), 85 * GB)
     behind = smaller(found)
@@ -120,7 +128,7 @@ def test_job_of_one_small_side_is_not_made_larger() -> None:
 
 @pytest.mark.parametrize(
     ("memory", "says"),
-    [(0, "No NVIDIA GPU"), (8.5, "at least 10 GB"), (16.9, "needs about 22 GB")],
+    [(0, "No NVIDIA GPU"), (8.5, "at least 10 GB"), (16.9, "needs about 23 GB")],
 )
 def test_what_does_not_fit_is_refused_in_words_with_another_way(memory: float, says: str) -> None:
     told = plan.tell(Job("flux.2-dev"), int(memory * GB))
@@ -147,6 +155,21 @@ def test_time_expected_of_1000_steps_at_1024_is_as_people_report(
     fast, slow = plan.seconds_in_all(choose(job, 25 * GB), job.steps, gpu)
 
     assert minutes[0] * 60 * 0.8 < fast < slow < minutes[1] * 60 * 1.2
+
+
+@pytest.mark.parametrize(
+    ("precision", "seconds", "reserved"), [("bf16", 0.87, 28.0), ("nf4", 0.95, 11.0)]
+)
+def test_what_was_measured_on_an_h100_is_expected(
+    precision: str, seconds: float, reserved: float
+) -> None:
+    found = choose(Job(resolution="1024", precision=precision), 85 * GB)
+    found = next(it for it in [found, *plan._behind(found)] if it.checkpointing == "all")
+    fast, slow = plan.seconds_per_step(found, "NVIDIA H100 80GB HBM3")
+
+    assert 0.85 * seconds < fast < seconds < slow < 1.25 * seconds
+    assert reserved < (found.gpu_bytes - figures.RESERVED) / GB < 1.03 * reserved
+    assert not figures.speed_of("NVIDIA H100 PCIe").measured
 
 
 def test_unknown_gpu_has_a_wide_range_and_longer_names_count_first() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -176,15 +176,15 @@ class Flux1:
         return made.images[0]
 
 
-@lru_cache(maxsize=64)
+@cache
 def _image_ids(high: int, wide: int, device: Device, dtype: DType) -> Tensor:
-    """Return the places of an image's tokens; kept, since a recorded step cannot make them."""
+    """Return the places of an image's tokens; kept for good, since a recorded step reads them."""
     from diffusers import FluxPipeline
 
     return FluxPipeline._prepare_latent_image_ids(1, high, wide, device, dtype)
 
 
-@lru_cache(maxsize=8)
+@cache
 def _text_ids(length: int, device: Device, dtype: DType) -> Tensor:
     return torch.zeros(length, 3, device=device, dtype=dtype)
 

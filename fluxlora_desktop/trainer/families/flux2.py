@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -43,13 +43,13 @@ TARGETS = MappingProxyType(
 )
 
 
-@lru_cache(maxsize=64)
+@cache
 def _latent_ids(batch: int, high: int, wide: int, device: Device) -> Tensor:
-    """Return the places of the latents; kept, since a recorded step cannot make them."""
+    """Return the places of the latents; kept for good, since a recorded step reads them."""
     return Flux2Pipeline._prepare_latent_ids(torch.empty(batch, 1, high, wide)).to(device)
 
 
-@lru_cache(maxsize=8)
+@cache
 def _text_ids(batch: int, length: int, device: Device) -> Tensor:
     return Flux2Pipeline._prepare_text_ids(torch.empty(batch, length, 1)).to(device)
 
