@@ -269,6 +269,7 @@ class Session(QObject):
             environment=lambda: child_environment(without_tokens(os.environ)),
             model_folder=engine.own_folder,
             checkout=lambda: self._checkout.choice.checkout,
+            ask_before=engine.ask_before,
         )
 
     def _own_checkout(self) -> Any:

@@ -260,6 +260,33 @@ def test_training_takes_the_graphics_card_and_pictures_wait_until_it_is_over(
         room.generator.look(room.request(), ctx)
 
 
+def test_engine_may_be_changed_only_between_pictures(
+    room: PaintingRoom, ctx: PatientContext
+) -> None:
+    asked: list[Callable[[], bool]] = []
+    parts = replace(room.parts, ask_before=asked.append)
+    services = build_services(addresses={}, secret_for=lambda _key: None, local=parts)
+    (lets_go,) = asked
+    assert lets_go(), "no program was started yet"
+    room.fail("wait")
+    watched = Watched()
+    here = services.generators[0]
+    thread, ended = in_thread(lambda: here.generate(room.request(), watched))
+    assert watched.there.wait(30)
+
+    assert not lets_go()
+    assert not is_gone(room.orders()[0]["pid"])
+
+    watched.cancelled = True
+    thread.join(30)
+    assert isinstance(ended[0], JobCancelled)
+    assert lets_go()
+    assert is_gone(room.orders()[0]["pid"])
+    assert decoded(here.generate(room.request(), ctx).data)
+    for end in services.at_close:
+        end()
+
+
 def test_training_of_an_earlier_start_is_known_by_its_lock(
     room: PaintingRoom, ctx: PatientContext
 ) -> None:

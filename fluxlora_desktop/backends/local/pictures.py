@@ -135,6 +135,10 @@ class LocalPictures:
         self._wanted_at = time.monotonic()
         self._painter.free()
 
+    def lets_go(self) -> bool:
+        """End the program where it rests, so that the engine can be changed; False where not."""
+        return self._painter.rest("the engine is about to be changed")
+
     def close(self) -> None:
         """End the program with the app."""
         self._painter.close()
