@@ -19,6 +19,7 @@ from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
 from fluxlora_desktop.ui.create.captions import CaptionsStep
 from fluxlora_desktop.ui.create.steps import Step
+from fluxlora_desktop.ui.create.uses import places
 from fluxlora_desktop.ui.create.ways import uses_words
 from fluxlora_desktop.workflows.plans import Way
 from tests.ui.seen import seen
@@ -378,6 +379,12 @@ def test_uses_of_a_way_are_one_sentence(planned: str, public: str, words: str) -
     way = Way("fal", "fal", OTHER_TRAINER, estimate, routes(planned), routes(public))
 
     assert uses_words(way) == words
+
+
+def test_own_computer_is_a_place_of_its_own_in_a_sentence() -> None:
+    assert places({"local": "This computer"}) == "on this computer"
+    far = {"a": "A", "local": "This computer", "b": "B"}
+    assert places(far) == "on this computer and at A and B"
 
 
 def test_way_is_taken_by_keyboard_and_changes_by_hand_wait_for_theirs(ground: Ground) -> None:

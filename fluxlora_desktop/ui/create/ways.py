@@ -8,7 +8,8 @@ from functools import partial
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from fluxlora_desktop.ui.create.uses import listed, uses_of
+from fluxlora_desktop.domain.services import at_place
+from fluxlora_desktop.ui.create.uses import places, uses_of
 from fluxlora_desktop.ui.widgets import ChoiceCard, button, label, row
 from fluxlora_desktop.ui.wording import price_range, time_range
 from fluxlora_desktop.workflows.plans import TrainerName, Way
@@ -25,8 +26,7 @@ class WayCard(ChoiceCard):
     mend_wanted = Signal()
 
     def __init__(self, way: Way) -> None:
-        place = f"on {way.backend_title[:1].lower()}{way.backend_title[1:]}"
-        where = place if way.runs_here else f"at {way.backend_title}"
+        where = at_place(way.backend, way.backend_title)
         super().__init__(f"{way.trainer.title} {where}", way.trainer.says)
         self._name = self.accessibleName()
         self.price, self.time = label("", "strong"), label("", "muted")
@@ -55,14 +55,14 @@ class WayCard(ChoiceCard):
 
 def uses_words(way: Way) -> str:
     """Return where a LoRA of this way could be used, as planned and if it were public."""
-    planned = [use.title for use in uses_of(way.routes) if use.works]
-    public = [use.title for use in uses_of(way.public_routes) if use.works]
-    more = [title for title in public if title not in planned]
+    planned = {use.key: use.title for use in uses_of(way.routes) if use.works}
+    public = {use.key: use.title for use in uses_of(way.public_routes) if use.works}
+    more = {key: title for key, title in public.items() if key not in planned}
     if planned and more:
-        return f"Then usable at {listed(planned)}, when public also at {listed(more)}."
+        return f"Then usable {places(planned)}, when public also {places(more)}."
     if planned:
-        return f"Then usable at {listed(planned)}."
-    return f"When public, usable at {listed(more)}." if more else "No service could use the LoRA."
+        return f"Then usable {places(planned)}."
+    return f"When public, usable {places(more)}." if more else "No service could use the LoRA."
 
 
 class WayList(QWidget):
