@@ -52,7 +52,7 @@ def test_base_that_does_not_fit_or_is_not_known_to_the_engine_is_told(world: Wor
     asked = ready(world, gpus=[gpu, gpu], bases=["flux.1-dev", "flux.2-dev"])
 
     assert "needs about 22 GB" in asked.not_ready("flux.2-dev")
-    assert "does not know FLUX.2 klein 4B" in asked.not_ready("flux.2-klein-4b")
+    assert "does not know FLUX.2-klein-4B" in asked.not_ready("flux.2-klein-4b")
     assert asked.pace("flux.2-dev", 1000, "1024") is None
     assert asked.gpus() == 2
 
