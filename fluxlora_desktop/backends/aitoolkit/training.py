@@ -49,7 +49,8 @@ class AiToolkitTraining(LocalTraining):
 
     def abilities(self) -> TrainingAbilities:
         """Return a trainer for each base that the checkout knows, or why there is none now."""
-        return replace(super().abilities(), offered=self._parts.checkout() is not None)
+        offered = self._parts.checkout() is not None
+        return replace(super().abilities(), offered=offered, named_in_settings=True)
 
     def estimate(self, spec: TrainingSpec) -> Estimate:
         """Return no price and a guess of the time."""

@@ -21,9 +21,12 @@ FREE_HERE = "Free: your own computer"
 
 
 class WayCard(ChoiceCard):
-    """One trainer; `chosen()` when a person takes it, `mend_wanted()` where it is not set up."""
+    """One trainer; `chosen()` when a person takes it, `mend_wanted(str)` where it is not set up.
 
-    mend_wanted = Signal()
+    The signal brings what to name in Settings, "" for the page of this computer.
+    """
+
+    mend_wanted = Signal(str)
 
     def __init__(self, way: Way) -> None:
         where = at_place(way.backend, way.backend_title)
@@ -32,7 +35,9 @@ class WayCard(ChoiceCard):
         self.price, self.time = label("", "strong"), label("", "muted")
         self.uses = label("", "muted", wrap=True)
         self.reason = label("", "warn", wrap=True)
-        self.mend = button("Set up this computer", self.mend_wanted.emit, role="link")
+        place = way.backend if way.named_in_settings else ""
+        says = "Open Settings" if place else "Set up this computer"
+        self.mend = button(says, partial(self.mend_wanted.emit, place), role="link")
         self.mend.setObjectName("set_up_computer")
         self.body.insertLayout(1, row(self.price, self.time, None, spacing=12))
         self.body.insertWidget(3, self.uses)
@@ -68,13 +73,13 @@ def uses_words(way: Way) -> str:
 class WayList(QWidget):
     """The ways as cards in two columns; `chosen(object)` is the `Way` that a person takes.
 
-    `mend_wanted()` asks for the page where this computer is set up.
+    `mend_wanted(str)` asks for the page where this computer is set up, or for what Settings name.
 
     Tab leads to the cards from `follows`, the part of the page that stands before them.
     """
 
     chosen = Signal(object)
-    mend_wanted = Signal()
+    mend_wanted = Signal(str)
 
     def __init__(self, follows: QWidget) -> None:
         super().__init__()
