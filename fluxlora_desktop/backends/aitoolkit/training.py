@@ -91,7 +91,7 @@ class AiToolkitTraining(LocalTraining):
         """Return how ai-toolkit is started; a token is in its environment alone."""
         checkout = self._checkout()
         environment = without_foreign(self._parts.environment())
-        environment["PYTHONUNBUFFERED"] = "1"
+        environment |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
         token = self._parts.hub_token()
         if token is not None and not _has_token(checkout, environment):
             environment["HF_TOKEN"] = token.reveal()

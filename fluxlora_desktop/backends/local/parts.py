@@ -55,10 +55,10 @@ class LocalParts:
     """Where the backends of this computer work, and whom they ask.
 
     `folder` is the engine's: jobs lie in `jobs/`, base models in `models/`. `trainer` is the folder
-    of the training program. `environment` returns the variables that a program started by the app
-    may have, without tokens; `hub_token` is given to the trainer alone. `model_folder` returns a
-    local folder for a base, "" to take it from the hub. `checkout` returns the ai-toolkit that a
-    person has here, None while there is none. `ask_before` is told whom to ask before the engine is
+    of the training program. `environment` returns the app's own variables without tokens;
+    `hub_token` is given to the trainer alone. `model_folder` returns a local folder for a base, ""
+    to take it from the hub. `checkout` returns the ai-toolkit that a person has here, None while
+    there is none. `ask_before` is told whom to ask before the engine is
     changed: see `engine.LocalEngine`.
     """
 
