@@ -255,7 +255,6 @@ class Session(QObject):
 
     def _local_parts(self) -> Any:
         """Return what the backends of this computer work with."""
-        from fluxlora_desktop.backends.local.child import child_environment
         from fluxlora_desktop.backends.local.engine import trainer_folder
         from fluxlora_desktop.backends.local.parts import LocalParts
         from fluxlora_desktop.backends.local.ready import ReadyEngine
@@ -266,9 +265,10 @@ class Session(QObject):
             folder=self.places.data_dir / "engine",
             trainer=trainer_folder(),
             engine=ReadyEngine(engine),
-            environment=lambda: child_environment(without_tokens(os.environ)),
+            environment=lambda: without_tokens(os.environ),
             model_folder=engine.own_folder,
             checkout=lambda: self._checkout.choice.checkout,
+            ask_before=engine.ask_before,
         )
 
     def _own_checkout(self) -> Any:

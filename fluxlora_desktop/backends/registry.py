@@ -94,6 +94,7 @@ def build_services(
     if local is not None:
         parts = replace(local, hub_token=hub)
         studios = (LocalPictures(parts),)
+        parts.ask_before(studios[0].lets_go)
         queue = LocalQueue(parts.jobs, gpus=parts.engine.gpus, free_gpu=studios[0].free_gpu)
         here = (LocalTraining(parts, queue), AiToolkitTraining(parts, queue))
     return Services(

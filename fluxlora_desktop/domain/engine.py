@@ -6,10 +6,11 @@ The engine is a Python environment of its own, beside the app's, with torch and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from fluxlora_desktop.domain.bases import BASES
 from fluxlora_desktop.domain.secrets import Secret
 
 GB = 10**9
@@ -155,13 +156,16 @@ class Advice:
 class LocalBase:
     """Where a base for this computer comes from: its hub id, terms, and the bytes of its folder.
 
-    The sizes are those of the diffusers folders, of which alone the engine downloads: parameters
-    times two bytes, and the autoencoder.
+    `pictures_id` is the hub id that pictures are made with; it is another one where the base is
+    distilled and so cannot be trained on itself, and of the same size. The sizes are those of the
+    diffusers folders, of which alone the engine downloads: parameters times two bytes, and the
+    autoencoder.
     """
 
     key: str
     title: str
     hub_id: str
+    pictures_id: str
     download_bytes: int
     gated: bool
 
@@ -170,24 +174,21 @@ class LocalBase:
         """Return the hub's page, where terms are accepted."""
         return f"https://huggingface.co/{self.hub_id}"
 
+    @property
+    def has_twin(self) -> bool:
+        """Tell whether pictures are made with other weights than it is trained on."""
+        return self.pictures_id != self.hub_id
 
-LOCAL_BASES: tuple[LocalBase, ...] = (
-    LocalBase("flux.1-dev", "FLUX.1-dev", "black-forest-labs/FLUX.1-dev", 33_700_000_000, True),
-    LocalBase("flux.2-dev", "FLUX.2-dev", "black-forest-labs/FLUX.2-dev", 112_800_000_000, True),
-    LocalBase(
-        "flux.2-klein-4b",
-        "FLUX.2 klein 4B",
-        "black-forest-labs/FLUX.2-klein-base-4B",  # "Base" is not distilled, so it can be trained
-        16_000_000_000,
-        False,
-    ),
-    LocalBase(
-        "flux.2-klein-9b",
-        "FLUX.2 klein 9B",
-        "black-forest-labs/FLUX.2-klein-base-9B",
-        34_800_000_000,
-        True,
-    ),
+
+_BYTES: Mapping[str, int] = {
+    "flux.1-dev": 33_700_000_000,
+    "flux.2-dev": 112_800_000_000,
+    "flux.2-klein-4b": 16_000_000_000,
+    "flux.2-klein-9b": 34_800_000_000,
+}
+LOCAL_BASES: tuple[LocalBase, ...] = tuple(
+    LocalBase(base.key, base.title, base.training_hub_id, base.hub_id, _BYTES[base.key], base.gated)
+    for base in BASES
 )
 
 PIPELINES: Mapping[str, tuple[str, ...]] = {
@@ -219,11 +220,15 @@ class BaseState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BaseFiles:
-    """A base model on the disk; `folder` is a person's own, `says` what is wrong with it."""
+    """A base model on the disk; `folder` is a person's own, `says` what is wrong with it.
+
+    `twin_bytes` are those of `disk_bytes` that only pictures use; see `LocalBase.pictures_id`.
+    """
 
     base: LocalBase
     state: BaseState
     disk_bytes: int = 0
+    twin_bytes: int = field(default=0, kw_only=True)
     folder: Path | None = None
     says: str = ""
 

@@ -121,7 +121,7 @@ _OTHER_TITLES = {
     LOCAL: "This computer",
     AI_TOOLKIT: "ai-toolkit",
 }
-_PLACES = {LOCAL: "on this computer"}
+_PLACES = {LOCAL: "on this computer", AI_TOOLKIT: "with ai-toolkit"}
 
 NOT_A_TOKEN_FIELD = "This looks like a token. It was not kept and not sent."
 
@@ -142,9 +142,12 @@ def service_title(key: str) -> str:
     return facts.title if facts else _OTHER_TITLES.get(key, key)
 
 
-def at_place(key: str) -> str:
-    """Return where a service works, as the end of a sentence: at Together, on this computer."""
-    return _PLACES.get(key, f"at {service_title(key)}")
+def at_place(key: str, title: str = "") -> str:
+    """Return where a service works, as the end of a sentence: at Together, on this computer.
+
+    `title` is how it calls itself, where that is known.
+    """
+    return _PLACES.get(key, f"at {title or service_title(key)}")
 
 
 def token_pattern() -> str:

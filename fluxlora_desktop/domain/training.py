@@ -217,7 +217,8 @@ class TrainingAbilities:
     failed can go on from its last checkpoint. `runs_here` is true for trainings on this computer:
     they cost nothing and want it to stay awake. `not_ready` says in words why none can be started
     now, "" where one can. `offered` is false where its trainers are shown only to those who chose
-    one: a program that few people have.
+    one: a program that few people have. `named_in_settings` tells that what it lacks is named in
+    Settings, where others are set up on the page of this computer.
     """
 
     trainers: tuple[Trainer, ...]
@@ -228,6 +229,7 @@ class TrainingAbilities:
     runs_here: bool = False
     not_ready: str = ""
     offered: bool = True
+    named_in_settings: bool = False
     archive_limit_bytes: int = 100_000_000
     runs_page: str = ""
     absence_shows: bool = True

@@ -18,6 +18,8 @@ from fluxlora_desktop.domain.errors import AccessDenied, InputError, StorageErro
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.services import SERVICES, holds_token, variable_prefixes
 
+_CACHES = frozenset({"HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
+
 MAX_BYTES = 64 * 1024
 _LINE = re.compile(r"(\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*)(.*)")
 _OTHERS_TOKENS = re.compile(r"RUNPOD_.*|HUGGING_FACE_HUB_TOKEN|WANDB_API_KEY", re.IGNORECASE)
@@ -134,13 +136,14 @@ def _write_in_place(path: Path, text: str) -> None:
 def without_tokens(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a program started by the app may have.
 
-    All that belong to a service, and those whose value looks like a token of one, are left out.
+    All that belong to a service, and those whose value looks like a token of one, are left out;
+    where a person keeps the hub's models is not: else tens of GB would be downloaded again.
     """
     prefixes = variable_prefixes()
     return {
         name: value
         for name, value in environ.items()
-        if not name.upper().startswith(prefixes) and not _is_token(name, value)
+        if (name in _CACHES or not name.upper().startswith(prefixes)) and not _is_token(name, value)
     }
 
 

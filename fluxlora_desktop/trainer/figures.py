@@ -73,7 +73,7 @@ BASES: Mapping[str, BaseFigures] = {
         ),
         BaseFigures(
             key="flux.2-klein-4b",
-            title="FLUX.2 klein 4B",
+            title="FLUX.2-klein-4B",
             params=3_875_544_576,
             quantised=3_680_501_760,
             trained=3_680_501_760,
@@ -87,7 +87,7 @@ BASES: Mapping[str, BaseFigures] = {
         ),
         BaseFigures(
             key="flux.2-klein-9b",
-            title="FLUX.2 klein 9B",
+            title="FLUX.2-klein-9B",
             params=9_078_581_248,
             quantised=8_724_152_320,
             trained=8_724_152_320,

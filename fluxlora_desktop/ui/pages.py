@@ -162,6 +162,8 @@ class Desks:
         computer = ComputerDesk(tools, jobs, engine, parent)
         computer.changed.connect(pictures.refresh_offers)
         computer.changed.connect(draft.tell_anew)
+        computer.rested.connect(pictures.card_freed)  # what waited for the engine goes on
+        computer.rested.connect(grids.card_freed)
         checkout = None
         if own_checkout is not None:
             finder, choice = own_checkout.finder, own_checkout.choice

@@ -18,6 +18,7 @@ from fluxlora_desktop.domain.errors import (
 from fluxlora_desktop.domain.money import Certainty, Charge
 from fluxlora_desktop.domain.ports import JobContext, TrainingBackend
 from fluxlora_desktop.domain.runs import EffectKind, Run, RunEvent, RunState
+from fluxlora_desktop.domain.services import at_place
 from fluxlora_desktop.domain.training import RemoteRun, RemoteState, RunSnapshot
 from fluxlora_desktop.workflows.accounts import foreign_account
 from fluxlora_desktop.workflows.events import RunChanged
@@ -249,7 +250,7 @@ class _Follower:
         self._charge(RunSnapshot(RemoteState.FAILED, charge_usd=price, charge_sure=False))
 
     def _end_cancelled(self, **changes: object) -> None:
-        words = f"It was cancelled at {self.backend.title}, not from here."
+        words = f"It was cancelled {at_place(self.backend.key, self.backend.title)}, not from here."
         self.run = self.tools.stores.runs.advance(
             self.run.id,
             RunState.CANCELLED,

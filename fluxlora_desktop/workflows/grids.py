@@ -245,6 +245,8 @@ def _made_by(spec: GridSpec, tools: Tools) -> str:
     except KeyError:
         return f"{spec.base.model} at {spec.base.generator}"
     model = generator.abilities().model(spec.base.model)
+    if model is not None and generator.title.casefold() in model.title.casefold():
+        return model.title
     return f"{model.title if model else spec.base.model} at {generator.title}"
 
 

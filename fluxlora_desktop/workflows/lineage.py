@@ -13,6 +13,7 @@ from fluxlora_desktop.domain.lineage import Lineage
 from fluxlora_desktop.domain.loras import Lora
 from fluxlora_desktop.domain.pictures import Picture
 from fluxlora_desktop.domain.runs import EffectKind, Run
+from fluxlora_desktop.domain.services import at_place
 from fluxlora_desktop.workflows.plans import choices_for, trainer_of
 from fluxlora_desktop.workflows.tools import Tools
 
@@ -84,7 +85,7 @@ def _trained_with(run: Run, tools: Tools) -> str:
     """Return which trainer made a run, and where; the keys where the app knows neither any more."""
     with suppress(KeyError, InputError):
         backend = tools.services.trainer(run.plan.backend)
-        return f"{trainer_of(run.plan, backend).title} at {backend.title}"
+        return f"{trainer_of(run.plan, backend).title} {at_place(backend.key, backend.title)}"
     return " at ".join(part for part in (run.plan.trainer, run.plan.backend) if part)
 
 

@@ -40,7 +40,7 @@ class Way:
 
     `routes` are the services' answers as planned, `public_routes` those for a LoRA that everybody
     may read. `runs_here` is true for this computer, `not_ready` says why nothing can be started
-    there now, "" where it can.
+    there now, "" where it can, and `named_in_settings` whether that is mended in Settings.
     """
 
     backend: str
@@ -51,6 +51,7 @@ class Way:
     public_routes: tuple[Route, ...]
     runs_here: bool = False
     not_ready: str = ""
+    named_in_settings: bool = False
 
     @property
     def name(self) -> TrainerName:
@@ -227,6 +228,7 @@ def _way(
         _routes(public, trainer, services),
         abilities.runs_here,
         abilities.reason_against(trainer),
+        abilities.named_in_settings,
     )
 
 

@@ -230,12 +230,14 @@ def _card_of_run(lora: Lora, run: Run, tools: Tools) -> CardFacts:
     assert base is not None and run.version_id is not None
     version = tools.stores.datasets.version(run.version_id)
     backend = tools.services.trainer(run.plan.backend)
+    here = backend.abilities().runs_here  # "this computer" says nothing to who reads a card
+    where = "on the owner's computer" if here else f"at {backend.title}"
     return CardFacts(
         title=lora.name,
         base=base,
         trigger_word=lora.trigger_word,
         recommended_scale=lora.recommended_scale,
-        trained_with=f"{trainer_of(run.plan, backend).title} at {backend.title}",
+        trained_with=f"{trainer_of(run.plan, backend).title} {where}",
         parameters=_parameters(run, backend, version),
         photo_count=len(version.photos),
         rights_confirmed=run.plan.rights_confirmed,

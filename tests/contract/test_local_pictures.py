@@ -260,6 +260,45 @@ def test_training_takes_the_graphics_card_and_pictures_wait_until_it_is_over(
         room.generator.look(room.request(), ctx)
 
 
+def test_engine_may_be_changed_only_between_pictures(
+    room: PaintingRoom, ctx: PatientContext
+) -> None:
+    asked: list[Callable[[], bool]] = []
+    parts = replace(room.parts, ask_before=asked.append)
+    services = build_services(addresses={}, secret_for=lambda _key: None, local=parts)
+    (lets_go,) = asked
+    assert lets_go(), "no program was started yet"
+    room.fail("wait")
+    watched = Watched()
+    here = services.generators[0]
+    thread, ended = in_thread(lambda: here.generate(room.request(), watched))
+    assert watched.there.wait(30)
+
+    assert not lets_go()
+    assert not is_gone(room.orders()[0]["pid"])
+
+    watched.cancelled = True
+    thread.join(30)
+    assert isinstance(ended[0], JobCancelled)
+    assert lets_go()
+    assert is_gone(room.orders()[0]["pid"])
+    assert decoded(here.generate(room.request(), ctx).data)
+    for end in services.at_close:
+        end()
+
+
+def test_own_folder_of_a_distilled_base_is_not_used_for_pictures(
+    room: PaintingRoom, ctx: PatientContext
+) -> None:
+    room.token = Secret("hf_of_mine")
+    for base in ("flux.1-dev", "flux.2-klein-4b"):
+        room.generator.generate(replace(room.request(), model=base, loras=()), ctx)
+
+    own, hub = (order["model"] for order in room.orders())
+    assert own == str(room.folder)
+    assert hub == "black-forest-labs/FLUX.2-klein-4B", "a folder to train on is not distilled"
+
+
 def test_training_of_an_earlier_start_is_known_by_its_lock(
     room: PaintingRoom, ctx: PatientContext
 ) -> None:
@@ -320,7 +359,7 @@ def test_base_that_is_not_here_needs_a_token_and_room(tmp_path: Path, ctx: Patie
     room.token, room.free_bytes = Secret("hf_of_mine"), 20 * 10**9
     with pytest.raises(DiskFull) as caught:
         room.generator.look(room.request(), ctx)
-    assert (caught.value.needed, caught.value.free) == (36 * 10**9, 20 * 10**9)
+    assert (caught.value.needed, caught.value.free) == (35_700_000_000, 20 * 10**9)
 
     there = room.folder / "engine/models/hub/models--black-forest-labs--FLUX.1-dev"
     (there / "snapshots/abc").mkdir(parents=True)
@@ -329,7 +368,7 @@ def test_base_that_is_not_here_needs_a_token_and_room(tmp_path: Path, ctx: Patie
     (there / "blobs/half.incomplete").write_bytes(b"x" * 1000)
     with pytest.raises(DiskFull) as caught:
         room.generator.look(room.request(), ctx)
-    assert caught.value.needed == 36 * 10**9 - 1000
+    assert caught.value.needed == 35_700_000_000 - 1000
     (there / "blobs/half.incomplete").unlink()
     room.generator.look(room.request(), ctx)
 

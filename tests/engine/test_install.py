@@ -273,6 +273,26 @@ def test_two_installs_never_run_at_once_and_a_training_keeps_its_engine(world: W
         engine.remove(Context())
 
 
+def test_engine_that_makes_a_picture_stays_and_is_removed_once_it_rests(world: World) -> None:
+    maker = make_uv(world, "exit 0")
+    engine = world.engine(lambda _environ: maker)
+    engine.install(Context())
+    at_work = [True]
+
+    def lets_go() -> bool:
+        assert engine.is_changing(), "nothing may begin while this is asked"
+        return not at_work.pop()
+
+    engine.ask_before(lets_go)
+    with pytest.raises(EngineBusy, match="makes a picture"):
+        engine.remove(Context())
+    assert engine.status().usable
+
+    at_work.append(False)
+    engine.remove(Context())
+    assert engine.status().state is EngineState.ABSENT
+
+
 def test_environment_without_its_stamp_or_interpreter_is_broken(world: World) -> None:
     maker = make_uv(world, "exit 0")
     engine = world.engine(lambda _environ: maker)

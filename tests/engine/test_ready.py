@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from fluxlora_desktop.backends.local.lock import lock
 from fluxlora_desktop.backends.local.parts import LocalEngine as Asked
 from fluxlora_desktop.backends.local.ready import ReadyEngine
-from fluxlora_desktop.domain.errors import EngineAbsent
+from fluxlora_desktop.domain.errors import EngineAbsent, EngineBusy
 from tests.engine.kit import ANSWER, Context, World, make_base, make_uv
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the made programs are shell scripts")
@@ -51,7 +52,7 @@ def test_base_that_does_not_fit_or_is_not_known_to_the_engine_is_told(world: Wor
     asked = ready(world, gpus=[gpu, gpu], bases=["flux.1-dev", "flux.2-dev"])
 
     assert "needs about 23 GB" in asked.not_ready("flux.2-dev")
-    assert "does not know FLUX.2 klein 4B" in asked.not_ready("flux.2-klein-4b")
+    assert "does not know FLUX.2-klein-4B" in asked.not_ready("flux.2-klein-4b")
     assert asked.pace("flux.2-dev", 1000, "1024") is None
     assert asked.gpus() == 2
 
@@ -63,6 +64,15 @@ def test_engine_that_was_removed_is_not_offered_any_more(world: World) -> None:
     world.engine().remove(Context())
 
     assert "not set up" in asked.not_ready()
+
+
+def test_nothing_starts_with_an_engine_that_is_being_changed(world: World) -> None:
+    asked = ready(world)
+
+    with lock(world.folder / "lock"), pytest.raises(EngineBusy, match="being changed"):
+        asked.python()
+
+    assert asked.python().exists()
 
 
 def test_own_folder_is_told_and_the_hub_otherwise(world: World) -> None:

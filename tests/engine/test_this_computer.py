@@ -13,6 +13,7 @@ from fluxlora_desktop.backends.local.advice import advise
 from fluxlora_desktop.backends.local.answers import parse_probe
 from fluxlora_desktop.domain.engine import BaseState, Gpu, Hardware
 from fluxlora_desktop.domain.errors import InputError
+from fluxlora_desktop.ui.computer.words import base_words
 from tests.engine.kit import RTX_4090, Context, World, make_base, put_in_cache
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the made programs are shell scripts")
@@ -151,6 +152,23 @@ def test_base_models_are_found_whole_or_in_part_and_removed(world: World) -> Non
     assert len(list((models / "hub").iterdir())) == 1
 
 
+def test_distilled_twin_that_makes_pictures_is_counted_and_removed_with_its_base(
+    world: World,
+) -> None:
+    engine = world.engine()
+    models = world.folder / "models"
+    put_in_cache(models, "black-forest-labs/FLUX.2-klein-4B", kind="Flux2KleinPipeline")
+
+    klein = engine.models()[2]
+    assert klein.state is BaseState.ABSENT, "it cannot be trained on"
+    assert klein.disk_bytes == klein.twin_bytes > 2000
+    assert "distilled twin" in base_words(klein, free_bytes=10**12)
+
+    engine.remove_model("flux.2-klein-4b", Context())
+    assert engine.models()[2].disk_bytes == 0
+    assert list((models / "hub").iterdir()) == []
+
+
 def test_own_folder_is_used_once_it_holds_the_base_and_told_when_it_is_lost(world: World) -> None:
     engine = world.engine()
     own = make_base(world.root / "flux", kind="FluxPipeline", guidance_embeds=True)
@@ -170,7 +188,7 @@ def test_own_folder_is_used_once_it_holds_the_base_and_told_when_it_is_lost(worl
     [
         ("flux.1-dev", "Flux2Pipeline", {}, "FLUX.2-dev"),
         ("flux.1-dev", "FluxPipeline", {"guidance_embeds": False}, "schnell"),
-        ("flux.2-klein-4b", "Flux2KleinPipeline", {"num_attention_heads": 32}, "klein 9B"),
+        ("flux.2-klein-4b", "Flux2KleinPipeline", {"num_attention_heads": 32}, "klein-9B"),
         ("flux.2-dev", "", {}, "no model_index.json"),
     ],
 )

@@ -18,6 +18,7 @@ from fluxlora_desktop.backends.local.parts import LocalParts, Pace
 from fluxlora_desktop.backends.local.process import Starter
 from fluxlora_desktop.backends.local.queue import Job, LocalQueue, Standing
 from fluxlora_desktop.backends.local.training import LocalTraining
+from fluxlora_desktop.domain.errors import EngineBusy
 from fluxlora_desktop.domain.secrets import Secret
 
 FAKE_TRAINER = Path(__file__).with_name("fake_trainer")
@@ -31,6 +32,7 @@ class SetUp:
     reason: str = ""
     refused: str = ""
     count: int = 1
+    changing: bool = False
     python_path: Path = Path(sys.executable)
     known: Pace | None = None
 
@@ -39,6 +41,8 @@ class SetUp:
         return self.reason or (refused if base == self.refused else "")
 
     def python(self) -> Path:
+        if self.changing:
+            raise EngineBusy("The engine is being changed.")
         return self.python_path
 
     def gpus(self) -> int:

@@ -129,6 +129,18 @@ def test_second_job_waits_for_the_first_and_then_starts_by_itself(ground: Ground
     at_step(backend, second, 1)
 
 
+def test_job_waits_while_the_engine_is_changed(ground: Ground) -> None:
+    ground.engine.changing = True
+    backend = ground.backend()
+    run = launch(backend, ground, "n1")
+
+    assert backend.poll(run).state is RemoteState.QUEUED
+    assert ground.starts("n1") == []
+    ground.engine.changing = False
+
+    assert ended(backend, run).state is RemoteState.SUCCEEDED
+
+
 def test_each_gpu_trains_one(ground: Ground) -> None:
     ground.script({"wait_at": 1})
     ground.engine.count = 2

@@ -106,8 +106,8 @@ SHELL = {
 }
 
 
-def test_child_inherits_no_token_and_nothing_else_of_a_service():
-    assert without_tokens(SHELL) == {"PATH": "/bin"}
+def test_child_inherits_no_token_and_of_a_service_only_where_its_models_lie():
+    assert without_tokens(SHELL) == {"PATH": "/bin", "HF_HOME": "/big/disk"}
 
 
 def test_tokens_taken_out_at_the_start_leave_addresses_and_folders():

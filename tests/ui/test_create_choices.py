@@ -19,8 +19,10 @@ from fluxlora_desktop.domain.routes import Route
 from fluxlora_desktop.domain.training import Preset, Quality, Visibility
 from fluxlora_desktop.ui.create.captions import CaptionsStep
 from fluxlora_desktop.ui.create.steps import Step
+from fluxlora_desktop.ui.create.uses import places
 from fluxlora_desktop.ui.create.ways import uses_words
 from fluxlora_desktop.workflows.plans import Way
+from tests.ui.desk_bench import Heard
 from tests.ui.seen import seen
 
 LEFT = Qt.MouseButton.LeftButton
@@ -378,6 +380,31 @@ def test_uses_of_a_way_are_one_sentence(planned: str, public: str, words: str) -
     way = Way("fal", "fal", OTHER_TRAINER, estimate, routes(planned), routes(public))
 
     assert uses_words(way) == words
+
+
+@pytest.mark.parametrize(
+    ("in_settings", "leads_to"), [(False, ("computer", None)), (True, ("settings", "fal"))]
+)
+def test_way_that_is_not_ready_leads_to_where_that_is_mended(
+    ground: Ground, in_settings: bool, leads_to: tuple[str, object]
+) -> None:
+    ground.page.go_to(Step.RECIPE)
+    went = Heard(ground.page.go)
+    estimate = OTHER_TRAINER.price.estimate(1000)
+    way = Way("fal", "fal", OTHER_TRAINER, estimate, (), (), True, "It is gone.", in_settings)
+    ways = ground.page.recipe.ways
+    ways.cards.clear()
+    ways.show_ways((way,), way)
+
+    ground.qtbot.mouseClick(ways.shown()[0].mend, Qt.MouseButton.LeftButton)
+
+    assert went.last == leads_to
+
+
+def test_own_computer_is_a_place_of_its_own_in_a_sentence() -> None:
+    assert places({"local": "This computer"}) == "on this computer"
+    far = {"a": "A", "local": "This computer", "b": "B"}
+    assert places(far) == "on this computer and at A and B"
 
 
 def test_way_is_taken_by_keyboard_and_changes_by_hand_wait_for_theirs(ground: Ground) -> None:

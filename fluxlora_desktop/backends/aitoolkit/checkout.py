@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from fluxlora_desktop.backends.aitoolkit.trainers import TRAINERS
+from fluxlora_desktop.backends.local.child import without_bundled
 from fluxlora_desktop.domain.checkout import Checkout
 from fluxlora_desktop.domain.errors import InputError
 from fluxlora_desktop.domain.ports import JobContext
@@ -122,8 +123,9 @@ def _ends(asked: subprocess.Popen[bytes], ctx: JobContext) -> bool:
 
 
 def without_foreign(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return variables without those that would lead a Python to another one's modules."""
-    return {name: value for name, value in environment.items() if name not in _FOREIGN}
+    """Return the app's variables without those that lead a Python to another one's modules."""
+    kept = without_bundled(environment)
+    return {name: value for name, value in kept.items() if name not in _FOREIGN}
 
 
 def _check_folder(folder: Path) -> None:

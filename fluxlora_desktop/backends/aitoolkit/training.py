@@ -49,7 +49,8 @@ class AiToolkitTraining(LocalTraining):
 
     def abilities(self) -> TrainingAbilities:
         """Return a trainer for each base that the checkout knows, or why there is none now."""
-        return replace(super().abilities(), offered=self._parts.checkout() is not None)
+        offered = self._parts.checkout() is not None
+        return replace(super().abilities(), offered=offered, named_in_settings=True)
 
     def estimate(self, spec: TrainingSpec) -> Estimate:
         """Return no price and a guess of the time."""
@@ -90,7 +91,7 @@ class AiToolkitTraining(LocalTraining):
         """Return how ai-toolkit is started; a token is in its environment alone."""
         checkout = self._checkout()
         environment = without_foreign(self._parts.environment())
-        environment["PYTHONUNBUFFERED"] = "1"
+        environment |= {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
         token = self._parts.hub_token()
         if token is not None and not _has_token(checkout, environment):
             environment["HF_TOKEN"] = token.reveal()

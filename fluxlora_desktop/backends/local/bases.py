@@ -63,8 +63,10 @@ class Bases:
 
     def remove(self, key: str, ctx: JobContext) -> None:
         """Delete what was downloaded of a base; renamed first, so that no half of it is used."""
-        cache = self._cache(_known(key))
-        if cache.exists():
+        base = _known(key)
+        for cache in {self._cache(base.hub_id), self._cache(base.pictures_id)}:
+            if not cache.exists():
+                continue
             try:
                 cache.rename(cache.with_name(f"{_GONE}{cache.name}-{os.getpid()}"))
             except OSError as error:
@@ -73,25 +75,31 @@ class Bases:
 
     def sweep(self, ctx: JobContext) -> None:
         """Finish removals that were cut short."""
-        for rest in self._cache(LOCAL_BASES[0]).parent.glob(f"{_GONE}*"):
+        for rest in self._cache(LOCAL_BASES[0].hub_id).parent.glob(f"{_GONE}*"):
             ctx.check()
             shutil.rmtree(rest, ignore_errors=True)
 
-    def _cache(self, base: LocalBase) -> Path:
-        """Return where huggingface_hub 2.4 keeps a base: HF_HOME/hub/models--OWNER--NAME."""
-        return self._folder / "hub" / f"models--{base.hub_id.replace('/', '--')}"
+    def _cache(self, hub_id: str) -> Path:
+        """Return where huggingface_hub 2.4 keeps a model: HF_HOME/hub/models--OWNER--NAME."""
+        return self._folder / "hub" / f"models--{hub_id.replace('/', '--')}"
+
+    def _bytes(self, hub_id: str) -> int:
+        cache = self._cache(hub_id)
+        return folder_bytes(cache) if cache.exists() else 0
 
     def _state(self, base: LocalBase, chosen: str | None) -> BaseFiles:
-        cache = self._cache(base)
-        size = folder_bytes(cache) if cache.exists() else 0
+        cache = self._cache(base.hub_id)
+        twin = self._bytes(base.pictures_id) if base.has_twin else 0
+        size = self._bytes(base.hub_id) + twin
         if chosen is not None:
             trouble = trouble_of_folder(base, Path(chosen))
             state = BaseState.LOST if trouble else BaseState.FOLDER
-            return BaseFiles(base, state, size, Path(chosen), trouble)
+            return BaseFiles(base, state, size, Path(chosen), trouble, twin_bytes=twin)
         if not cache.exists():
-            return BaseFiles(base, BaseState.ABSENT)
+            return BaseFiles(base, BaseState.ABSENT, size, twin_bytes=twin)
         whole = any(_is_whole(place) for place in (cache / "snapshots").glob("*"))
-        return BaseFiles(base, BaseState.HERE if whole else BaseState.PARTIAL, size)
+        state = BaseState.HERE if whole else BaseState.PARTIAL
+        return BaseFiles(base, state, size, twin_bytes=twin)
 
     def _chosen(self) -> Mapping[str, str]:
         found = _json(self._choices)

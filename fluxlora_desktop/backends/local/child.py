@@ -20,22 +20,22 @@ _END_S = 5.0
 _LONGEST_LINE = 4000
 _AT_ONCE = 1 << 20
 _FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX")
+_FOREIGN_CACHES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
+"""They count before HF_HOME, so base models would land beside what the app shows and removes."""
 
 
 def child_environment(
     environ: Mapping[str, str], *, models: Path | None = None, token: Secret = NO_TOKEN
 ) -> dict[str, str]:
-    """Return the environment of a program of the engine, or of a person's own.
+    """Return the environment of a program of the engine.
 
     `environ` is the app's without tokens. The hub's token goes in as HF_TOKEN; base models go to
     `models`, or where the person keeps them. What belongs to another Python, or to the packaged
     app's own libraries, goes out.
     """
-    made = {name: value for name, value in environ.items() if name not in _FOREIGN}
-    if getattr(sys, "frozen", False):  # PyInstaller puts its own folder first and keeps the old one
-        before = made.pop("LD_LIBRARY_PATH_ORIG", "")
-        made.pop("LD_LIBRARY_PATH", None)
-        made |= {"LD_LIBRARY_PATH": before} if before else {}
+    made = without_bundled(environ)
+    foreign = {*_FOREIGN, *(_FOREIGN_CACHES if models else ())}
+    made = {name: value for name, value in made.items() if name not in foreign}
     made |= {"HF_HOME": str(models)} if models else {}
     made |= {
         "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -44,6 +44,19 @@ def child_environment(
         "PYTHONUTF8": "1",
     }
     return made | ({"HF_TOKEN": token.reveal()} if token and token.sendable else {})
+
+
+def without_bundled(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the app's variables without the way to the packaged app's own libraries.
+
+    PyInstaller puts its folder first and keeps what was there before; so this is done once.
+    """
+    made = dict(environ)
+    if getattr(sys, "frozen", False):
+        before = made.pop("LD_LIBRARY_PATH_ORIG", "")
+        made.pop("LD_LIBRARY_PATH", None)
+        made |= {"LD_LIBRARY_PATH": before} if before else {}
+    return made
 
 
 def run(

@@ -55,8 +55,7 @@ class LocalEngine:
     """Fills the port `Engine`.
 
     `trainer` is the folder of the training program, `environ` returns the app's variables without
-    tokens, `in_use` tells whether a program of the engine runs beside the trainings in
-    `jobs/`. `find_maker` and `needs` are for tests.
+    tokens. `find_maker` and `needs` are for tests.
     """
 
     def __init__(
@@ -66,12 +65,12 @@ class LocalEngine:
         trainer: Path,
         environ: Callable[[], Mapping[str, str]],
         requirements: Path | None = None,
-        in_use: Callable[[], bool] = lambda: False,
         find_maker: Callable[[Mapping[str, str]], hw.Maker] = hw.find_maker,
         needs: Needs = NEEDS,
     ) -> None:
         self.folder, self.trainer = folder.absolute(), trainer.absolute()
-        self._environ, self._in_use = environ, in_use
+        self._environ = environ
+        self._lets_go: Callable[[], bool] = lambda: True
         self._find_maker, self._needs = find_maker, needs
         self._requirements = requirements or self.trainer / "requirements.txt"
         self._env = self.folder / "env"
@@ -91,9 +90,20 @@ class LocalEngine:
         """Return the files whose change means that `status` may be another."""
         return (self._env / _STAMP, self.folder / _PROBE, python_in(self._env))
 
+    def ask_before(self, lets_go: Callable[[], bool]) -> None:
+        """Ask this before anything is changed: it ends a program that rests.
+
+        It returns False where the program is at work.
+        """
+        self._lets_go = lets_go
+
+    def is_changing(self) -> bool:
+        """Tell whether the engine is being made, updated or removed, here or by another window."""
+        return is_held(self.folder / _LOCK)
+
     def status(self) -> EngineStatus:
         """Return how the engine stands."""
-        busy = is_held(self.folder / _LOCK)
+        busy = self.is_changing()
         if not self._env.exists():
             return EngineStatus(EngineState.ABSENT, busy=busy)
         python, stamp = python_in(self._env), _note(self._env / _STAMP)
@@ -196,14 +206,11 @@ class LocalEngine:
 
     @contextmanager
     def _alone(self) -> Iterator[int]:
-        """Hold the engine's lock; nobody else changes it, and no training uses it."""
+        """Hold the engine's lock; nobody else changes it, and nothing uses it or begins to."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if self._in_use() or any(map(is_held, self.jobs_folder.glob("*/out/lock"))):
-                raise EngineBusy(
-                    "The engine is in use.", "Wait until the training is done, or pause it."
-                )
             with lock(self.folder / _LOCK) as handle:
+                self._require_unused()
                 yield handle
         except Held as error:
             raise EngineBusy(
@@ -212,6 +219,18 @@ class LocalEngine:
             ) from error
         except OSError as error:
             raise StorageError(self.folder, error.strerror or str(error)) from error
+
+    def _require_unused(self) -> None:
+        """See that no training and no picture needs the engine; a program that rests is ended."""
+        if any(map(is_held, self.jobs_folder.glob("*/out/lock"))):
+            raise EngineBusy(
+                "The engine is in use.", "Wait until the training is done, or pause it."
+            )
+        if not self._lets_go():
+            raise EngineBusy(
+                "The engine is in use: it makes a picture.",
+                "Wait until the picture is done, or stop it.",
+            )
 
     def _looked(self, maker: hw.Maker) -> Hardware:
         return hw.look(self.folder, maker, self._environ())

@@ -1,4 +1,4 @@
-"""What makes pictures here: one model for each base that the app knows, and how large it is."""
+"""What makes pictures here: one model for each base that the app knows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fluxlora_desktop.domain.bases import BaseModel, base_named
+from fluxlora_desktop.domain.engine import local_base
 from fluxlora_desktop.domain.pictures import GeneratorModel, SizeRule
 
-GB = 1_000_000_000
 _MOST_LORAS = 4
 _FREE = "It is made on this computer"
 _FIRST_GUESS = (15.0, 180.0)
@@ -18,23 +18,18 @@ _FASTER, _SLOWER = 0.8, 1.5
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """How a base is used: its usual steps and guidance, and the bytes of its download.
-
-    Sizes are those of the diffusers folders in bf16, FLUX.1-dev's by the trainers' notes (23.8 GB
-    transformer, 9.5 GB T5, 0.4 GB the rest), the others by their numbers of parameters.
-    """
+    """How a base is used: its usual steps and guidance."""
 
     key: str
     steps: int
     guidance: float
-    download_bytes: int
 
 
 _BASES = (
-    _Base("flux.1-dev", 28, 3.5, 34 * GB),
-    _Base("flux.2-dev", 28, 4.0, 113 * GB),
-    _Base("flux.2-klein-4b", 4, 1.0, 17 * GB),
-    _Base("flux.2-klein-9b", 4, 1.0, 36 * GB),
+    _Base("flux.1-dev", 28, 3.5),
+    _Base("flux.2-dev", 28, 4.0),
+    _Base("flux.2-klein-4b", 4, 1.0),
+    _Base("flux.2-klein-9b", 4, 1.0),
 )
 
 
@@ -76,7 +71,8 @@ def download_left(base: BaseModel, models: Path) -> int:
     `models` is what HF_HOME names: the hub's library keeps `hub/models--owner--name` in it, whole
     files in `blobs` under their hashes, half ones with `.incomplete` behind.
     """
-    wanted = next((used.download_bytes for used in _BASES if used.key == base.key), 0)
+    known = local_base(base.key)
+    wanted = known.download_bytes if known else 0
     folder = models / "hub" / f"models--{base.hub_id.replace('/', '--')}"
     try:
         blobs = list((folder / "blobs").iterdir())

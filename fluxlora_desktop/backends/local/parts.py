@@ -34,7 +34,10 @@ class LocalEngine(Protocol):
         """
 
     def python(self) -> Path:
-        """Return the interpreter that runs the trainer."""
+        """Return the interpreter that runs the trainer.
+
+        Raises `EngineAbsent`, `EngineBusy` while the engine is being changed.
+        """
 
     def gpus(self) -> int:
         """Return how many trainings may run at once, each with a GPU of its own; at least 1."""
@@ -52,10 +55,11 @@ class LocalParts:
     """Where the backends of this computer work, and whom they ask.
 
     `folder` is the engine's: jobs lie in `jobs/`, base models in `models/`. `trainer` is the folder
-    of the training program. `environment` returns the variables that a program started by the app
-    may have, without tokens; `hub_token` is given to the trainer alone. `model_folder` returns a
-    local folder for a base, "" to take it from the hub. `checkout` returns the ai-toolkit that a
-    person has here, None while there is none.
+    of the training program. `environment` returns the app's own variables without tokens;
+    `hub_token` is given to the trainer alone. `model_folder` returns a local folder for a base, ""
+    to take it from the hub. `checkout` returns the ai-toolkit that a person has here, None while
+    there is none. `ask_before` is told whom to ask before the engine is
+    changed: see `engine.LocalEngine`.
     """
 
     folder: Path
@@ -65,6 +69,7 @@ class LocalParts:
     hub_token: Callable[[], Secret | None] = _no_token
     model_folder: Callable[[str], str] = field(default=lambda _base: "")
     checkout: Callable[[], Checkout | None] = field(default=lambda: None)
+    ask_before: Callable[[Callable[[], bool]], None] = field(default=lambda _lets_go: None)
 
     @property
     def jobs(self) -> Path:

@@ -104,7 +104,7 @@ class LocalPictures:
         for use in request.loras:
             self._file_of(use)
         base = base_named(model.base)
-        if base is not None and not self._parts.model_folder(base.key):
+        if base is not None and not self._own_folder(base.key):
             self._can_download(base)
         return abilities
 
@@ -135,6 +135,10 @@ class LocalPictures:
         self._wanted_at = time.monotonic()
         self._painter.free()
 
+    def lets_go(self) -> bool:
+        """End the program where it rests, so that the engine can be changed; False where not."""
+        return self._painter.rest("the engine is about to be changed")
+
     def close(self) -> None:
         """End the program with the app."""
         self._painter.close()
@@ -153,7 +157,7 @@ class LocalPictures:
 
     def _order(self, request: PictureRequest, target: Path) -> dict[str, object]:
         base = base_named(request.model)
-        folder = self._parts.model_folder(request.model)
+        folder = self._own_folder(request.model)
         return {
             "base": request.model,
             "model": folder or (base.hub_id if base else request.model),
@@ -182,6 +186,14 @@ class LocalPictures:
             reason = f"The file of {use.name} is no longer on this computer."
             raise LoraNotUsable(self.key, reason)
         return path.absolute()
+
+    def _own_folder(self, key: str) -> str:
+        """Return a person's own folder of a base, "" where the hub's model is used.
+
+        A folder that is trained on holds no distilled weights, which these steps are for.
+        """
+        base = base_named(key)
+        return "" if base is None or base.trains_on else self._parts.model_folder(key)
 
     def _can_download(self, base: BaseModel) -> None:
         """See that a base that is not here yet can come: its terms, and the room on the disk."""

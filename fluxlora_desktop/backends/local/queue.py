@@ -24,6 +24,7 @@ from fluxlora_desktop.backends.local.files import (
 from fluxlora_desktop.backends.local.job import IMAGES, JOB, safe_name
 from fluxlora_desktop.backends.local.notes import NOTE, Note, Wish, read_note, write_note
 from fluxlora_desktop.backends.local.process import LOG, Program, Starter
+from fluxlora_desktop.domain.errors import EngineBusy
 
 OUT, STOP, RESULT, EVENTS = "out", "stop", "result.json", "events.jsonl"
 MOST_FRUITLESS = 3
@@ -230,7 +231,10 @@ class LocalQueue:
             step=job.last_checkpoint,
             gpu=gpu,
         )
-        program = self._programs[note.kind](job.folder, note)
+        try:
+            program = self._programs[note.kind](job.folder, note)
+        except EngineBusy:
+            return  # it is being updated: the job goes on waiting
         with storage_errors(job.folder):
             for left in (job.folder / STOP, job.out / RESULT):
                 left.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from fluxlora_desktop.backends.local.advice import advise
 from fluxlora_desktop.backends.local.engine import LocalEngine
 from fluxlora_desktop.backends.local.parts import Pace
 from fluxlora_desktop.domain.engine import EngineStatus, Gpu, Hardware, local_base
-from fluxlora_desktop.domain.errors import EngineAbsent
+from fluxlora_desktop.domain.errors import EngineAbsent, EngineBusy
 from fluxlora_desktop.trainer import figures, plan
 
 _NOT_SET_UP = "The engine of this computer is not set up."
@@ -62,7 +62,9 @@ class ReadyEngine:
         return mine[0].says if mine and not mine[0].can else ""
 
     def python(self) -> Path:
-        """Return the interpreter; raises `EngineAbsent`."""
+        """Return the interpreter; raises `EngineAbsent`, `EngineBusy` while it is being changed."""
+        if self._engine.is_changing():
+            raise EngineBusy("The engine is being changed.", "What waits goes on after that.")
         python = self._status().python
         if python is None:
             raise EngineAbsent(_NOT_SET_UP, "Set it up on the page This computer.")

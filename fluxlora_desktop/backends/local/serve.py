@@ -105,6 +105,16 @@ class Painter:
         with self._changing:
             self._end("wanted")
 
+    def rest(self, reason: str) -> bool:
+        """End the program where it rests; False, and nothing is done, while it makes a picture."""
+        if not self._turn.acquire(blocking=False):
+            return False
+        try:
+            self.end_if(reason)
+        finally:
+            self._turn.release()
+        return True
+
     def close(self) -> None:
         """End the program for good; who waits for a picture is cancelled."""
         with self._changing:
@@ -242,11 +252,7 @@ class Painter:
             self._idle = None
 
     def _on_idle(self) -> None:
-        if self._turn.acquire(blocking=False):
-            try:
-                self.end_if("nobody asked it for a while")
-            finally:
-                self._turn.release()
+        self.rest("nobody asked it for a while")
 
 
 class _Ended(Exception):

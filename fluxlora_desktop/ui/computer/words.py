@@ -132,18 +132,22 @@ def lacks_room(seen: ThisComputer) -> bool:
 
 def base_words(files: BaseFiles, free_bytes: int) -> str:
     """Return where a base model is, and whether there is room for it."""
+    twin = size_words(files.twin_bytes)
+    more = f" Pictures use its distilled twin, {twin} more." if files.twin_bytes else ""
+    return _place_words(files, free_bytes) + more
+
+
+def _place_words(files: BaseFiles, free_bytes: int) -> str:
+    here = size_words(files.disk_bytes - files.twin_bytes)
     download = size_words(files.base.download_bytes)
     if files.state is BaseState.ABSENT:
         lacks = free_bytes < files.base.download_bytes
         room = f" Only {size_words(free_bytes)} are free." if lacks else ""
         return f"Not here yet; the first training downloads about {download}.{room}"
     if files.state is BaseState.PARTIAL:
-        return (
-            f"{size_words(files.disk_bytes)} of about {download} are here; the next training goes "
-            "on with the download."
-        )
+        return f"{here} of about {download} are here; the next training goes on with the download."
     if files.state is BaseState.HERE:
-        return f"On this computer, {size_words(files.disk_bytes)}."
+        return f"On this computer, {here}."
     if files.state is BaseState.LOST:
         return f"Your folder {files.folder} cannot be used. {files.says}"
     return f"Your folder {files.folder}. It is only read."

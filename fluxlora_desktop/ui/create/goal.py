@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QWidget
 
 from fluxlora_desktop.domain.training import Visibility
-from fluxlora_desktop.ui.create.uses import listed, uses_of
+from fluxlora_desktop.ui.create.uses import places, uses_of
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.widgets import button, label, row, set_role
 
@@ -42,5 +42,5 @@ def goal_words(draft: Draft) -> str:
     chosen = next((use for use in uses if use.key == draft.plan.goal), None)
     if chosen is not None:
         return chosen.says
-    works = [use.title for use in uses if use.works]
-    return f"Will work at {listed(works)}." if works else "As planned, no service could use it."
+    works = {use.key: use.title for use in uses if use.works}
+    return f"Will work {places(works)}." if works else "As planned, no service could use it."

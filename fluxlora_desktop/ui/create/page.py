@@ -143,7 +143,7 @@ class CreatePage(Page):
         self.step_line.chosen.connect(self._on_step_chosen)
         self.footer.going.connect(self._on_step_chosen)
         self.footer.mending.connect(self._on_mending)
-        self.recipe.computer_wanted.connect(partial(self.go.emit, "computer", None))
+        self.recipe.set_up_wanted.connect(self._on_set_up)
         self.footer.starting.connect(self._start)
         self.photos.change_trigger.connect(self._on_change_trigger)
         self.captions.back.connect(self._on_back_to_photos)
@@ -232,6 +232,9 @@ class CreatePage(Page):
     def _on_change_trigger(self) -> None:
         self.go_to(Step.CAPTIONS)
         self.captions.focus_field("trigger_word")
+
+    def _on_set_up(self, named: str) -> None:
+        self.go.emit("settings" if named else "computer", named or None)
 
     def _on_mending(self) -> None:
         field = self._desk.draft().problem_field

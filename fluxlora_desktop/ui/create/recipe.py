@@ -46,10 +46,10 @@ _ANYWHERE = "Wherever it works"
 class RecipeStep(StepBody):
     """Four large choices, three simple ones, the trainers that fit them, and every parameter.
 
-    `computer_wanted()` asks for the page where this computer is set up.
+    `set_up_wanted(str)` asks for the page where this computer is set up, or for what Settings name.
     """
 
-    computer_wanted = Signal()
+    set_up_wanted = Signal(str)
     hint = "What do the photos show? Everything else follows from that, and can be changed."
 
     def __init__(self, *, draft: DraftDesk) -> None:
@@ -123,7 +123,7 @@ class RecipeStep(StepBody):
         for preset, card in self.presets.items():
             card.chosen.connect(partial(self._desk.set_plan, preset=preset))
         self.ways.chosen.connect(self._desk.choose_way)
-        self.ways.mend_wanted.connect(self.computer_wanted)
+        self.ways.mend_wanted.connect(self.set_up_wanted)
         self.goal.picked.connect(self._desk.choose_goal)
         self.quality.chosen.connect(self._on_quality)
         self.visibility.chosen.connect(self._on_visibility)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fluxlora_desktop.domain.routes import Route
+from fluxlora_desktop.domain.services import at_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,14 @@ def uses_of(routes: Sequence[Route]) -> tuple[Use, ...]:
 def listed(titles: Sequence[str]) -> str:
     """Return names as a sentence has them: "a, b and c"."""
     return " and ".join(filter(None, (", ".join(titles[:-1]), titles[-1])))
+
+
+def places(titles: Mapping[str, str]) -> str:
+    """Return services, by key, as the end of a sentence: "on this computer and at A, B and C"."""
+    told = {key: at_place(key, title) for key, title in titles.items()}
+    there = [title for key, title in titles.items() if told[key] == f"at {title}"]
+    here = [words for key, words in told.items() if words != f"at {titles[key]}"]
+    return listed([*here, *([f"at {listed(there)}"] if there else [])])
 
 
 def _sum_up(key: str, answers: list[Route]) -> Use:

@@ -8,7 +8,8 @@ from functools import partial
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from fluxlora_desktop.ui.create.uses import listed, uses_of
+from fluxlora_desktop.domain.services import at_place
+from fluxlora_desktop.ui.create.uses import places, uses_of
 from fluxlora_desktop.ui.widgets import ChoiceCard, button, label, row
 from fluxlora_desktop.ui.wording import price_range, time_range
 from fluxlora_desktop.workflows.plans import TrainerName, Way
@@ -20,19 +21,23 @@ FREE_HERE = "Free: your own computer"
 
 
 class WayCard(ChoiceCard):
-    """One trainer; `chosen()` when a person takes it, `mend_wanted()` where it is not set up."""
+    """One trainer; `chosen()` when a person takes it, `mend_wanted(str)` where it is not set up.
 
-    mend_wanted = Signal()
+    The signal brings what to name in Settings, "" for the page of this computer.
+    """
+
+    mend_wanted = Signal(str)
 
     def __init__(self, way: Way) -> None:
-        place = f"on {way.backend_title[:1].lower()}{way.backend_title[1:]}"
-        where = place if way.runs_here else f"at {way.backend_title}"
+        where = at_place(way.backend, way.backend_title)
         super().__init__(f"{way.trainer.title} {where}", way.trainer.says)
         self._name = self.accessibleName()
         self.price, self.time = label("", "strong"), label("", "muted")
         self.uses = label("", "muted", wrap=True)
         self.reason = label("", "warn", wrap=True)
-        self.mend = button("Set up this computer", self.mend_wanted.emit, role="link")
+        place = way.backend if way.named_in_settings else ""
+        says = "Open Settings" if place else "Set up this computer"
+        self.mend = button(says, partial(self.mend_wanted.emit, place), role="link")
         self.mend.setObjectName("set_up_computer")
         self.body.insertLayout(1, row(self.price, self.time, None, spacing=12))
         self.body.insertWidget(3, self.uses)
@@ -55,26 +60,26 @@ class WayCard(ChoiceCard):
 
 def uses_words(way: Way) -> str:
     """Return where a LoRA of this way could be used, as planned and if it were public."""
-    planned = [use.title for use in uses_of(way.routes) if use.works]
-    public = [use.title for use in uses_of(way.public_routes) if use.works]
-    more = [title for title in public if title not in planned]
+    planned = {use.key: use.title for use in uses_of(way.routes) if use.works}
+    public = {use.key: use.title for use in uses_of(way.public_routes) if use.works}
+    more = {key: title for key, title in public.items() if key not in planned}
     if planned and more:
-        return f"Then usable at {listed(planned)}, when public also at {listed(more)}."
+        return f"Then usable {places(planned)}, when public also {places(more)}."
     if planned:
-        return f"Then usable at {listed(planned)}."
-    return f"When public, usable at {listed(more)}." if more else "No service could use the LoRA."
+        return f"Then usable {places(planned)}."
+    return f"When public, usable {places(more)}." if more else "No service could use the LoRA."
 
 
 class WayList(QWidget):
     """The ways as cards in two columns; `chosen(object)` is the `Way` that a person takes.
 
-    `mend_wanted()` asks for the page where this computer is set up.
+    `mend_wanted(str)` asks for the page where this computer is set up, or for what Settings name.
 
     Tab leads to the cards from `follows`, the part of the page that stands before them.
     """
 
     chosen = Signal(object)
-    mend_wanted = Signal()
+    mend_wanted = Signal(str)
 
     def __init__(self, follows: QWidget) -> None:
         super().__init__()

@@ -35,7 +35,7 @@ from fluxlora_desktop.workflows.pictures import FAULT, STOPPED, end_order
 from fluxlora_desktop.workflows.tools import Tools
 
 OVER_LIMIT = "It would pass the monthly limit. Resume asks again."
-CARD_TAKEN = "A training uses the graphics card. It is made once that is over."
+CARD_TAKEN = "A training, or a change of the engine, comes first. It is made once that is over."
 BROKEN_OFF = "It could not be made to its end. Resume makes the rest."
 ELSEWHERE = "Another computer had the library open and may have made it. Resume makes it here."
 

@@ -8,7 +8,7 @@ from fluxlora_desktop.domain.bases import title_of
 from fluxlora_desktop.domain.errors import AppError, CredentialError, ServiceUnreachable
 from fluxlora_desktop.domain.ports import Services
 from fluxlora_desktop.domain.recovery import Origin, UnknownTraining
-from fluxlora_desktop.domain.services import service_title
+from fluxlora_desktop.domain.services import at_place, service_title
 from fluxlora_desktop.domain.training import RemoteState
 from fluxlora_desktop.ui.wording import plural, usd, when
 from fluxlora_desktop.workflows.recover import Survey
@@ -49,7 +49,7 @@ def facts_words(unknown: UnknownTraining, services: Services) -> str:
     listed = unknown.listed
     backend = services.trainer(listed.remote.service)
     trainer = backend.abilities().trainer(listed.remote.trainer)
-    parts = [f"{trainer.title} at {backend.title}", title_of(listed.base)]
+    parts = [f"{trainer.title} {at_place(backend.key, backend.title)}", title_of(listed.base)]
     if listed.trigger_word:
         parts.append(f"trigger word {listed.trigger_word}")
     if listed.remote.steps:

@@ -7,7 +7,7 @@ import sys
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QLayout, QWidget
 
-from fluxlora_desktop.domain.services import OWN_PICTURES, SERVICES
+from fluxlora_desktop.domain.services import AI_TOOLKIT, OWN_PICTURES, SERVICES
 from fluxlora_desktop.ui.account_card import AccountCard
 from fluxlora_desktop.ui.computer.own_checkout import OwnCheckoutCard
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
@@ -76,6 +76,7 @@ class SettingsPage(Page):
         super().__init__("settings", "Settings")
         self._accounts, self._money, self._preferences = accounts, money, preferences
         self._computer, self._own_server = computer, own_server
+        self._own_checkout = own_checkout
         self.hint.setText(
             "Practice mode has settings of its own; nothing here touches your real accounts."
             if computer.practice
@@ -112,7 +113,7 @@ class SettingsPage(Page):
         self._money.load()
 
     def arrive(self, what: object) -> None:
-        """Bring the named account, what was spent, or the server of one's own, into view."""
+        """Bring an account, what was spent, or a server or ai-toolkit of one's own into view."""
         if what == SPENDING:
             self.area.ensureWidgetVisible(self.spending, 0, _ROOM)
             self.spending.field.setFocus()
@@ -120,6 +121,10 @@ class SettingsPage(Page):
         if what == OWN_PICTURES and self._own_server is not None:
             self.area.ensureWidgetVisible(self._own_server)
             self._own_server.key.setFocus()
+            return
+        if what == AI_TOOLKIT and self._own_checkout is not None:
+            self.area.ensureWidgetVisible(self._own_checkout)
+            self._own_checkout.folder.setFocus()
             return
         card = next((c for c in self.cards if c.objectName() == f"account_{what}"), None)
         if card is not None:
