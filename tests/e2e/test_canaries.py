@@ -274,7 +274,10 @@ def let_it_go_wrong(services: PracticeServices, trainer: str, elsewhere: str) ->
         )
 
 
-@pytest.mark.parametrize(("goal", "trainer"), [("", "replicate"), ("together", "fal")])
+@pytest.mark.parametrize(
+    ("goal", "trainer"),
+    [("", "replicate"), pytest.param("together", "fal", marks=pytest.mark.full)],
+)
 def test_tokens_are_nowhere_but_in_keyring_memory_and_their_own_services_header(
     person: Person,
     services: PracticeServices,

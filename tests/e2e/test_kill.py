@@ -95,7 +95,7 @@ def resume(folder: Path) -> list[str]:
     [
         ("uploading", "", "replicate"),
         pytest.param("queued", "", "replicate", marks=pytest.mark.full),
-        ("training", "", "replicate"),
+        pytest.param("training", "", "replicate", marks=pytest.mark.full),
         ("training", "together", "fal"),
     ],
 )

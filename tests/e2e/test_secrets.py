@@ -85,7 +85,6 @@ class Person:
         ]
 
 
-both_services = pytest.mark.parametrize("service", ["replicate", "fal"])
 # The key of the other service goes the same way; what differs is how it is checked and named.
 also_fal = pytest.mark.parametrize(
     "service", ["replicate", pytest.param("fal", marks=pytest.mark.full)]
@@ -104,7 +103,7 @@ def person(tmp_path: Path, service: str) -> Iterator[Person]:
 
 
 @needs_keyring
-@both_services
+@also_fal
 def test_account_is_connected_still_after_a_restart_and_the_token_is_in_no_file(
     person: Person,
 ) -> None:

@@ -30,7 +30,7 @@ def self_test(*flags: str | Path) -> subprocess.CompletedProcess[str]:
     ("route", "trained_at", "generators", "visibility"),
     [
         ("", "replicate", ["replicate"] * 3, "private"),
-        ("together", "fal", ["together"] * 3, "public"),
+        pytest.param("together", "fal", ["together"] * 3, "public", marks=pytest.mark.full),
     ],
 )
 def test_self_test_goes_the_whole_way(tmp_path, route, trained_at, generators, visibility):

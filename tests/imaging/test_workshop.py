@@ -57,7 +57,7 @@ def save_with_traces(image: Image.Image, folder: Path) -> list[Path]:
 def items(tmp_path: Path, scene: Scene) -> list[PackItem]:
     folder = tmp_path / "in"
     folder.mkdir()
-    paths = save_with_traces(scene(1600, 800), folder)
+    paths = save_with_traces(scene(640, 320), folder)
     captions = ["TOK fox,\n on a  table", "", "TOK füchslein 狐", "TOK fox"]
     return [
         PackItem(str(place), path, caption)

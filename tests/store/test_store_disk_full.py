@@ -175,7 +175,7 @@ def test_any_room_that_is_left_is_enough_or_told_and_nothing_is_half_done(
 ) -> None:
     disk.stores.datasets.put_photo(photo("b"))
     failed = succeeded = 0
-    for number, pages in enumerate(range(0, 64, 1 if full_sweep else 3)):
+    for number, pages in enumerate(range(0, 64, 1 if full_sweep else 5)):
         disk.leave(pages * PAGE)
         try:
             operation(disk, number)
@@ -331,7 +331,7 @@ def test_each_failing_write_is_told_and_leaves_old_or_new(
     library: Path, operation: str, error: str, full_sweep: bool
 ) -> None:
     said = []
-    for number in range(1, 80, 1 if full_sweep else 11):
+    for number in range(1, 80, 1 if full_sweep else 19):
         inject = f"inject=pwrite64:error={error}:when={number}+"
         said.append(run_traced(library.parents[1], operation, "-e", "trace=pwrite64", "-e", inject))
         with closing(sqlite3.connect(library / "library.db")) as raw:

@@ -262,7 +262,7 @@ def test_no_room_in_the_middle_of_a_migration_leaves_the_old_or_the_new_library(
         pytest.skip("strace, which lets single writes fail, is not here")
     golden = make_golden(tmp_path / "golden.db", "0001")
     rows, said = rows_of(golden), []
-    for number in range(1, 400, 1 if full_sweep else 17):
+    for number in range(1, 400, 1 if full_sweep else 23):
         folder = tmp_path / str(number)
         folder.mkdir()
         path = folder / "library.db"

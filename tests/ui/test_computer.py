@@ -84,7 +84,7 @@ def test_engine_is_set_up_updated_and_removed_by_a_click_each(room: Room) -> Non
         "This computer can train FLUX LoRAs, once its engine is set up"
     )
     assert "NVIDIA GeForce RTX 4090, 24 GB" in room.words()
-    assert "8-bit weights (int8), 512, 768 and 1024 pixels, about 17 GB" in room.words()
+    assert "8-bit weights (int8), 512, 768 and 1024 pixels, about 16 GB" in room.words()
     assert "for 1,000 steps (an estimate)" in room.words()
     assert "must be free" in room.words()
 
