@@ -53,11 +53,17 @@ def save_with_traces(image: Image.Image, folder: Path) -> list[Path]:
     return paths
 
 
+_saved: dict[str, list[Path]] = {}
+
+
 @pytest.fixture
-def items(tmp_path: Path, scene: Scene) -> list[PackItem]:
+def items(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, scene: Scene) -> list[PackItem]:
+    """Return copies of photos that are drawn and saved once, which takes longest."""
+    if "photos" not in _saved:
+        _saved["photos"] = save_with_traces(scene(1600, 800), tmp_path_factory.mktemp("photos"))
     folder = tmp_path / "in"
     folder.mkdir()
-    paths = save_with_traces(scene(640, 320), folder)
+    paths = [Path(shutil.copy(path, folder)) for path in _saved["photos"]]
     captions = ["TOK fox,\n on a  table", "", "TOK füchslein 狐", "TOK fox"]
     return [
         PackItem(str(place), path, caption)
