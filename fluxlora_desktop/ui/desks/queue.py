@@ -74,6 +74,7 @@ class QueueDesk(Desk):
         self._refused: PictureRequest | None = None
         self._ending: dict[str, str] = {}
         self._ended: deque[Picture] = deque()
+        self._over: set[str] = set()
         self._closing = False
         self._version = 0
         self._looking = False
@@ -203,6 +204,9 @@ class QueueDesk(Desk):
             self.stop(order.id)
 
     def _end(self, order_id: str, words: str) -> None:
+        """Write that an order is over; from here on nothing of it is sent, whatever is read."""
+        self._over.add(order_id)
+
         def write() -> None:
             self._ended.extend(end_order(order_id, self.tools, words))
 
@@ -236,7 +240,8 @@ class QueueDesk(Desk):
         """Make what is due; what is being made and is not due stops after its next picture."""
         if self._closing:
             return
-        wanted = due(self.queue, self._at_once) if self.held is None else ()
+        going = tuple(order for order in self.queue.orders if order.id not in self._over)
+        wanted = due(replace(self.queue, orders=going), self._at_once) if self.held is None else ()
         self._leaving = set(self._running) - set(wanted)
         for order_id in wanted:
             if order_id not in self._running and self._has_room(order_id):
@@ -355,6 +360,7 @@ class QueueDesk(Desk):
 
     def _on_settled(self, version: int, settled: Settled) -> None:
         over = {order.id for order, _done in settled.over}
+        self._over -= over
         for order_id in over:
             self._set_aside.pop(order_id, None)
             if order_id not in self._running:
