@@ -221,6 +221,25 @@ def test_stopped_queue_sends_no_more_and_is_empty(hall: Hall) -> None:
     assert {picture.error for picture in hall.of(ids[2])} == {STOPPED}
 
 
+def test_order_that_broke_off_is_not_begun_again_before_its_end_is_written(hall: Hall) -> None:
+    hall.press.replies = [RuntimeError("a bug")]
+    order_id = hall.order("a fox")
+    hall.until(lambda: hall.press.began == ["a fox"])
+    written = threading.Event()
+    hall.bench.jobs.start("Hold the library", lambda _ctx: written.wait(10), lane="library")
+
+    hall.press.free = True
+    hall.until(lambda: not hall.desk.is_being_made(order_id))
+    hall.desk.pause_all(False)  # as anything else that looks at the queue does
+    begun = hall.desk.is_being_made(order_id)
+    written.set()
+    hall.rest()
+
+    assert not begun
+    assert hall.press.began == ["a fox"]
+    assert hall.states(order_id) == [PictureState.MAYBE_CHARGED, FAILED]
+
+
 def test_order_that_is_over_tells_what_it_took(hall: Hall) -> None:
     hall.press.free = True
     hall.order("a fox", 3)
