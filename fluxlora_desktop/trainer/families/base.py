@@ -125,3 +125,14 @@ class Family(Protocol):
         `guidance` None is the base's usual one; `on_step` is told the steps done and may raise to
         stop. A base that knows no negative prompt ignores it.
         """
+
+
+def step_teller(on_step: Callable[[int], None] | None) -> Callable[..., Text]:
+    """Return what a diffusers pipeline calls after each step: it tells how many are done."""
+
+    def told(_pipeline: Pipeline, step: int, _time: Tensor, values: Text) -> Text:
+        if on_step is not None:
+            on_step(step + 1)
+        return values
+
+    return told

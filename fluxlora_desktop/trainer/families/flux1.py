@@ -22,7 +22,18 @@ from diffusers import (
 
 from ..quantise import KINDS, shrink
 from ..recognise import model_in, model_refusal
-from .base import Device, DType, Family, Generator, Module, Picture, Pipeline, Tensor, Text
+from .base import (
+    Device,
+    DType,
+    Family,
+    Generator,
+    Module,
+    Picture,
+    Pipeline,
+    Tensor,
+    Text,
+    step_teller,
+)
 from .encoders import TextReader
 
 SHIFT = 3.0
@@ -150,11 +161,6 @@ class Flux1:
         """Make one picture; `on_step` is told the steps done and may raise to stop."""
         device, dtype = pipeline.vae.device, pipeline.vae.dtype
 
-        def told(_pipeline: Pipeline, step: int, _time: Tensor, values: Text) -> Text:
-            if on_step is not None:
-                on_step(step + 1)
-            return values
-
         extra = {}
         if negative is not None:
             extra = {
@@ -170,7 +176,7 @@ class Flux1:
             num_inference_steps=steps,
             guidance_scale=PICTURE_GUIDANCE if guidance is None else guidance,
             generator=generator,
-            callback_on_step_end=told,
+            callback_on_step_end=step_teller(on_step),
             **extra,
         )
         return made.images[0]

@@ -22,7 +22,18 @@ import torch
 from diffusers import AutoencoderKLFlux2, Flux2KleinPipeline, Flux2Pipeline, Flux2Transformer2DModel
 
 from ..recognise import model_in, model_refusal
-from .base import Device, DType, Family, Generator, Module, Picture, Pipeline, Tensor, Text
+from .base import (
+    Device,
+    DType,
+    Family,
+    Generator,
+    Module,
+    Picture,
+    Pipeline,
+    Tensor,
+    Text,
+    step_teller,
+)
 from .encoders import TextReader, place
 
 TRAINED_GUIDANCE = 1.0
@@ -168,11 +179,6 @@ class Flux2:
         device, dtype = pipeline._execution_device, pipeline.vae.dtype
         strength = PICTURE_GUIDANCE if guidance is None else guidance
 
-        def told(_pipeline: Pipeline, step: int, _time: Tensor, values: Text) -> Text:
-            if on_step is not None:
-                on_step(step + 1)
-            return values
-
         extra = {}
         if self.contrasts and negative is not None:
             extra["negative_prompt_embeds"] = negative["prompt_embeds"].to(device, dtype)
@@ -187,7 +193,7 @@ class Flux2:
             num_inference_steps=steps,
             guidance_scale=strength,
             generator=generator,
-            callback_on_step_end=told,
+            callback_on_step_end=step_teller(on_step),
             **extra,
         )
         return made.images[0]
