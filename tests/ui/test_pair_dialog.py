@@ -60,10 +60,9 @@ def add_pair(ground: Ground) -> None:
 
 
 def card(ground: Ground, what: str = "near_duplicate") -> FindingCard:
-    """Return the first card about a pair."""
+    """Return the topmost card about a pair; one below may have been made before it."""
     found = seen(ground.page.photos.inspector, FindingCard, f"finding_{what}")
-    assert found
-    return found[0]
+    return min(found, key=lambda one: one.mapTo(ground.page, one.rect().topLeft()).y())
 
 
 def press(parent: FindingCard | PairDialog, ground: Ground, name: str) -> None:
