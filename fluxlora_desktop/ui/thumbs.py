@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -119,11 +119,19 @@ class ThumbLoader(QObject):
         """Tell whether a file is decoded in this size; asks for nothing."""
         return _Key(str(path), round(size * _screen_ratio()), fill) in self._kept
 
-    def drop_waiting(self) -> None:
-        """Forget what was asked for and is not being decoded: it is out of sight."""
+    def drop_waiting(self, in_sight: Collection[str], size: int, *, fill: bool = False) -> None:
+        """Forget what was asked for and is not being decoded, but for files in sight of this size.
+
+        What stays keeps its turn: it is not painted, and so not asked for, again.
+        """
         now = time.perf_counter()
         self._moving, self._dropped_at = now - self._dropped_at < _MOVING_S, now
-        self._forget_waiting()
+        waiting = [*self._queue.take_all()][::-1]
+        self._wanted.difference_update(waiting)
+        side = round(size * _screen_ratio())
+        for key in waiting:
+            if key.path in in_sight and (key.side, key.fill) == (side, fill):
+                self._ask(key)
 
     @Slot()
     def _forget_waiting(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 
 import pytest
 from gallery_room import NOW, Room
@@ -46,6 +47,7 @@ def add(room: Room, count: int = 8, *, files: bool = False) -> list[str]:
             created_at=NOW + timedelta(minutes=number),
             cost_usd=Decimal("0.025"),
             file=room.stores.files.relative(room.stores.files.picture(name, NOW)),
+            thumb=room.stores.files.relative(room.stores.files.picture(name, NOW)) if files else "",
         )
         made.append(picture)
         if files:
@@ -222,6 +224,30 @@ def test_what_is_looked_at_stays_when_the_order_changes(qtbot: QtBot, room: Room
     grid = page.browser.grid
     assert page.browser.model.id_at(grid.currentIndex().row()) == "p9"
     assert grid.viewport().rect().intersects(grid.visualRect(page.browser.model.index(0)))
+
+
+def test_what_stays_in_sight_is_decoded_though_the_grid_was_scrolled_before(
+    qtbot: QtBot, room: Room
+) -> None:
+    add(room, 60, files=True)
+    held = Event()
+    for _ in range(4):  # no thumbnail has its turn before
+        room.jobs.start("Something else", lambda _ctx: held.wait(30), lane="thumbs")
+    page = show(qtbot, room)
+    grid, model, thumbs = page.browser.grid, page.browser.model, page.browser._thumbs
+
+    for part in range(1, 4):  # what came before these steps may have to be painted whole
+        with qtbot.waitSignal(grid.painted):
+            grid.verticalScrollBar().setValue(part * grid.cell().height() // 4)
+    held.set()
+
+    def decoded() -> list[bool]:
+        first, last = grid.rows_in_sight()
+        assert last > first >= 0
+        paths = [picture.thumb for picture in model.pictures(first, last) if picture]
+        return [thumbs.has(path, page.browser._delegate.side) for path in paths]
+
+    qtbot.waitUntil(lambda: all(decoded()))
 
 
 def test_new_pictures_do_not_move_what_is_looked_at(qtbot: QtBot, room: Room) -> None:

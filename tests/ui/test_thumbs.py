@@ -105,7 +105,7 @@ def test_what_was_dropped_is_not_decoded_until_it_is_asked_for_again(
     thumbs.get(photos[0], 100)
     thumbs.get(photos[1], 100)
 
-    thumbs.drop_waiting()
+    thumbs.drop_waiting((), 100)
     thumbs.get(photos[2], 100)
     qtbot.waitUntil(lambda: ready == [str(photos[2])] and jobs.live() == 0)
 

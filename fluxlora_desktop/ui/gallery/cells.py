@@ -32,8 +32,10 @@ class CellDelegate(QStyledItemDelegate):
     The view calls `prepare` once before the cells of each paint.
     """
 
-    def prepare(self, painter: QPainter) -> None:
-        """Look up what all cells share."""
+    def prepare(
+        self, painter: QPainter, model: QAbstractItemModel, in_sight: tuple[int, int]
+    ) -> None:
+        """Look up what all cells share; not all that are in sight (first, last) are painted."""
 
     def paint_cells(
         self, painter: QPainter, model: QAbstractItemModel, places: Sequence[Place], side: int

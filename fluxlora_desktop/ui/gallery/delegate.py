@@ -96,14 +96,18 @@ class PictureDelegate(CellDelegate):
         return QSize(CELL, CELL)
 
     def begin_anew(self) -> None:
-        """Ask at the next paint for what is in sight then, and for nothing else."""
+        """Let go at the next paint of what was asked for and is not in sight then."""
         self._anew = True
 
-    def prepare(self, painter: QPainter) -> None:
+    def prepare(
+        self, painter: QPainter, model: QAbstractItemModel, in_sight: tuple[int, int]
+    ) -> None:
         """Look up what all cells share."""
+        assert isinstance(model, PictureModel)
         if self._anew:  # not before: a job that finds nothing to decode ends, and another begins
             self._anew = False
-            self._thumbs.drop_waiting()
+            seen = (picture for picture in model.pictures(*in_sight) if picture is not None)
+            self._thumbs.drop_waiting({str(self._thumb_path(one)) for one in seen}, self.side)
         self._look = looks_at(theme.tokens().window, painter.device().devicePixelRatioF())
 
     def paint_cells(

@@ -283,7 +283,8 @@ class GridView(QListView):
         painter = QPainter(self.viewport())
         side, columns = self._geometry()
         self._paint_ground(painter, bounds, side, columns)
-        delegate.prepare(painter)
+        in_sight = self.rows_in_sight()
+        delegate.prepare(painter, self.model(), in_sight)
         several, down = region.rectCount() > 1, GAP - self.verticalOffset()
         first, last = self._rows_between(bounds.top(), bounds.bottom())
         places = []
@@ -299,9 +300,8 @@ class GridView(QListView):
             if mark:
                 delegate.paint_marks(painter, QRect(x, y, inner, inner), mark)
         painter.end()
-        first, last = self.rows_in_sight()
-        if last >= first:
-            self.painted.emit(first, last)
+        if in_sight[1] >= in_sight[0]:
+            self.painted.emit(*in_sight)
 
     def _paint_ground(self, painter: QPainter, bounds: QRect, side: int, columns: int) -> None:
         """Paint the ground between the frames.
