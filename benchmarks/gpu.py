@@ -127,8 +127,9 @@ def ours(bench: Bench, precision: str, again: str, side: int) -> Callable[[], An
     """Return the step of our trainer, made of its own parts."""
     from trainer import lora, optim, quantise
     from trainer.families.flux1 import TARGETS, Flux1
-    from trainer.model import compile_blocks, use_checkpointing
+    from trainer.model import CompiledBlocks, use_checkpointing
     from trainer.passes import Passes
+    from trainer.recording import CudaRecorder
 
     torch, family = bench.torch, Flux1()
     model = bench.transformer()
@@ -144,17 +145,19 @@ def ours(bench: Bench, precision: str, again: str, side: int) -> Callable[[], An
     layers = lora.add_lora(model, TARGETS["all"], RANK, seed=0)
     numbers = lora.joined(layers)
     use_checkpointing(model, again)
-    if bench.device == "cuda" and bench.compiled:
-        compile_blocks(model, print, shapes=1)
     optimizer = optim.make_optimizer("adamw8bit", [numbers], RATE)
     latents, text = bench.inputs(side)
-    passes = Passes(family, model, bench.dtype, torch.device(bench.device), warn=print)
-    passes.prepare([tuple(latents.shape)], text, numbers.grad.zero_)
+    device = torch.device(bench.device)
+    on_gpu = device.type == "cuda"
+    recorder = CudaRecorder(device) if on_gpu else None
+    passes = Passes(family, model, bench.dtype, device, warn=print, record=recorder)
+    compiling = CompiledBlocks(model, print, shapes=1) if on_gpu and bench.compiled else None
+    passes.prepare([tuple(latents.shape)], text, numbers.grad, compiling=compiling)
 
     def step() -> Any:
         noise = torch.randn(latents.shape, device=bench.device)
         sigma = family.sigmas(torch.randn(1), latents).to(bench.device)
-        loss = passes.run(latents, noise, sigma, text)
+        loss = passes.run(latents, noise, sigma, **text)
         optim.take_step(optimizer, numbers)
         numbers.grad.zero_()
         return loss

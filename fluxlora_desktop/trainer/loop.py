@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from .families.base import Family, Tensor
 from .files import write_whole
 from .job import Job
 from .machine import Machine
-from .model import Model, compile_blocks
+from .model import Model
 from .passes import Passes
 from .samples import Sampler, sample_path
 
@@ -233,16 +234,22 @@ class Loop:
             return self._passes
         model = self._model
         assert model is not None
+        recorder = self._machine.recorder()
         passes = Passes(
             *(self._family, model.transformer, model.dtype, self._machine.device),
             warn=self._warn,
+            record=recorder,
         )
-        if self._machine.kind == "cuda":
+        if recorder is not None:
             self._events.tell("stage", name="loading", says="Preparing quicker steps")
             shapes = batches.shapes()
+            compiling = None
             if self._job.steps >= COMPILED_FROM:
-                compile_blocks(model.transformer, self._warn, shapes=len(shapes))
-            passes.prepare(shapes, batches.some_text(), model.forget_gradients, self._wishes.check)
+                compiling = model.compiling(self._warn, shapes=len(shapes))
+            passes.prepare(
+                *(shapes, batches.some_text(), model.gradients, self._wishes.check),
+                compiling=compiling,
+            )
             self._events.tell("stage", name="training", says="Training")
         self._passes = passes
         self._ticked = time.monotonic()
@@ -257,7 +264,7 @@ class Loop:
         assert model is not None
         latents, text, normal, noise = batches.of(number)
         sigma = self._machine.put(self._family.sigmas(normal, latents))
-        loss = passes.run(latents, noise, sigma, text)
+        loss = passes.run(latents, noise, sigma, **text)
         rate = optim.rate_at(self._job, number)
         model.learn(number, rate)
         self._tell_step()
@@ -276,10 +283,7 @@ class Loop:
         (number, loss, rate), self._last = self._last, None
         value = float(loss)
         if not math.isfinite(value):
-            raise BadInput(
-                f"The training ran away at step {number}: the loss is no number any more.",
-                "Set learning_rate lower; the last checkpoint is kept.",
-            )
+            raise _ran_away(number)
         self._events.tell(
             "step",
             step=number,
@@ -308,9 +312,10 @@ class Loop:
         """Write the LoRA of this step, then the state: a kill in between repeats the steps."""
         assert self._model is not None
         self._events.tell("stage", name="saving", says="Saving")
+        state = self._snapshot()
         path = self._out / "checkpoints" / f"step_{self._step:06d}.safetensors"
         checkpoints.save_lora(path, self._model.result(), self._metadata())
-        checkpoints.save_state(self._out / "state.pt", self._snapshot())
+        checkpoints.save_state(self._out / "state.pt", state)
         name = path.relative_to(self._out).as_posix()
         self._events.tell("checkpoint", step=self._step, path=name)
         checkpoints.prune(path.parent, self._job.keep_checkpoints)
@@ -319,7 +324,10 @@ class Loop:
         return checkpoints.metadata_of(self._job, self._family, self._step, self._plan.precision)
 
     def _snapshot(self) -> checkpoints.State:
+        """Return all that goes on from here; raises `BadInput` where that leads nowhere."""
         assert self._model is not None
+        if not self._model.is_sound():
+            raise _ran_away(self._step)
         return {
             "v": checkpoints.VERSION,
             "step": self._step,
@@ -347,15 +355,30 @@ class Loop:
         for index, prompt in missing:
             if self._wishes.ending() is not None and self._step < self._job.steps:
                 return
-            try:
-                self._make_sample(index, prompt)
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
+            make = partial(self._make_sample, index, prompt)
+            if not self._has_room(make) and not self._has_room_without_recordings(make):
                 self._warn("There is too little memory for sample pictures.")
                 break
         if self._machine.kind == "cuda":
             data.free(self._machine.device)
+
+    def _has_room(self, work: Callable[[], None]) -> bool:
+        """Do some work; tell whether there was memory enough for it."""
+        try:
+            work()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return False
+        return True
+
+    def _has_room_without_recordings(self, work: Callable[[], None]) -> bool:
+        """Do it with the memory that recorded steps hold; the next step has them made again."""
+        if self._passes is None or not self._passes.are_recorded:
+            return False
+        self._passes = None
+        data.free(self._machine.device)
+        return self._has_room(work)
 
     def _make_sample(self, index: int, prompt: str) -> None:
         assert self._model is not None
@@ -387,6 +410,13 @@ class Loop:
 
     def _warn(self, says: str) -> None:
         self._events.tell("warn", says=says)
+
+
+def _ran_away(step: int) -> BadInput:
+    return BadInput(
+        f"The training ran away at step {step}: what it learnt are no numbers any more.",
+        "Set learning_rate lower; the last checkpoint is kept.",
+    )
 
 
 def _told(plan: Any) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import torch
 
 from .exits import BadInput
+from .recording import CudaRecorder, Recorder
 
 
 class Machine:
@@ -37,6 +38,10 @@ class Machine:
     def gpu(self) -> str:
         """Return the GPU's name, "" on a processor."""
         return torch.cuda.get_device_name(self.device) if self.kind == "cuda" else ""
+
+    def recorder(self) -> Recorder | None:
+        """Return what records steps here; None on a processor, which launches nothing."""
+        return CudaRecorder(self.device) if self.kind == "cuda" else None
 
     def total_bytes(self) -> int:
         """Return the GPU's memory."""

@@ -47,6 +47,7 @@ class Model:
         self._optimizer_kind = plan.optimizer
         self._optimizer = self._made_optimizer(warn)
         use_checkpointing(self.transformer, plan.checkpointing)
+        self._compiling: CompiledBlocks | None = None
 
     def _made_optimizer(self, warn: Callable[[str], None]) -> Any:
         try:
@@ -68,10 +69,26 @@ class Model:
         use_checkpointing(self.transformer, plan.checkpointing)
         self.forget_gradients()
 
+    @property
+    def gradients(self) -> torch.Tensor:
+        """Return what a backward pass adds to."""
+        assert self._numbers.grad is not None
+        return self._numbers.grad
+
     def forget_gradients(self) -> None:
         """Drop what a backward pass left."""
-        assert self._numbers.grad is not None
-        self._numbers.grad.zero_()
+        self.gradients.zero_()
+
+    def compiling(self, warn: Callable[[str], None], *, shapes: int) -> CompiledBlocks | None:
+        """Return what compiles the base; None when that was tried already."""
+        if self._compiling is not None:
+            return None
+        self._compiling = CompiledBlocks(self.transformer, warn, shapes=shapes)
+        return self._compiling
+
+    def is_sound(self) -> bool:
+        """Tell whether all that was learnt are numbers still."""
+        return bool(torch.isfinite(self._numbers).all())
 
     def learn(self, step: int, rate: float) -> None:
         """Change the LoRA by the gradients that are there."""
@@ -144,21 +161,34 @@ def use_checkpointing(transformer: Any, which: str) -> None:
     transformer.enable_gradient_checkpointing(run)
 
 
-def compile_blocks(transformer: Any, warn: Callable[[str], None], *, shapes: int) -> None:
-    """Let torch write kernels for the blocks: quicker steps after a first one of about a minute.
+class CompiledBlocks:
+    """Torch writes kernels for the blocks: quicker steps after a first one of about a minute.
 
     The blocks of a kind share what is compiled, and so do shapes where there are several. Where
     there is no compiler, or it fails, the training goes on without.
     """
-    if importlib.util.find_spec("triton") is None or not _c_compiler():
-        warn("Steps would be quicker with a C compiler (gcc or clang) on this computer.")
-        return
-    import torch._dynamo
 
-    settings: Any = torch._dynamo.config
-    settings.suppress_errors = True
-    for block in blocks_of(transformer):
-        block.compile(dynamic=shapes > 1)
+    def __init__(self, transformer: Any, warn: Callable[[str], None], *, shapes: int) -> None:
+        self._blocks = blocks_of(transformer)
+        self._warn = warn
+        self._several = shapes > 1
+
+    def begin(self) -> None:
+        """Compile them when they compute the next time."""
+        if importlib.util.find_spec("triton") is None or not _c_compiler():
+            self._warn("Steps would be quicker with a C compiler (gcc or clang) on this computer.")
+            return
+        import torch._dynamo
+
+        settings: Any = torch._dynamo.config
+        settings.suppress_errors = True
+        for block in self._blocks:
+            block.compile(dynamic=self._several)
+
+    def undo(self) -> None:
+        """Let them compute as they were written (`Module.compile` keeps what it made there)."""
+        for block in self._blocks:
+            block._compiled_call_impl = None
 
 
 def _c_compiler() -> bool:

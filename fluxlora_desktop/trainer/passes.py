@@ -1,30 +1,36 @@
-"""The way there and back of a step; on a GPU recorded once for each shape and played again.
-
-Torch launches some ten thousand kernels for a step of FLUX.1, one by one, which takes a processor
-longer than an H100 needs to compute them. A CUDA graph holds them all and is launched as one. What
-it reads lies at fixed places: the inputs are copied there, the LoRA and its gradients stay theirs.
-"""
+"""The way there and back of a step; on a GPU recorded once for each shape and played again."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch.nn import functional
 
 from .exits import is_out_of_memory
 from .families.base import DType, Family, Module, Tensor, Text
+from .recording import Inputs, Recorder, Recording
 
 WARM_UPS = 2
 """How often a shape is computed before it is recorded: what is made at first use is made then."""
+_COMPARED = 65_536
+"""Gradients of which two ways to compute a step are compared, spread over all."""
+_ALIKE = 0.1
+"""How far they may lie apart, of their length. Other kernels round otherwise, by a hundredth or so
+in bf16; what reads the wrong place is off by all of it."""
 Shape = tuple[int, ...]
-Inputs = dict[str, Tensor]
 
 
 class Passes:
-    """Computes the loss of a step and adds its gradients to those that are there."""
+    """Computes the loss of a step and adds its gradients to those that are there.
+
+    `record` makes a recording of a step, None where a device has no such thing. What is compiled
+    or recorded is used only after it computed a step as it is computed without.
+    """
 
     def __init__(
         self,
@@ -34,48 +40,83 @@ class Passes:
         device: torch.device,
         *,
         warn: Callable[[str], None],
+        record: Recorder | None = None,
     ) -> None:
         self._family = family
         self._transformer = transformer
         self._dtype = dtype
         self._device = device
-        self._record = device.type == "cuda"
+        self._record = record
         self._warn = warn
         self._exact = device.type == "cuda"
-        self._pool: Any = None
-        self._recordings: dict[Shape, _Recording] = {}
+        self._recordings: dict[Shape, Recording] = {}
+
+    @property
+    def are_recorded(self) -> bool:
+        """Tell whether recordings hold memory."""
+        return bool(self._recordings)
 
     def prepare(
         self,
         shapes: Iterable[Shape],
         text: Text,
-        clear: Callable[[], None],
+        gradients: Tensor,
         check: Callable[[], None] = lambda: None,
+        *,
+        compiling: Compiling | None = None,
     ) -> None:
         """Compile and record every shape of latents that will come, always in the same order.
 
-        So the same kernels compute a step whether a training was interrupted or not. `clear` drops
-        the gradients of the warm-ups; `check` may raise between two shapes to stop.
+        So the same kernels compute a step whether a training was interrupted or not. `gradients`
+        are those that `run` adds to; they are zero afterwards. `check` may raise between two shapes
+        to stop.
         """
-        if self._device.type != "cuda":
-            return
         ordered = sorted(set(shapes), reverse=True)
+        if compiling is not None:
+            self._compile(compiling, ordered[-1], text, gradients)
+        if self._record is None:
+            return
         # All warm-ups first: beside what a recording keeps, they would need their memory again.
+        plain = {}
         for shape in ordered:
             check()
-            inputs = self._example(shape, text)
             for _ in range(WARM_UPS):
-                self._computed(inputs)
-        clear()
+                plain[shape] = self._trial(shape, text, gradients)
         for shape in ordered:
             check()
-            recording = self._recorded(self._example(shape, text)) if self._record else None
-            if recording is None:
-                self._recordings.clear()  # all in one way: a mixture would not be exact
-                return
-            self._recordings[shape] = recording
+            self._recordings |= self._recorded(shape, text)
+            if shape not in self._recordings:
+                break
+            if not self._trial(shape, text, gradients).is_like(plain[shape]):
+                self._warn("Recorded steps compute something else here, so none is recorded.")
+                break
+        else:
+            return
+        self._record = None
+        self._recordings.clear()  # all in one way: a mixture would not be exact
 
-    def run(self, latents: Tensor, noise: Tensor, sigma: Tensor, text: Text) -> Tensor:
+    def _compile(self, compiling: Compiling, shape: Shape, text: Text, gradients: Tensor) -> None:
+        """Compile, and undo it where a step comes out otherwise; the smallest shape tells."""
+        plain = self._trial(shape, text, gradients)
+        compiling.begin()
+        if not self._trial(shape, text, gradients).is_like(plain):
+            compiling.undo()
+            self._warn("Compiled steps compute something else here, so none is compiled.")
+
+    def _trial(self, shape: Shape, text: Text, gradients: Tensor) -> _Outcome:
+        """Take a step that always is the same one, and return what came of it."""
+        generator = torch.Generator().manual_seed(0)
+        inputs = self._example(shape, text)
+        for name in ("latents", "noise"):
+            inputs[name] = torch.randn(shape, generator=generator).to(self._device)
+        gradients.zero_()
+        loss = self.run(**inputs)
+        spread = gradients.flatten()[:: max(1, gradients.numel() // _COMPARED)]
+        found = _Outcome(float(loss), spread.detach().to("cpu", copy=True))
+        gradients.zero_()
+        return found
+
+    def run(self, latents: Tensor, noise: Tensor, sigma: Tensor, **text: Tensor) -> Tensor:
         """Return the loss of a step, and leave its gradients."""
         inputs = {"latents": latents, "noise": noise, "sigma": sigma, **text}
         recording = self._recordings.get(tuple(latents.shape))
@@ -112,42 +153,45 @@ class Passes:
         loss.backward()
         return loss.detach()
 
-    def _recorded(self, inputs: Inputs) -> _Recording | None:
-        """Return the recording, or None where this GPU or a kernel of the base does not allow it.
+    def _recorded(self, shape: Shape, text: Text) -> dict[Shape, Recording]:
+        """Return the recording, or none where this GPU or a kernel of the base does not allow it.
 
-        Nothing is recorded any more then.
+        It is made of other inputs than those of a trial, which it then has to read.
         """
-        if self._pool is None:
-            self._pool = torch.cuda.graph_pool_handle()
-        own = torch.cuda.current_stream(self._device)
+        assert self._record is not None
         try:
             with _exactly(self._exact):
-                return _Recording(self._there_and_back, inputs, self._pool)
+                return {shape: self._record(self._there_and_back, self._example(shape, text))}
         except RuntimeError as error:
-            # A recording that is broken off leaves its own stream as the current one.
-            torch.cuda.set_stream(own)
             if is_out_of_memory(error) or is_out_of_memory(error.__context__):
                 raise
-            self._record = False
             self._warn(f"Steps cannot be recorded here, so they take longer: {_first_line(error)}.")
-            return None
+            return {}
 
 
-class _Recording:
-    """One shape, recorded: raises RuntimeError where something in it cannot be."""
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a step comes to: its loss, and some of its gradients."""
 
-    def __init__(self, work: Callable[..., Tensor], inputs: Inputs, pool: Any) -> None:
-        self._inputs = {name: tensor.clone() for name, tensor in inputs.items()}
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, pool=pool):
-            self._loss = work(**self._inputs)
+    loss: float
+    some: Tensor
 
-    def play(self, inputs: Inputs) -> Tensor:
-        """Compute with new inputs; the loss is a copy, since the next play overwrites it."""
-        for name, tensor in inputs.items():
-            self._inputs[name].copy_(tensor, non_blocking=True)
-        self._graph.replay()
-        return self._loss.clone()
+    def is_like(self, other: _Outcome) -> bool:
+        """Tell whether two ways to compute a step come to the same; what is no number does not."""
+        apart, length = (self.some - other.some).norm(), other.some.norm()
+        return bool(apart <= _ALIKE * length) and math.isclose(
+            self.loss, other.loss, rel_tol=_ALIKE
+        )
+
+
+class Compiling(Protocol):
+    """Has the base compiled, or not any more."""
+
+    def begin(self) -> None:
+        """Compile it when it computes the next time."""
+
+    def undo(self) -> None:
+        """Compute as without."""
 
 
 @contextmanager

@@ -44,6 +44,28 @@ def test_learning_rate_that_runs_away_is_told(job_of: JobOf) -> None:
     assert "learning_rate" in events_of(folder, "error")[0]["mend"]
 
 
+def test_numbers_that_are_none_any_more_are_never_kept(job_of: JobOf) -> None:
+    class Steep(Greedy):
+        """FLUX.1 whose loss is a number in step 4, and its gradients are none."""
+
+        def predict(self, transformer: Any, noisy: Any, sigma: Any, text: Any) -> Any:
+            self._steps += 1
+            found = self._inner.predict(transformer, noisy, sigma, text)
+            if self._steps == 4:
+                found.register_hook(lambda gradient: gradient * float("nan"))
+            return found
+
+    folder = job_of(steps=8, checkpoint_every=2)
+
+    code = train(folder, families=lambda _: Steep(lambda *_: True))
+
+    assert code == 10
+    assert "ran away at step 4" in result_of(folder)["reason"]
+    assert state_of(folder)["step"] == 2
+    kept = [path.name for path in (folder / "out" / "checkpoints").iterdir()]
+    assert kept == ["step_000002.safetensors"]
+
+
 @pytest.fixture
 def small_files() -> Iterator[Callable[[], None]]:
     """Let no file grow over 300 kB from when this is called: to a writer, that is a full disk."""
