@@ -50,16 +50,12 @@ class Model:
         self._compiling: CompiledBlocks | None = None
 
     def _made_optimizer(self, warn: Callable[[str], None]) -> Any:
-        try:
-            return optim.make_optimizer(
-                self._optimizer_kind, [self._numbers], self._job.learning_rate
-            )
-        except (ImportError, RuntimeError, OSError) as error:
-            if self._optimizer_kind == "adamw":
-                raise
-            warn(f"The 8-bit optimiser does not work here; AdamW is used: {error}.")
-            self._optimizer_kind = "adamw"
-            return self._made_optimizer(warn)
+        if self._optimizer_kind != "adamw":
+            reason = optim.refusal_of(self._optimizer_kind, self._numbers.device)
+            if reason:
+                warn(f"The 8-bit optimiser does not work here; AdamW is used: {reason}.")
+                self._optimizer_kind = "adamw"
+        return optim.make_optimizer(self._optimizer_kind, [self._numbers], self._job.learning_rate)
 
     def _tensors(self) -> lora.Tensors:
         return lora.tensors_of(self._layers)

@@ -8,11 +8,19 @@ from typing import Any
 
 import torch
 
+from .exits import is_out_of_memory
 from .job import Job
 from .machine import in_turn_with_default
 
 WEIGHT_DECAY = 1e-4
 LARGEST_GRADIENT = 1.0
+_TRIED = 65_536
+"""Numbers of a trial; bitsandbytes keeps 8 bits only of 4,096 and more."""
+_LATE, _LATER = (2048, 2048), 20
+"""Products that keep a GPU busy for some milliseconds."""
+_ALIKE = 0.2
+"""How far 8 bits may lie from the way of 32, of its length; what reads old gradients is off by all
+of it."""
 
 
 def rate_at(job: Job, step: int) -> float:
@@ -37,6 +45,39 @@ def make_optimizer(kind: str, parameters: Sequence[torch.Tensor], rate: float) -
     return torch.optim.AdamW(
         parameters, lr=rate, weight_decay=WEIGHT_DECAY, fused=True if on_gpu else None
     )
+
+
+def refusal_of(kind: str, device: torch.device) -> str:
+    """Return why an optimiser cannot be used, "" where it takes the way of torch's own.
+
+    That is tried by steps of no account. On a GPU their gradients come late: an optimiser that did
+    not wait for them would read old ones.
+    """
+    try:
+        found, wanted = (_taken(each, device) for each in (kind, "adamw"))
+    except (ImportError, RuntimeError, OSError) as error:
+        if is_out_of_memory(error):
+            raise
+        return str(error).rstrip(".")
+    alike = bool((found - wanted).norm() <= _ALIKE * wanted.norm())
+    return "" if alike else "it computes something else"
+
+
+def _taken(kind: str, device: torch.device) -> torch.Tensor:
+    """Return numbers after some steps."""
+    generator = torch.Generator().manual_seed(0)
+    numbers = torch.nn.Parameter(torch.ones(_TRIED, device=device))
+    numbers.grad = torch.zeros_like(numbers)
+    optimizer = make_optimizer(kind, [numbers], 1e-2)
+    late = torch.zeros(_LATE if device.type == "cuda" else (1, 1), device=device)
+    for _ in range(4):
+        for _ in range(_LATER):
+            late = late @ late
+        gradients = torch.randn(_TRIED, generator=generator).to(device)
+        numbers.grad.copy_(gradients + late.sum())
+        take_step(optimizer, numbers)
+        numbers.grad.zero_()
+    return numbers.detach() - 1
 
 
 def take_step(optimizer: Any, numbers: torch.Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -231,6 +232,34 @@ def test_smaller_plan_with_another_optimiser_is_followed(job_of: JobOf) -> None:
     assert code == 0
     assert state_of(folder)["optimizer_kind"] == "adamw8bit"
     assert [each["step"] for each in events_of(folder, "step")] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("trouble", ["missing", "reads gradients before they are there"])
+def test_small_optimiser_that_does_not_work_is_replaced_before_the_first_step(
+    job_of: JobOf, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    import bitsandbytes
+    import torch
+
+    class Early(bitsandbytes.optim.AdamW8bit):
+        def step(self, closure: Any = None) -> None:
+            for parameter in self.param_groups[0]["params"]:
+                parameter.grad.zero_()
+            super().step(closure)
+
+    plain, folder = job_of(steps=4, optimizer="adamw"), job_of(steps=4, optimizer="adamw8bit")
+    assert train(plain) == 0
+    monkeypatch.setattr(bitsandbytes.optim, "AdamW8bit", Early)
+    if trouble == "missing":
+        monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+
+    assert train(folder) == 0
+
+    (warning,) = events_of(folder, "warn")
+    assert warning["says"].startswith("The 8-bit optimiser does not work here; AdamW is used: ")
+    found, wanted = state_of(folder), state_of(plain)
+    assert found["optimizer_kind"] == "adamw"
+    assert all(torch.equal(found["lora"][name], wanted["lora"][name]) for name in wanted["lora"])
 
 
 def test_memory_for_a_smaller_base_and_smaller_photos_is_found_and_kept_over_a_resume(
