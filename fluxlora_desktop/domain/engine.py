@@ -175,6 +175,11 @@ class LocalBase:
         return f"https://huggingface.co/{self.hub_id}"
 
     @property
+    def pictures_page(self) -> str:
+        """Return the page of what makes pictures, whose terms are its own."""
+        return f"https://huggingface.co/{self.pictures_id}"
+
+    @property
     def has_twin(self) -> bool:
         """Tell whether pictures are made with other weights than it is trained on."""
         return self.pictures_id != self.hub_id

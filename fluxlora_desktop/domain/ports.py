@@ -322,6 +322,12 @@ class Engine(Protocol):
     def forget_folder(self, base: str) -> None:
         """Use the hub's model again; the folder stays as it is."""
 
+    def fetch_model(self, base: str, ctx: JobContext, token: Secret = NO_TOKEN) -> None:
+        """Download what a base is trained on, reporting `EngineStep`; a broken download goes on.
+
+        Raises `AccessGated` where its terms are not accepted, `DiskFull` before it begins.
+        """
+
     def remove_model(self, base: str, ctx: JobContext) -> None:
         """Delete what was downloaded of a base."""
 

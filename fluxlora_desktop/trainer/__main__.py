@@ -1,4 +1,4 @@
-"""The program: `PYTHON /…/trainer JOBDIR`, `--probe`, `--plan JOBDIR [--memory BYTES]`, `--serve`.
+"""The program: `PYTHON /…/trainer JOBDIR`, or one of the words in `commands.USAGE`.
 
 Started as a folder, it makes itself the package `trainer` and takes its folder off the path, so
 that neither its modules nor anything of the app can be taken for someone else's.

@@ -12,7 +12,7 @@ from typing import Any
 from .exits import BAD_INPUT, TrainerError
 from .job import read_job
 
-USAGE = "trainer JOBDIR | --plan JOBDIR [--memory BYTES] | --probe | --serve"
+USAGE = "trainer JOBDIR | --plan JOBDIR [--memory BYTES] | --fetch BASE | --probe | --serve"
 
 # Read by CUDA's libraries when torch is imported: sums in a fixed order, and (not known to Windows)
 # memory that is taken in pieces which can grow, so that photos of many sizes leave few gaps.
@@ -30,6 +30,8 @@ def main(arguments: list[str]) -> int:
             return _say(_module("probe").probe())
         case ["--serve"]:
             return int(_module("serve").main() or 0)
+        case ["--fetch", base]:
+            return int(_module("fetch").main(base))
         case ["--plan", folder]:
             return _plan(Path(folder), None)
         case ["--plan", folder, "--memory", memory] if memory.isdecimal():

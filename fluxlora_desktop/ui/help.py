@@ -107,7 +107,8 @@ FACTS = (
     "model and the LoRA; where it cannot be asked, nothing is sent.",
     "Settings, This computer says what its GPU can train, how fast, and what setting it up takes.",
     "The engine is a Python environment of its own; removing it leaves base models and trainings.",
-    "A base model, 16 to 113 GB, comes at the first training. A folder that you have is used too.",
+    "A base model, 16 to 113 GB, comes by Download on that page, else at the first training. A "
+    "folder that you have is used too.",
     "This computer, once set up, makes pictures for free, also with LoRAs that are not published. "
     "While a training has the graphics card they wait.",
     "Settings take a server of your own for pictures without a LoRA.",

@@ -159,7 +159,7 @@ class Desks:
         exchange.arrived.connect(gallery.tell_anew)
         own_server = OwnServerDesk(tools, jobs, secrets, parent)
         own_server.changed.connect(pictures.offers_changed)
-        computer = ComputerDesk(tools, jobs, engine, parent)
+        computer = ComputerDesk(tools, jobs, engine, parent, secrets=secrets)
         computer.changed.connect(pictures.refresh_offers)
         computer.changed.connect(draft.tell_anew)
         computer.rested.connect(pictures.card_freed)  # what waited for the engine goes on

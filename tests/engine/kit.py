@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import shutil
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -105,6 +106,8 @@ class World:
         self.want("2.13.0")
         self.smi(RTX_4090)
         self.needs = SMALL
+        self.free = 500 * 10**9
+        self.fetches("exit 0")
 
     def want(self, torch: str, *, sees: bool = True) -> None:
         """Require this version of torch and put it among the wheels."""
@@ -145,12 +148,24 @@ class World:
             environ=self.environ,
             find_maker=find_maker or self.maker,
             needs=self.needs,
+            free_bytes=lambda _folder: self.free,
         )
+
+    def fetches(self, then: str) -> None:
+        """Let the interpreter that uv makes do this for `--fetch BASE`; the base is $3."""
+        (self.root / "fetch.sh").write_text(then)
 
     def rest(self) -> set[str]:
         """Return the names in the engine's folder that are not notes."""
         notes = {"lock", "install.log", "probe.log", "probe.json", "cache"}
         return {path.name for path in self.folder.iterdir()} - notes
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a program runs; one that ended and waits for its parent does not."""
+    ask = ["ps", "-o", "stat=", "-p", str(pid)]
+    state = subprocess.run(ask, check=False, capture_output=True, text=True).stdout
+    return bool(state.strip()) and not state.startswith("Z")
 
 
 def put_in_cache(
@@ -198,6 +213,7 @@ ANSWER = {
 
 def make_uv(world: World, then: str, answer: object = ANSWER) -> Maker:
     """Return a uv that makes an environment whose interpreter only knows one answer."""
-    python = world.script("answers", f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
+    says = f"[ \"$2\" = --fetch ] && . {world.root}/fetch.sh\necho '{json.dumps(answer)}'\n"
+    python = world.script("answers", f"#!/bin/sh\n{says}")
     text = UV.format(said=world.root / "said", python=python, then=then)
     return Maker(uv=world.script("uv", text))

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from fluxlora_desktop.domain.errors import (
     JobCancelled,
 )
 from fluxlora_desktop.domain.secrets import Secret
-from tests.engine.kit import ANSWER, Context, World, make_uv
+from tests.engine.kit import ANSWER, Context, World, is_alive, make_uv
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the made programs are shell scripts")
 
@@ -153,15 +152,9 @@ def test_stop_ends_the_installer_and_all_it_started_and_leaves_no_environment(
     with pytest.raises(JobCancelled):
         engine.install(ctx)
 
-    assert not _lives(int(pid.read_text()))
+    assert not is_alive(int(pid.read_text()))
     assert engine.status().state is EngineState.ABSENT
     assert world.rest() == set()
-
-
-def _lives(pid: int) -> bool:
-    ask = ["ps", "-o", "stat=", "-p", str(pid)]
-    state = subprocess.run(ask, check=False, capture_output=True, text=True).stdout
-    return bool(state.strip()) and not state.startswith("Z")
 
 
 @pytest.mark.parametrize(

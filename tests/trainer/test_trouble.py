@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import sys
 from collections.abc import Callable, Iterator
@@ -109,6 +110,28 @@ def test_base_comes_from_the_hub_with_progress_and_is_fetched_once(
     change_job(folder, steps=3)
     assert train(folder) == 0
     assert not [path for path in hub.asked if "resolve" in path and path.endswith("safetensors")]
+
+
+def test_base_is_fetched_before_anything_needs_it(
+    base: Path, hub: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from fluxlora_desktop.trainer.commands import main
+
+    hub.folders["black-forest-labs/FLUX.1-dev"] = base
+    assert main(["--fetch", "flux.1-dev"]) == 0
+
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert told[-1] == {"event": "done"}
+    size = (base / "transformer" / "diffusion_pytorch_model.safetensors").stat().st_size
+    whole = {each["file"]: each["done"] for each in told if each["event"] == "download"}
+    assert whole["transformer/diffusion_pytorch_model.safetensors"] == size
+
+    hub.locked.add("black-forest-labs/FLUX.2-dev")
+    assert main(["--fetch", "flux.2-dev"]) == 12
+    (error,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert error["code"] == 12
+    assert "https://huggingface.co/black-forest-labs/FLUX.2-dev" in error["mend"]
+    assert main(["--fetch", "sdxl"]) == 10
 
 
 @pytest.mark.parametrize("how", ["locked", "hidden"])

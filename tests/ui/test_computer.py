@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.ui.computer.page import ComputerPage
 from fluxlora_desktop.ui.desks.accounts import AccountDesk
 from fluxlora_desktop.ui.desks.computer import ComputerDesk
-from tests.engine.kit import World, make_base, make_uv, put_in_cache
+from tests.engine.kit import ANSWER, World, make_base, make_uv, put_in_cache
 from tests.ui.desk_bench import DeskBench, Heard
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the made programs are shell scripts")
@@ -30,7 +31,9 @@ class Room:
         self.bench = bench
         self.maker = make_uv(self.world, "exit 0")
         self.engine = self.world.engine(lambda _environ: self.maker)
-        self.desk = ComputerDesk(bench.tools, bench.jobs, self.engine, bench.owner)
+        self.desk = ComputerDesk(
+            *(bench.tools, bench.jobs, self.engine, bench.owner), secrets=bench.secrets
+        )
         self.accounts = AccountDesk(bench.tools, bench.jobs, bench.secrets, bench.owner)
         self.said, self.failed = Heard(self.desk.said), Heard(self.desk.failed)
         self.chosen: Path | None = None
@@ -196,6 +199,74 @@ def test_base_models_are_shown_deleted_and_replaced_by_a_folder(room: Room, tmp_
 
     room.press("Delete, frees 0 GB: FLUX.1-dev")
     room.until("the first training downloads about 34 GB")
+
+
+def test_base_model_is_downloaded_with_progress_and_goes_on_after_a_stop(room: Room) -> None:
+    page = room.open()
+    assert room.button("Download: FLUX.1-dev") is None, "there is no engine to do it"
+    room.press("Set up the engine")
+    line = '{"event": "download", "file": "a", "done": 12000000000, "total": 24000000000}'
+    room.world.fetches(f"echo '{line}'; sleep 600")
+
+    room.press("Download: FLUX.1-dev")
+    room.until("Downloading FLUX.1-dev… 12 GB of about 34 GB")
+    assert room.button("Download: FLUX.2-dev") is None, "one at a time"
+    room.press("Stop")
+    room.qtbot.waitUntil(lambda: not page.engine.progress.isVisible())
+
+    cache = put_in_cache(room.engine.models_folder, "black-forest-labs/FLUX.1-dev", whole=False)
+    room.press("Look again")
+    room.until("of about 34 GB are here")
+    (cache / "snapshots" / "abc" / "transformer" / "model-2.safetensors").write_bytes(b"0")
+    room.world.fetches("exit 0")
+    room.press("Go on: FLUX.1-dev")
+    room.qtbot.waitUntil(lambda: room.said.last == "FLUX.1-dev is on this computer.")
+    room.until("On this computer, ")
+
+
+def test_download_that_the_hub_refuses_leads_to_the_terms(room: Room) -> None:
+    room.bench.secrets.put("huggingface", Secret("hf_good"))
+    page = room.open()
+    room.press("Set up the engine")
+    room.world.fetches('[ "$HF_TOKEN" = hf_good ] && exit 12; exit 1')
+
+    room.press("Download: FLUX.2-dev")
+    room.until("asks you to accept the terms")
+    room.press("Open the repo's page")
+
+    assert room.pages.last == "https://huggingface.co/black-forest-labs/FLUX.2-dev"
+    assert not page.engine.show_log.isVisible()
+
+
+def test_base_is_not_offered_for_download_where_it_has_no_room(room: Room) -> None:
+    room.world.free = 20 * 10**9
+    room.open()
+    room.press("Set up the engine")
+    room.qtbot.waitUntil(lambda: room.button("Download: FLUX.2-klein-4B") is not None)
+    assert room.button("Download: FLUX.1-dev") is None
+    assert "Only 20 GB are free." in room.words()
+
+
+def test_engine_that_does_not_see_the_gpu_is_not_called_ready(room: Room) -> None:
+    page = room.open()
+    room.press("Set up the engine")
+    room.until("PyTorch 2.13.0")
+    answer = json.dumps(ANSWER | {"gpus": []})
+    (room.engine.folder / "env" / "bin" / "python").write_text(f"#!/bin/sh\necho '{answer}'\n")
+
+    room.press("Check the engine")
+    room.until("Update NVIDIA's driver")
+    assert page.engine.state.text() == "Does not see the GPU"
+
+
+def test_terms_of_a_distilled_twin_are_its_own(room: Room) -> None:
+    room.open()
+    room.press("Accept the terms: FLUX.2-klein-9B")
+    training = room.pages.last
+    room.press("Terms for pictures: FLUX.2-klein-9B")
+
+    assert room.pages.last != training
+    assert room.button("Terms for pictures: FLUX.1-dev") is None
 
 
 def test_account_of_the_hub_is_asked_for_while_there_is_none(room: Room) -> None:

@@ -18,7 +18,7 @@ from fluxlora_desktop.domain.engine import (
     LocalBase,
     local_base,
 )
-from fluxlora_desktop.domain.errors import InputError, StorageError
+from fluxlora_desktop.domain.errors import DiskFull, InputError, StorageError
 from fluxlora_desktop.domain.work import JobContext
 
 _MAX_JSON = 4_000_000
@@ -60,6 +60,14 @@ class Bases:
     def forget(self, key: str) -> None:
         """Use the hub's model again."""
         self._keep({name: path for name, path in self._chosen().items() if name != key})
+
+    def to_fetch(self, key: str, free_bytes: int) -> LocalBase:
+        """Return the base with this key; raises `DiskFull` where there is no room for the rest."""
+        base = _known(key)
+        left = max(0, base.download_bytes - self._bytes(base.hub_id))
+        if free_bytes < left:
+            raise DiskFull(self._folder, needed=left, free=free_bytes)
+        return base
 
     def remove(self, key: str, ctx: JobContext) -> None:
         """Delete what was downloaded of a base; renamed first, so that no half of it is used."""

@@ -21,6 +21,7 @@ from fluxlora_desktop.backends.local.advice import advise
 from fluxlora_desktop.backends.local.answers import parse_probe
 from fluxlora_desktop.backends.local.bases import Bases
 from fluxlora_desktop.backends.local.child import child_environment, run
+from fluxlora_desktop.backends.local.download import download
 from fluxlora_desktop.backends.local.install import Recipe, folder_bytes, make, python_in
 from fluxlora_desktop.backends.local.lock import Held, is_held, lock
 from fluxlora_desktop.backends.local.preflight import NEEDS, require_fit, require_works
@@ -55,7 +56,7 @@ class LocalEngine:
     """Fills the port `Engine`.
 
     `trainer` is the folder of the training program, `environ` returns the app's variables without
-    tokens. `find_maker` and `needs` are for tests.
+    tokens. `find_maker`, `needs` and `free_bytes` are for tests.
     """
 
     def __init__(
@@ -67,11 +68,12 @@ class LocalEngine:
         requirements: Path | None = None,
         find_maker: Callable[[Mapping[str, str]], hw.Maker] = hw.find_maker,
         needs: Needs = NEEDS,
+        free_bytes: Callable[[Path], int] = hw.free_bytes,
     ) -> None:
         self.folder, self.trainer = folder.absolute(), trainer.absolute()
         self._environ = environ
         self._lets_go: Callable[[], bool] = lambda: True
-        self._find_maker, self._needs = find_maker, needs
+        self._find_maker, self._needs, self._free_bytes = find_maker, needs, free_bytes
         self._requirements = requirements or self.trainer / "requirements.txt"
         self._env = self.folder / "env"
         self._bases = Bases(folder=self.models_folder, choices=self.folder / "base_folders.json")
@@ -131,7 +133,7 @@ class LocalEngine:
     def hardware(self) -> Hardware:
         """Ask the driver, the disk and the programs that could make the engine."""
         environ = self._environ()
-        return hw.look(self.folder, self._find_maker(environ), environ)
+        return hw.look(self._find_maker(environ), environ, self._free_bytes(self.folder))
 
     def advise(self, hardware: Hardware, rank: int = 16, steps: int = 1000) -> Advice:
         """Return what can be trained."""
@@ -196,6 +198,12 @@ class LocalEngine:
         """Use the hub's again."""
         self._bases.forget(base)
 
+    def fetch_model(self, base: str, ctx: JobContext, token: Secret = NO_TOKEN) -> None:
+        """Download a base; trainings and pictures go on meanwhile."""
+        environment = self.environment(token)
+        wanted = self._bases.to_fetch(base, self._free_bytes(self.models_folder))
+        download(wanted, environment, self.folder / "fetch.log", ctx)
+
     def remove_model(self, base: str, ctx: JobContext) -> None:
         """Delete a downloaded base."""
         with self._alone():
@@ -233,7 +241,7 @@ class LocalEngine:
             )
 
     def _looked(self, maker: hw.Maker) -> Hardware:
-        return hw.look(self.folder, maker, self._environ())
+        return hw.look(maker, self._environ(), self._free_bytes(self.folder))
 
     def _make_beside(self, maker: hw.Maker, handle: int, ctx: JobContext) -> None:
         """Make the environment in a folder beside, let it answer, and put it in place."""

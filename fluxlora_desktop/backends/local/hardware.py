@@ -44,8 +44,8 @@ class Maker:
         return f"Python {self.version}" if self.python is not None else ""
 
 
-def look(folder: Path, maker: Maker, environ: Mapping[str, str]) -> Hardware:
-    """Return the hardware; `folder` lies on the disk that the engine would be on."""
+def look(maker: Maker, environ: Mapping[str, str], free: int) -> Hardware:
+    """Return the hardware; `free` bytes are left on the disk that the engine would be on."""
     gpus, driver = find_gpus(environ)
     return Hardware(
         system=sys.platform,
@@ -53,7 +53,7 @@ def look(folder: Path, maker: Maker, environ: Mapping[str, str]) -> Hardware:
         driver=driver,
         trouble="" if gpus else _no_gpu(sys.platform, driver),
         ram_bytes=ram_bytes(),
-        free_bytes=free_bytes(folder),
+        free_bytes=free,
         maker=maker.title,
         maker_trouble=maker.trouble,
         maker_page=maker.page,

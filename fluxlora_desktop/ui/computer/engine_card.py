@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame
 from fluxlora_desktop.domain.engine import EngineState, EngineStep, ThisComputer
 from fluxlora_desktop.domain.errors import EngineError
 from fluxlora_desktop.ui.computer import words
-from fluxlora_desktop.ui.notices import notice_for
+from fluxlora_desktop.ui.notices import Action, notice_for
 from fluxlora_desktop.ui.widgets import (
     Card,
     ProgressLine,
@@ -28,6 +28,7 @@ _STATES = {
     EngineState.OUTDATED: ("Ready, with an update", "ok", "check"),
     EngineState.BROKEN: ("Does not work", "danger", "error"),
 }
+_WITHOUT_GPU = ("Does not see the GPU", "warn", "warning")
 _BLIND = (
     "Its libraries do not see the GPU. Update NVIDIA's driver, restart the computer, then check "
     "the engine."
@@ -50,7 +51,7 @@ class EngineCard(Card):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("engine")
-        self._page, self._log = "", Path()
+        self._page, self._mend_page, self._log = "", "", Path()
         self._seen: ThisComputer | None = None
         self._step: EngineStep | None = None
         self._mark = Symbol("info", "muted", 18)
@@ -82,8 +83,16 @@ class EngineCard(Card):
         self.failed_title = label("", "strong", wrap=True)
         self.failed_body = label("", wrap=True)
         self.show_log = button("Show the log", self._on_show_log)
+        self.open_mend = button("", self._on_open_mend)
         text = column(self.failed_title, self.failed_body, spacing=2)
-        inside = row(Symbol("error", "danger", 18), text, self.show_log, spacing=10, margin=10)
+        inside = row(
+            Symbol("error", "danger", 18),
+            text,
+            self.open_mend,
+            self.show_log,
+            spacing=10,
+            margin=10,
+        )
         inside.setStretch(1, 1)
         made.setLayout(inside)
         made.hide()
@@ -105,6 +114,8 @@ class EngineCard(Card):
         """Show how the engine stands."""
         self._seen = seen
         state, role, symbol = _STATES[seen.status.state]
+        if seen.status.usable and not words.sees_gpu(seen):
+            state, role, symbol = _WITHOUT_GPU
         self.state.setText(state)
         set_role(self.state, role)
         self._mark.show_symbol(symbol, role)
@@ -144,6 +155,9 @@ class EngineCard(Card):
         self.failed_title.setText(says)
         self.failed_body.setText(mend)
         self.failed_body.setVisible(bool(mend))
+        self._mend_page = notice.target if notice.action is Action.WEB_PAGE else ""
+        self.open_mend.setText(notice.button)
+        self.open_mend.setVisible(bool(self._mend_page))
         log = error.log if isinstance(error, EngineError) else None
         self._log = log or Path()
         self.show_log.setVisible(log is not None)
@@ -187,6 +201,9 @@ class EngineCard(Card):
 
     def _on_get_maker(self) -> None:
         self.open_requested.emit(self._page)
+
+    def _on_open_mend(self) -> None:
+        self.open_requested.emit(self._mend_page)
 
     def _on_show_log(self) -> None:
         self.reveal_requested.emit(self._log)

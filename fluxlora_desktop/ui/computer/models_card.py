@@ -42,12 +42,14 @@ def choose_model(parent: QWidget, title: str, then: Callable[[Path], None]) -> N
 
 
 class ModelsCard(Card):
-    """`remove_requested(BaseFiles)`, `folder_chosen(str, Path)`, `forget_requested(str)`.
+    """`fetch_requested(BaseFiles)`, `remove_requested(BaseFiles)`, `forget_requested(str)`,
+    `folder_chosen(str, Path)`.
 
     `open_requested(str)` for a model's page, `connect_requested()` for the hub's account; `hub` is
     its title.
     """
 
+    fetch_requested = Signal(object)
     remove_requested = Signal(object)
     folder_chosen = Signal(str, object)
     forget_requested = Signal(str)
@@ -70,14 +72,14 @@ class ModelsCard(Card):
 
     def show_computer(self, seen: ThisComputer) -> None:
         """Show where the base models are; nothing is made anew when nothing changed."""
-        shown = (seen.bases, seen.hardware.free_bytes // _NEARLY)
+        shown = (seen.bases, seen.hardware.free_bytes // _NEARLY, seen.status.usable)
         if shown == self._shown:
             return
         self._shown = shown
         clear(self._rows)
         self.buttons = []
         for files in seen.bases:
-            self._rows.addLayout(self._row(files, seen.hardware.free_bytes))
+            self._rows.addLayout(self._row(files, seen))
 
     def show_account(self, connected: bool) -> None:
         """Offer to connect the hub's account while there is none."""
@@ -88,20 +90,25 @@ class ModelsCard(Card):
         for made in self.buttons:
             made.setEnabled(idle)
 
-    def _row(self, files: BaseFiles, free_bytes: int) -> QHBoxLayout:
+    def _row(self, files: BaseFiles, seen: ThisComputer) -> QHBoxLayout:
         symbol, tint = _MARKS[files.state]
         mark = Symbol(symbol, tint, 18)
         gated = " · gated" if files.base.gated else ""
         title = label(f"{files.base.title}{gated}", "strong")
-        says = label(words.base_words(files, free_bytes), "muted", wrap=True)
-        made = row(mark, column(title, says, spacing=2), *self._actions(files), spacing=10)
+        says = label(words.base_words(files, seen.hardware.free_bytes), "muted", wrap=True)
+        made = row(mark, column(title, says, spacing=2), *self._actions(files, seen), spacing=10)
         made.setStretch(1, 1)
         made.setAlignment(mark, Qt.AlignmentFlag.AlignTop)
         return made
 
-    def _actions(self, files: BaseFiles) -> list[QPushButton]:
+    def _actions(self, files: BaseFiles, seen: ThisComputer) -> list[QPushButton]:
         base = files.base
         made: list[QPushButton] = []
+        if seen.status.usable and words.can_be_fetched(files, seen.hardware.free_bytes):
+            says = "Download" if files.state is BaseState.ABSENT else "Go on"
+            fetch = partial(self.fetch_requested.emit, files)
+            made.append(self._action(says, fetch, base.title))
+            made[-1].setToolTip("Now, so that the first training need not wait for it")
         if files.state in (BaseState.FOLDER, BaseState.LOST):
             forget = partial(self.forget_requested.emit, base.key)
             made.append(self._action("Use the hub's model", forget, base.title))
@@ -113,9 +120,14 @@ class ModelsCard(Card):
             made.append(self._action(says, remove, base.title))
         if files.state in (BaseState.ABSENT, BaseState.PARTIAL):
             page = "Accept the terms" if base.gated else "Open its page"
-            opening = button(page, partial(self.open_requested.emit, base.page), role="link")
-            opening.setAccessibleName(f"{page}: {base.title}")
-            made.append(opening)
+            made.append(self._link(page, base.page, base.title))
+            if base.gated and base.has_twin:
+                made.append(self._link("Terms for pictures", base.pictures_page, base.title))
+        return made
+
+    def _link(self, says: str, page: str, title: str) -> QPushButton:
+        made = button(says, partial(self.open_requested.emit, page), role="link")
+        made.setAccessibleName(f"{says}: {title}")
         return made
 
     def _action(self, says: str, clicked: Callable[[], object], title: str) -> QPushButton:

@@ -104,6 +104,7 @@ class ComputerPage(Page):
         self.engine.stop_requested.connect(self._on_stop)
         self.engine.open_requested.connect(self.open_requested)
         self.engine.reveal_requested.connect(self.reveal_requested)
+        self.models.fetch_requested.connect(self._on_fetch_model)
         self.models.remove_requested.connect(self._on_remove_model)
         self.models.folder_chosen.connect(self._on_folder)
         self.models.forget_requested.connect(desk.forget_folder)
@@ -154,6 +155,10 @@ class ComputerPage(Page):
     def _on_stop(self) -> None:
         self.engine.show_stopping()
         self._desk.stop()
+
+    def _on_fetch_model(self, files: BaseFiles) -> None:
+        self._desk.fetch_model(files.base.key, files.base.title)
+        self.area.ensureWidgetVisible(self.engine.progress)
 
     def _on_remove_model(self, files: BaseFiles) -> None:
         self._desk.remove_model(files.base.key, files.base.title)

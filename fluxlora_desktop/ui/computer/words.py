@@ -137,6 +137,12 @@ def base_words(files: BaseFiles, free_bytes: int) -> str:
     return _place_words(files, free_bytes) + more
 
 
+def can_be_fetched(files: BaseFiles, free_bytes: int) -> bool:
+    """Tell whether a base is not here whole, and there is room for the rest."""
+    left = files.base.download_bytes - (files.disk_bytes - files.twin_bytes)
+    return files.state in (BaseState.ABSENT, BaseState.PARTIAL) and left <= free_bytes
+
+
 def _place_words(files: BaseFiles, free_bytes: int) -> str:
     here = size_words(files.disk_bytes - files.twin_bytes)
     download = size_words(files.base.download_bytes)

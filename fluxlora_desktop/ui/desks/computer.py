@@ -8,17 +8,20 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from fluxlora_desktop.domain.engine import EngineStep, ThisComputer
-from fluxlora_desktop.domain.ports import Engine, JobContext
+from fluxlora_desktop.domain.engine import NO_TOKEN, EngineStep, ThisComputer
+from fluxlora_desktop.domain.ports import Engine, JobContext, SecretStore
 from fluxlora_desktop.jobs.runner import Job, JobRunner
 from fluxlora_desktop.ui.desks.base import Desk
 from fluxlora_desktop.workflows.tools import Tools
 
-_LANE = "engine"
+_LANE, _DOWNLOADS = "engine", "downloads"
+"""A download may take hours, and the computer is looked at meanwhile."""
 
 
 class ComputerDesk(Desk):
     """What a person can ask of this computer; `engine` is None in practice mode.
+
+    `secrets` holds the hub's token, which a gated base is downloaded with.
 
     `looked(ThisComputer)` after each look, `silent(error)` when it could not look;
     `working(EngineStep)` while the engine or a base model is changed, `rested()` when that is over,
@@ -38,9 +41,12 @@ class ComputerDesk(Desk):
         jobs: JobRunner,
         engine: Engine | None = None,
         parent: QObject | None = None,
+        *,
+        secrets: SecretStore | None = None,
     ) -> None:
         super().__init__(tools, jobs, parent)
         self.engine = engine
+        self._secrets = secrets
         self.seen: ThisComputer | None = None
         self.step: EngineStep | None = None
         self._looking: Job | None = None
@@ -102,6 +108,19 @@ class ComputerDesk(Desk):
 
         self._change("Check the engine", work, "The engine answers.")
 
+    def fetch_model(self, base: str, title: str) -> None:
+        """Download a base before a training needs it."""
+        engine, secrets, hub = self.engine, self._secrets, self.tools.services.hub.key
+        if engine is None:
+            return
+
+        def work(ctx: JobContext) -> None:
+            token = secrets.get(hub) if secrets is not None else None
+            engine.fetch_model(base, ctx, token or NO_TOKEN)
+
+        says = f"{title} is on this computer."
+        self._change(f"Download {title}", work, says, lane=_DOWNLOADS)
+
     def remove_model(self, base: str, title: str) -> None:
         """Delete what was downloaded of a base."""
         engine = self.engine
@@ -139,14 +158,21 @@ class ComputerDesk(Desk):
         if self._work is not None:
             self._work.cancel()
 
-    def _change(self, name: str, work: Callable[[JobContext], object], says: str) -> None:
+    def _change(
+        self,
+        name: str,
+        work: Callable[[JobContext], object],
+        says: str,
+        *,
+        lane: str = _LANE,
+    ) -> None:
         """Change something, one thing at a time, and look again."""
         if self._work is not None:
             return
         job = self._run(
             name,
             work,
-            lane=_LANE,
+            lane=lane,
             done=partial(self._on_done, says),
             failed=self.trouble.emit,
             progress=self._on_step,
