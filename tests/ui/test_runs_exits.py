@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 from fluxlora_desktop.domain import errors as e
 from fluxlora_desktop.domain.loras import PublicationStatus
 from fluxlora_desktop.domain.ports import Stores
-from fluxlora_desktop.domain.runs import FINAL, Run, RunState
+from fluxlora_desktop.domain.runs import FINAL, Run, RunPlan, RunState
 from fluxlora_desktop.domain.training import Visibility
 from fluxlora_desktop.jobs.runner import LANES, JobRunner
 from fluxlora_desktop.store.library import open_library
@@ -488,12 +488,26 @@ def test_report_names_the_trouble_and_where_it_was(bench: Bench, qtbot: QtBot) -
     assert "Training: remote-1" in report
 
 
+@pytest.mark.parametrize(("backend", "led"), [("local", True), ("aitoolkit", False)])
+def test_training_of_a_checkout_is_not_led_to_the_engines_page(
+    bench: Bench, backend: str, led: bool
+) -> None:
+    made = add_run(bench.stores, "Mug", _S.FAILED)
+    changes = failed(_S.TRAINING, "OutOfGpuMemory", "The card has too little memory", **FREE)
+    run = replace(made, plan=replace(made.plan, backend=backend), **changes)
+
+    asks = {offer.ask for offer in offers_for(run, None, Around(can_resume=True))}
+
+    assert (Ask.THIS_COMPUTER in asks) is led
+    assert Ask.TRY_AGAIN in asks
+
+
 def test_nothing_about_an_order_in_doubt_is_offered_while_a_word_is_checked() -> None:
     run = Run(
         "run",
         "dataset",
         _S.UNKNOWN,
-        plan=None,
+        plan=RunPlan(name="Mug"),
         created_at=None,
         updated_at=None,  # type: ignore[arg-type]
     )

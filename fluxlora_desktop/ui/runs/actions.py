@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fluxlora_desktop.domain.loras import Lora, PublicationStatus
 from fluxlora_desktop.domain.money import Estimate
 from fluxlora_desktop.domain.runs import BEFORE_LAUNCH, FINAL, Run, RunState
+from fluxlora_desktop.domain.services import AI_TOOLKIT
 from fluxlora_desktop.ui.runs.exits import ALWAYS, TOKEN_TROUBLE, Ask, Exit, exit_of
 from fluxlora_desktop.ui.wording import price_range
 
@@ -152,6 +153,7 @@ def _possible(ask: Ask, run: Run, lora: Lora | None, around: Around) -> bool:
         Ask.PAUSE: around.can_pause,
         Ask.GO_ON: around.can_resume and (run.paused or run.may_be_looked_for),
         Ask.ACCEPT_TERMS: bool(around.base_page),
+        Ask.THIS_COMPUTER: run.plan.backend != AI_TOOLKIT,  # that page knows nothing of it
         Ask.FORGET: run.state in FINAL and around.kept_bytes > 0,
         Ask.LOOK_IN_VERSION: bool(around.version_page),
         Ask.OPEN_AT_SERVICE: bool(run.page),
