@@ -26,6 +26,7 @@ class ReadyEngine:
     """An engine that is set up, with this interpreter; `lacking` says what it lacks."""
 
     lacking: str = ""
+    cards: tuple[int, ...] = (0,)
 
     def not_ready(self, _base: str = "") -> str:
         return self.lacking
@@ -33,8 +34,8 @@ class ReadyEngine:
     def python(self) -> Path:
         return Path(sys.executable)
 
-    def gpus(self) -> int:
-        return 1
+    def gpus(self) -> tuple[int, ...]:
+        return self.cards
 
     def pace(self, _base: str, _steps: int, _resolution: str) -> Pace | None:
         return None

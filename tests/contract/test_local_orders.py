@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -206,7 +207,7 @@ def test_training_that_takes_the_card_leaves_all_of_an_order_waiting(
     room.fail("wait")
     placed = place_order(room.request(count=2), tools)
     with pytest.raises(EngineBusy):
-        make_order(placed.order.id, tools, StopsAtStep(room.generator.free_gpu))
+        make_order(placed.order.id, tools, StopsAtStep(partial(room.generator.free_gpu, 0)))
 
     with pytest.raises(EngineBusy):
         make_order(placed.order.id, tools, ctx)

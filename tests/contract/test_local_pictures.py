@@ -250,7 +250,7 @@ def test_training_takes_the_graphics_card_and_pictures_wait_until_it_is_over(
     thread, ended = in_thread(lambda: room.generator.generate(room.request(), watched))
     assert watched.there.wait(30)
 
-    room.generator.free_gpu()
+    room.generator.free_gpu(0)
 
     thread.join(30)
     assert isinstance(ended[0], EngineBusy)
@@ -322,6 +322,23 @@ def test_training_of_an_earlier_start_is_known_by_its_lock(
             room.generator.generate(room.request(), ctx)
         training.communicate()
     assert decoded(room.generator.generate(room.request(), ctx).data)
+
+
+def test_pictures_are_made_on_the_card_that_no_training_has(
+    room: PaintingRoom, ctx: PatientContext
+) -> None:
+    room.engine.cards = (0, 1)
+    room.generator.generate(room.request(), ctx)
+    room.generator.free_gpu(0)
+    room.generator.generate(room.request(), ctx)
+    room.generator.free_gpu(1)
+    assert room.generator.process_id is None
+    with pytest.raises(EngineBusy):
+        room.generator.generate(room.request(), ctx)
+
+    first, second = room.orders()
+    assert (first["gpu"], second["gpu"]) == ("1", "1")
+    assert first["pid"] == second["pid"], "a training on the other card does not end the program"
 
 
 def test_idle_program_lets_go_of_the_graphics_card(tmp_path: Path, ctx: PatientContext) -> None:

@@ -31,7 +31,7 @@ class SetUp:
 
     reason: str = ""
     refused: str = ""
-    count: int = 1
+    cards: tuple[int, ...] = (0,)
     changing: bool = False
     python_path: Path = Path(sys.executable)
     known: Pace | None = None
@@ -45,8 +45,8 @@ class SetUp:
             raise EngineBusy("The engine is being changed.")
         return self.python_path
 
-    def gpus(self) -> int:
-        return self.count
+    def gpus(self) -> tuple[int, ...]:
+        return self.cards
 
     def pace(self, base: str, steps: int, resolution: str) -> Pace | None:
         return self.known
@@ -58,7 +58,7 @@ class Ground:
 
     folder: Path
     engine: SetUp = field(default_factory=SetUp)
-    freed: list[str] = field(default_factory=list)
+    freed: list[int] = field(default_factory=list)
     token: Secret | None = None
 
     @property
@@ -81,9 +81,7 @@ class Ground:
 
     def queue(self, **more: Any) -> LocalQueue:
         parts = self.parts()
-        return LocalQueue(
-            parts.jobs, gpus=self.engine.gpus, free_gpu=lambda: self.freed.append("freed"), **more
-        )
+        return LocalQueue(parts.jobs, gpus=self.engine.gpus, free_gpu=self.freed.append, **more)
 
     def backend(self, queue: LocalQueue | None = None) -> LocalTraining:
         """Return the backend as a freshly started app has it."""

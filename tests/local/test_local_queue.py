@@ -62,7 +62,7 @@ def test_training_tells_its_samples_checkpoints_and_losses(ground: Ground) -> No
     ]
     assert [item.step for item in last.checkpoints] == [10, 20]
     assert all(item.path.is_file() for item in (*last.samples, *last.checkpoints))
-    assert ground.freed == ["freed"]
+    assert ground.freed == [0]
 
 
 def test_job_holds_captions_with_the_trigger_word_and_no_token(ground: Ground) -> None:
@@ -143,7 +143,7 @@ def test_job_waits_while_the_engine_is_changed(ground: Ground) -> None:
 
 def test_each_gpu_trains_one(ground: Ground) -> None:
     ground.script({"wait_at": 1})
-    ground.engine.count = 2
+    ground.engine.cards = (0, 2)
     backend = ground.backend()
     runs = [launch(backend, ground, nonce) for nonce in ("n1", "n2", "n3")]
 
@@ -151,7 +151,8 @@ def test_each_gpu_trains_one(ground: Ground) -> None:
         at_step(backend, run, 1)
 
     notes = [json.loads((ground.jobs / run.id / "app.json").read_text()) for run in runs]
-    assert [note["gpu"] for note in notes] == [0, 1, None]
+    assert [note["gpu"] for note in notes] == [0, 2, None]
+    assert ground.freed == [0, 2]
     assert backend.poll(runs[2]).progress.stage == WAITS
 
 
@@ -159,7 +160,8 @@ def test_killed_trainer_goes_on_from_its_last_checkpoint_in_a_new_app(ground: Gr
     ground.script({"die_at": 15}, {})
     backend = ground.backend()
     run = launch(backend, ground, "n1")
-    until(lambda: backend.poll(run) and not is_locked(ground.jobs / "n1" / "out"))
+    assert backend.poll(run).state in {RemoteState.QUEUED, RemoteState.TRAINING}
+    until(lambda: ground.starts("n1") and not is_locked(ground.jobs / "n1" / "out"))
 
     last = ended(ground.backend(), run)
 

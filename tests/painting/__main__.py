@@ -107,6 +107,7 @@ def main() -> None:
         order = orders.get()
         with (FOLDER / "orders.jsonl").open("a") as kept:
             seen = {"pid": os.getpid(), "token": os.environ.get("HF_TOKEN", ""), **order}
+            seen["gpu"] = os.environ.get("CUDA_VISIBLE_DEVICES", "")
             kept.write(json.dumps(seen) + "\n")
         make(order, fault())
 

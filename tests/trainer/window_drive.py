@@ -41,8 +41,8 @@ class SetUp:
     def python(self) -> Path:
         return PYTHON
 
-    def gpus(self) -> int:
-        return 1
+    def gpus(self) -> tuple[int, ...]:
+        return (0,)
 
     def pace(self, _base: str, _steps: int, _resolution: str) -> None:
         return None

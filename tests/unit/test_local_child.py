@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fluxlora_desktop.backends.aitoolkit.checkout import without_foreign
-from fluxlora_desktop.backends.local.child import child_environment
+from fluxlora_desktop.backends.local.child import child_environment, on_gpu
 from fluxlora_desktop.system.environment import without_tokens
 
 PERSON = {
@@ -39,3 +39,12 @@ def test_packaged_app_gives_back_the_libraries_of_before(monkeypatch: pytest.Mon
     for made in (without_foreign(PERSON), child_environment(PERSON)):
         assert made["LD_LIBRARY_PATH"] == "/cuda/lib"
         assert "LD_LIBRARY_PATH_ORIG" not in made
+
+
+@pytest.mark.parametrize(("seen", "device"), [(None, "1"), ("2, 3", "3"), ("GPU-a,GPU-b", "GPU-b")])
+def test_number_of_a_gpu_is_one_of_those_that_a_person_lets_programs_see(
+    seen: str | None, device: str
+) -> None:
+    environment = {"A": "b"} | ({"CUDA_VISIBLE_DEVICES": seen} if seen else {})
+
+    assert on_gpu(environment, 1) == {"A": "b", "CUDA_VISIBLE_DEVICES": device}

@@ -16,6 +16,7 @@ from fluxlora_desktop.backends.aitoolkit.config import (
 )
 from fluxlora_desktop.backends.aitoolkit.report import ReportReader
 from fluxlora_desktop.backends.aitoolkit.trainers import TRAINERS, recipe_of
+from fluxlora_desktop.backends.local.child import on_gpu
 from fluxlora_desktop.backends.local.files import write_bytes
 from fluxlora_desktop.backends.local.job import Image, sample_prompts
 from fluxlora_desktop.backends.local.notes import Note
@@ -96,10 +97,7 @@ class AiToolkitTraining(LocalTraining):
         if token is not None and not _has_token(checkout, environment):
             environment["HF_TOKEN"] = token.reveal()
         if note.gpu is not None:
-            environment |= {
-                "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-                "CUDA_VISIBLE_DEVICES": str(note.gpu),
-            }
+            environment = on_gpu(environment, note.gpu)
         runner = str(self._parts.trainer / RUNNER)
         command = (str(checkout.python), runner, str(folder), str(checkout.folder))
         return Program(command, environment, checkout.folder)

@@ -20,6 +20,7 @@ _END_S = 5.0
 _LONGEST_LINE = 4000
 _AT_ONCE = 1 << 20
 _FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX")
+_SEEN = "CUDA_VISIBLE_DEVICES"
 _FOREIGN_CACHES = ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
 """They count before HF_HOME, so base models would land beside what the app shows and removes."""
 
@@ -44,6 +45,16 @@ def child_environment(
         "PYTHONUTF8": "1",
     }
     return made | ({"HF_TOKEN": token.reveal()} if token and token.sendable else {})
+
+
+def on_gpu(environment: Mapping[str, str], gpu: int) -> dict[str, str]:
+    """Return the environment in which a program sees one GPU alone.
+
+    `gpu` is its number as the engine's probe told it, by the same environment: in CUDA's own order,
+    and among those that a person lets programs see.
+    """
+    seen = [name.strip() for name in environment.get(_SEEN, "").split(",") if name.strip()]
+    return {**environment, _SEEN: seen[gpu] if gpu < len(seen) else str(gpu)}
 
 
 def without_bundled(environ: Mapping[str, str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ class Note:
 
     `kind` is the key of the backend that trains it. `step` is the last checkpoint's when it was
     last started, `fruitless` how many starts in a row made no later one. `gpu` is the number of the
-    GPU that it was given, None for the only one.
+    GPU that it was given last, None before its first start.
     """
 
     kind: str

@@ -39,8 +39,8 @@ class LocalEngine(Protocol):
         Raises `EngineAbsent`, `EngineBusy` while the engine is being changed.
         """
 
-    def gpus(self) -> int:
-        """Return how many trainings may run at once, each with a GPU of its own; at least 1."""
+    def gpus(self) -> tuple[int, ...]:
+        """Return the numbers of the GPUs that can train, each one thing at a time; at least one."""
 
     def pace(self, base: str, steps: int, resolution: str) -> Pace | None:
         """Return how long a training would take, None where the computer was not measured."""

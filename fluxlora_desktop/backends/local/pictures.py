@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fluxlora_desktop.backends.local.child import child_environment
+from fluxlora_desktop.backends.local.child import child_environment, on_gpu
 from fluxlora_desktop.backends.local.models import download_left, local_models
+from fluxlora_desktop.backends.local.notes import read_note
 from fluxlora_desktop.backends.local.parts import LocalParts
 from fluxlora_desktop.backends.local.process import Program, is_locked
 from fluxlora_desktop.backends.local.serve import BUSY, Painter, Said, Waits
@@ -75,7 +76,8 @@ class LocalPictures:
         self._parts, self._free_bytes = parts, free_bytes
         self._painter = Painter(self._program, waits)
         self._seconds: dict[str, float] = {}
-        self._wanted_at: float | None = None
+        self._wanted_at: dict[int, float] = {}
+        self._gpu: int | None = None
         self._folder = parts.folder / "pictures"
         self._swept = False
 
@@ -125,15 +127,23 @@ class LocalPictures:
         return GeneratedImage(data, "image/png", request.seed, "", seconds)
 
     def is_taken(self) -> bool:
-        """Tell whether a training has the graphics card, or is about to take it."""
-        if self._wanted_at is not None and time.monotonic() - self._wanted_at < _STARTS_S:
-            return True
-        return any(is_locked(job / "out") for job in self._parts.jobs.glob("*"))
+        """Tell whether trainings have every graphics card, or are about to take it."""
+        return not self._free_gpus()
 
-    def free_gpu(self) -> None:
-        """Let go of the graphics card for a training that starts now; what is made waits again."""
-        self._wanted_at = time.monotonic()
-        self._painter.free()
+    def _free_gpus(self) -> list[int]:
+        now = time.monotonic()
+        taken = {gpu for gpu, at in self._wanted_at.items() if now - at < _STARTS_S}
+        for job in self._parts.jobs.glob("*"):
+            if is_locked(job / "out"):
+                note = read_note(job)
+                taken.add((note.gpu if note else None) or 0)
+        return [gpu for gpu in self._parts.engine.gpus() if gpu not in taken]
+
+    def free_gpu(self, gpu: int) -> None:
+        """Let go of a graphics card for a training that starts now; what is made waits again."""
+        self._wanted_at[gpu] = time.monotonic()
+        if gpu == self._gpu:
+            self._painter.free()
 
     def lets_go(self) -> bool:
         """End the program where it rests, so that the engine can be changed; False where not."""
@@ -152,8 +162,11 @@ class LocalPictures:
         parts = self._parts
         token = parts.hub_token() or NO_TOKEN
         environment = child_environment(parts.environment(), models=parts.models, token=token)
+        free = self._free_gpus() or self._parts.engine.gpus()
+        if self._gpu is None or self._gpu not in free:
+            self._gpu = free[-1]  # trainings begin at the other end
         command = (str(parts.engine.python()), str(parts.trainer), "--serve")
-        return Program(command, environment, parts.folder)
+        return Program(command, on_gpu(environment, self._gpu), parts.folder)
 
     def _order(self, request: PictureRequest, target: Path) -> dict[str, object]:
         base = base_named(request.model)

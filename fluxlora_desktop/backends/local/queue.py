@@ -7,7 +7,7 @@ start what it left. Nothing runs in between: whoever asks how a job stands moves
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -109,8 +109,8 @@ class LocalQueue:
         self,
         jobs: Path,
         *,
-        gpus: Callable[[], int],
-        free_gpu: Callable[[], None],
+        gpus: Callable[[], Sequence[int]],
+        free_gpu: Callable[[int], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._jobs, self._gpus, self._free_gpu, self._now = jobs, gpus, free_gpu, now
@@ -207,14 +207,12 @@ class LocalQueue:
                     self._starter.end(job.out)
             running = [job for job in jobs if job.standing is Standing.RUNNING]
             taken = [job.note.gpu or 0 for job in running]
-            count = max(1, self._gpus())
-            free = [gpu for gpu in range(count) if gpu not in taken]
+            free = [gpu for gpu in self._gpus() if gpu not in taken]
             for job in jobs:
                 if not free:
                     return
                 if job.standing is Standing.WAITING and job.note.kind in self._programs:
-                    gpu = free.pop(0)
-                    self._start(job, gpu if count > 1 else None)
+                    self._start(job, free.pop(0))
 
     def _overdue(self, note: Note) -> bool:
         if note.wish is Wish.NONE or note.wished_at is None:
@@ -222,7 +220,7 @@ class LocalQueue:
         grace = CANCEL_GRACE if note.wish is Wish.CANCEL else PAUSE_GRACE
         return self._now() - note.wished_at > grace
 
-    def _start(self, job: Job, gpu: int | None) -> None:
+    def _start(self, job: Job, gpu: int) -> None:
         """Start a trainer; the note says so before it happens."""
         note = replace(
             job.note,
@@ -239,7 +237,7 @@ class LocalQueue:
             for left in (job.folder / STOP, job.out / RESULT):
                 left.unlink(missing_ok=True)
             write_note(job.folder, note)
-        self._free_gpu()
+        self._free_gpu(gpu)
         try:
             self._starter.start(program, job.out)
         except OSError as error:

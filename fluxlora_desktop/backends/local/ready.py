@@ -70,9 +70,9 @@ class ReadyEngine:
             raise EngineAbsent(_NOT_SET_UP, "Set it up on the page This computer.")
         return python
 
-    def gpus(self) -> int:
-        """Return how many GPUs can train at once."""
-        return max(1, sum(gpu.bf16 for gpu in self._gpus()))
+    def gpus(self) -> tuple[int, ...]:
+        """Return the GPUs that can train; the first one where nobody asked yet."""
+        return tuple(gpu.index for gpu in self._gpus() if gpu.bf16) or (0,)
 
     def pace(self, base: str, steps: int, resolution: str) -> Pace | None:
         """Return how long a training would take, None where nothing fits or is known."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fluxlora_desktop.backends.local.child import child_environment
+from fluxlora_desktop.backends.local.child import child_environment, on_gpu
 from fluxlora_desktop.backends.local.files import (
     hash_file,
     remove_folder,
@@ -188,10 +188,7 @@ class LocalTraining:
         token = parts.hub_token() or NO_TOKEN
         environment = child_environment(parts.environment(), models=parts.models, token=token)
         if note.gpu is not None:
-            environment |= {
-                "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-                "CUDA_VISIBLE_DEVICES": str(note.gpu),
-            }
+            environment = on_gpu(environment, note.gpu)
         python = str(parts.engine.python())
         return Program((python, str(parts.trainer), str(folder)), environment, folder)
 
