@@ -34,7 +34,7 @@ class ReadyEngine:
     def python(self) -> Path:
         return Path(sys.executable)
 
-    def gpus(self) -> tuple[int, ...]:
+    def gpus(self, _base: str = "") -> tuple[int, ...]:
         return self.cards
 
     def pace(self, _base: str, _steps: int, _resolution: str) -> Pace | None:

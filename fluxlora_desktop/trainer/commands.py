@@ -12,7 +12,9 @@ from typing import Any
 from .exits import BAD_INPUT, TrainerError
 from .job import read_job
 
-USAGE = "trainer JOBDIR | --plan JOBDIR [--memory BYTES] | --fetch BASE | --probe | --serve"
+USAGE = (
+    "trainer JOBDIR | --plan JOBDIR [--memory BYTES] | --fetch BASE [--leashed] | --probe | --serve"
+)
 
 # Read by CUDA's libraries when torch is imported: sums in a fixed order, and (not known to Windows)
 # memory that is taken in pieces which can grow, so that photos of many sizes leave few gaps.
@@ -25,13 +27,15 @@ def main(arguments: list[str]) -> int:
     """Run what the arguments ask for and return the exit code."""
     for name, value in _FOR_CUDA.items():
         os.environ.setdefault(name, value)
+    # Xet swallows what its progress raises, so a wish to stop, and counts each byte twice.
+    os.environ["HF_HUB_DISABLE_XET"] = "1"
     match arguments:
         case ["--probe"]:
             return _say(_module("probe").probe())
         case ["--serve"]:
             return int(_module("serve").main() or 0)
-        case ["--fetch", base]:
-            return int(_module("fetch").main(base))
+        case ["--fetch", base, *how] if how in ([], ["--leashed"]):
+            return int(_module("fetch").main(base, leashed=bool(how)))
         case ["--plan", folder]:
             return _plan(Path(folder), None)
         case ["--plan", folder, "--memory", memory] if memory.isdecimal():

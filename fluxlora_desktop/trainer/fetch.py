@@ -1,17 +1,24 @@
-"""`--fetch BASE`: the files of a base, before anything needs them; what is here is not fetched."""
+"""`--fetch BASE`: the files of a base, before anything needs them; what is here is not fetched.
+
+Leashed, it ends when its input does, which the system closes however the one who started it ends.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 
-from .exits import DONE, BadInput, TrainerError
+from .exits import DONE, STOPPED, BadInput, TrainerError
 from .families import MODULES, family_of
 from .hub import base_folder
 
 
-def main(key: str) -> int:
+def main(key: str, *, leashed: bool = False) -> int:
     """Fetch, tell `download`, `done` and `error` as JSON lines, and return the exit code."""
+    if leashed:
+        threading.Thread(target=_end_with_input, name="leash", daemon=True).start()
     try:
         if key not in MODULES:
             raise BadInput(f"There is no base {key}.", f"Name one of {', '.join(MODULES)}.")
@@ -21,6 +28,11 @@ def main(key: str) -> int:
         return error.code
     _tell("done")
     return DONE
+
+
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os._exit(STOPPED)
 
 
 def _tell(event: str, **values: object) -> None:

@@ -196,8 +196,7 @@ class Loop:
             tell=self._events.tell,
             check=self._wishes.check,
         )
-        if tuple(self._plan.resolutions) == self._job.resolutions:
-            data.save_encoded(self._out / "cache.pt", self._key, made)
+        data.save_encoded(self._out / "cache.pt", self._key, made)
         return made
 
     def _load(self) -> None:
@@ -378,6 +377,8 @@ class Loop:
             return False
         self._passes = None
         data.free(self._machine.device)
+        # A wish to end is heard while they are made again, before the next step.
+        checkpoints.save_state(self._out / "state.pt", self._snapshot())
         return self._has_room(work)
 
     def _make_sample(self, index: int, prompt: str) -> None:

@@ -61,7 +61,10 @@ class Model:
         return lora.tensors_of(self._layers)
 
     def follow(self, plan: Any) -> None:
-        """Do with the loaded base what a smaller plan wants."""
+        """Do with the loaded base what a smaller plan wants, as a base loaded anew would."""
+        if self._compiling is not None:
+            self._compiling.undo()
+            self._compiling = None
         use_checkpointing(self.transformer, plan.checkpointing)
         self.forget_gradients()
 

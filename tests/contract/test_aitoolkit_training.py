@@ -65,7 +65,7 @@ class AiToolkitService:
 
     def restart(self) -> None:
         parts = self.parts()
-        self.queue = LocalQueue(parts.jobs, gpus=lambda: (0,), free_gpu=lambda _gpu: None)
+        self.queue = LocalQueue(parts.jobs, gpus=lambda _base: (0,), free_gpu=lambda _gpu: None)
         self.backend = AiToolkitTraining(parts, self.queue)
 
     def parts(self) -> LocalParts:

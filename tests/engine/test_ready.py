@@ -58,6 +58,18 @@ def test_base_that_does_not_fit_or_is_not_known_to_the_engine_is_told(world: Wor
     assert asked.gpus() == (1,), "the older one cannot train"
 
 
+def test_each_training_goes_to_a_gpu_that_has_room_for_its_base(world: World) -> None:
+    cards = [
+        {"index": n, "name": name, "memory_bytes": gb * 10**9, "bf16": True}
+        for n, (name, gb) in enumerate((("T400", 4), ("RTX 3060", 12), ("RTX 4090", 25)))
+    ]
+    asked = ready(world, gpus=cards)
+
+    assert asked.gpus() == asked.gpus("flux.1-dev") == (1, 2)
+    assert asked.gpus("flux.2-dev") == (2,)
+    assert ready(World(world.root / "small"), gpus=cards[:1]).gpus() == (0,)
+
+
 def test_engine_that_was_removed_is_not_offered_any_more(world: World) -> None:
     asked = ready(world)
     assert asked.not_ready() == ""

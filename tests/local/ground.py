@@ -45,7 +45,7 @@ class SetUp:
             raise EngineBusy("The engine is being changed.")
         return self.python_path
 
-    def gpus(self) -> tuple[int, ...]:
+    def gpus(self, _base: str = "") -> tuple[int, ...]:
         return self.cards
 
     def pace(self, base: str, steps: int, resolution: str) -> Pace | None:

@@ -5,22 +5,31 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+_MB = 1_000_000
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class HubServer:
-    """Serves folders as repos; `locked` repos are gated, `hidden` ones ask for a token."""
+    """Serves folders as repos; `locked` repos are gated, `hidden` ones ask for a token.
+
+    While it is `gone` it hangs up on everybody. `ranges` are the first bytes that were asked for,
+    a megabyte of a file takes `slowness` seconds.
+    """
 
     def __init__(self) -> None:
         self.folders: dict[str, Path] = {}
         self.locked: set[str] = set()
         self.hidden: set[str] = set()
         self.asked: list[str] = []
+        self.ranges: list[int] = []
+        self.gone = False
+        self.slowness = 0.0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
 
     @property
@@ -53,6 +62,10 @@ class HubServer:
         return Handler
 
     def answer(self, request: BaseHTTPRequestHandler, *, with_body: bool) -> None:
+        if self.gone:
+            request.close_connection = True
+            request.connection.close()
+            return
         path = unquote(urlsplit(request.path).path).strip("/")
         self.asked.append(path)
         is_api = path.startswith("api/models/")
@@ -71,20 +84,32 @@ class HubServer:
         else:
             body = (self.folders[repo] / "/".join(rest[2:])).read_bytes()
             headers["ETag"] = f'"{hashlib.sha256(body).hexdigest()}"'
+            first = request.headers.get("Range", "")
+            if first and with_body:
+                self.ranges.append(int(first.removeprefix("bytes=").rstrip("-")))
+                headers["Content-Range"] = f"bytes {self.ranges[-1]}-{len(body) - 1}/{len(body)}"
+                body, status = body[self.ranges[-1] :], 206
         request.send_response(status)
         for name, value in headers.items():
             request.send_header(name, value)
         request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        if with_body:
-            request.wfile.write(body)
+        for start in range(0, len(body) if with_body else 0, _MB):
+            time.sleep(self.slowness if len(body) > _MB else 0.0)
+            request.wfile.write(body[start : start + _MB])
 
     def _about(self, repo: str) -> dict[str, Any]:
         folder = self.folders.get(repo)
         files = [path for path in folder.rglob("*") if path.is_file()] if folder else []
         listed = [
             {"rfilename": path.relative_to(folder).as_posix(), "size": path.stat().st_size}
+            | ({"lfs": _lfs(path)} if path.suffix == ".safetensors" else {})
             for path in files
             if folder
         ] or [{"rfilename": "transformer/config.json", "size": 10}]
         return {"id": repo, "modelId": repo, "sha": COMMIT, "siblings": listed, "tags": []}
+
+
+def _lfs(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"sha256": digest, "size": path.stat().st_size, "pointerSize": 134}

@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakSet
 
 import pytest
-from conftest import change_job, events_of, state_of, train
+from conftest import Watched, change_job, events_of, state_of, train
 
 JobOf = Callable[..., Path]
 
@@ -129,6 +129,26 @@ def test_recordings_make_room_for_sample_pictures_and_are_made_again(
     assert is_same(plain, folder)
 
 
+def test_stop_while_recordings_are_made_again_loses_no_step(
+    job_of: JobOf, record: Callable[[Recorder], Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fluxlora_desktop.trainer.samples import Sampler
+
+    plain, folder = job_of(steps=6), job_of(steps=6)
+    assert train(plain) == 0
+    change_job(folder, sample_every=4, sample_prompts=["a mug"])
+    recorder = record(Recorder())
+    monkeypatch.setattr(Sampler, "make", crowded(Sampler.make, lambda: bool(recorder.alive)))
+    stop = folder / "stop"
+
+    assert train(folder, Watched("sample", 4, stop.touch)) == 3
+
+    assert state_of(folder)["step"] == 4
+    stop.unlink(missing_ok=True)
+    assert train(folder) == 0
+    assert is_same(plain, folder)
+
+
 def test_training_goes_on_recorded_where_samples_have_no_room_in_any_way(
     job_of: JobOf, record: Callable[[Recorder], Recorder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +223,29 @@ def test_compiled_base_that_computes_something_else_is_not_used(
     assert says == (
         ["Compiled steps compute something else here, so none is compiled."] if undone else []
     )
+
+
+def test_smaller_plan_compiles_anew_as_a_training_that_goes_on_does(
+    job_of: JobOf, record: Callable[[Recorder], Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from test_trouble import FewPlans, Greedy
+
+    from fluxlora_desktop.trainer import loop
+    from fluxlora_desktop.trainer.model import CompiledBlocks
+
+    done: list[str] = []
+    monkeypatch.setattr(loop, "COMPILED_FROM", 1)
+    monkeypatch.setattr(CompiledBlocks, "begin", lambda _self: done.append("begin"))
+    monkeypatch.setattr(CompiledBlocks, "undo", lambda _self: done.append("undo"))
+    record(Recorder())
+    folder = job_of(steps=2)
+
+    def enough(transformer: Any, _noisy: Any) -> bool:
+        return bool(transformer.gradient_checkpointing)
+
+    assert train(folder, families=lambda _: Greedy(enough, 1), plans=FewPlans()) == 0
+
+    assert done == ["begin", "undo", "begin"]
 
 
 def test_compiling_is_undone_whole() -> None:

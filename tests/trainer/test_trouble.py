@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 from collections.abc import Callable, Iterator
@@ -110,28 +109,6 @@ def test_base_comes_from_the_hub_with_progress_and_is_fetched_once(
     change_job(folder, steps=3)
     assert train(folder) == 0
     assert not [path for path in hub.asked if "resolve" in path and path.endswith("safetensors")]
-
-
-def test_base_is_fetched_before_anything_needs_it(
-    base: Path, hub: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from fluxlora_desktop.trainer.commands import main
-
-    hub.folders["black-forest-labs/FLUX.1-dev"] = base
-    assert main(["--fetch", "flux.1-dev"]) == 0
-
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert told[-1] == {"event": "done"}
-    size = (base / "transformer" / "diffusion_pytorch_model.safetensors").stat().st_size
-    whole = {each["file"]: each["done"] for each in told if each["event"] == "download"}
-    assert whole["transformer/diffusion_pytorch_model.safetensors"] == size
-
-    hub.locked.add("black-forest-labs/FLUX.2-dev")
-    assert main(["--fetch", "flux.2-dev"]) == 12
-    (error,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert error["code"] == 12
-    assert "https://huggingface.co/black-forest-labs/FLUX.2-dev" in error["mend"]
-    assert main(["--fetch", "sdxl"]) == 10
 
 
 @pytest.mark.parametrize("how", ["locked", "hidden"])
@@ -302,6 +279,27 @@ def test_memory_for_a_smaller_base_and_smaller_photos_is_found_and_kept_over_a_r
     change_job(folder, steps=8)
     assert train(folder, families=lambda _: Greedy(enough, 0), plans=FewPlans()) == 0
     assert len(events_of(folder, "warn")) == 4
+
+
+class SmallSides(FewPlans):
+    """Plans that leave out the larger side from the start."""
+
+    def for_processor(self, job: Any) -> Any:
+        return replace(self.real.for_processor(job), resolutions=(64,))
+
+
+def test_captions_and_photos_are_read_once_where_the_plan_leaves_out_a_side(job_of: JobOf) -> None:
+    folder = job_of(steps=6, resolution="64,96", checkpoint_every=2)
+    stop = folder / "stop"
+    assert train(folder, Watched("step", 3, stop.touch), plans=SmallSides()) == 3
+    before = len(events_of(folder, "stage"))
+    stop.unlink(missing_ok=True)
+
+    assert train(folder, plans=SmallSides()) == 0
+
+    later = [each["name"] for each in events_of(folder, "stage")[before:]]
+    assert "loading" in later
+    assert not {"text", "latents"} & set(later)
 
 
 def test_memory_that_suffices_for_no_plan_is_told_with_the_checkpoint_kept(job_of: JobOf) -> None:

@@ -41,7 +41,7 @@ class SetUp:
     def python(self) -> Path:
         return PYTHON
 
-    def gpus(self) -> tuple[int, ...]:
+    def gpus(self, _base: str = "") -> tuple[int, ...]:
         return (0,)
 
     def pace(self, _base: str, _steps: int, _resolution: str) -> None:

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "practice": ("@domain", "starlette", "uvicorn", "PIL", "httpx", "python_multipart"),
     "trainer": (
         *("torch", "diffusers", "transformers", "peft", "accelerate", "bitsandbytes"),
-        *("safetensors", "huggingface_hub", "PIL", "numpy"),
+        *("safetensors", "huggingface_hub", "filelock", "PIL", "numpy"),
     ),
     "checkup": ("@domain", "@store", "@system"),
     "__main__": (
@@ -51,6 +51,7 @@ SHARED_BY_SERVICES = (
 MAY_START_THREADS = (
     *("jobs", "practice", "system.practice_process", "system.guard"),
     "trainer.serve",  # hears a cancel while a picture is made
+    "trainer.fetch",  # ends with its input while it waits for the network
     "trainer.own_checkout",  # a process of its own, in another interpreter
     "backends.local.serve",  # reads the pipes of a program, which Windows cannot wait for
 )

@@ -78,17 +78,19 @@ def run(
     ctx: JobContext,
     on_line: Callable[[str], object],
     keep: int = -1,
+    leashed: bool = False,
 ) -> int:
     """Run a program to its end with its output in a log, and return its exit code.
 
     `on_line` gets each line as it comes. Cancelling the job ends the program and all that it
-    started. `keep` is a handle that the child inherits, so that it holds a lock. Raises `OSError`.
+    started. `keep` is a handle that the child inherits, so that it holds a lock. A `leashed` one
+    has an input that ends with the app, and ends by itself then. Raises `OSError`.
     """
     with log.open("ab") as output, log.open("rb") as reading:
         reading.seek(0, os.SEEK_END)
         child = subprocess.Popen(  # noqa: S603 - programs found by full path, arguments as a list
             [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if leashed else subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=dict(env),
@@ -105,6 +107,8 @@ def run(
             return code
         finally:
             end(child)
+            if child.stdin is not None:
+                child.stdin.close()
 
 
 def ask(command: Sequence[str | Path], *, env: Mapping[str, str], seconds: float) -> str | None:

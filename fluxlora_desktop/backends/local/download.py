@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,11 @@ def download(base: LocalBase, environment: EngineEnvironment, log: Path, ctx: Jo
             ctx.report(EngineStep(says, sum(came.values()), base.download_bytes))
 
     ctx.report(EngineStep(says))
-    log.unlink(missing_ok=True)
-    command = [str(environment.python), str(environment.trainer), "--fetch", base.key]
+    with suppress(OSError):  # another window may hold it, on Windows
+        log.unlink(missing_ok=True)
+    command = [str(environment.python), str(environment.trainer), "--fetch", base.key, "--leashed"]
     try:
-        code = run(command, env=environment.variables, log=log, ctx=ctx, on_line=hear)
+        code = run(command, env=environment.variables, log=log, ctx=ctx, on_line=hear, leashed=True)
     except OSError as trouble:
         raise EngineError("The engine does not start.", "Set it up anew.", log=log) from trouble
     if code:

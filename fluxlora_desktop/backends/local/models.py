@@ -69,7 +69,7 @@ def download_left(base: BaseModel, models: Path) -> int:
     """Return how many bytes of a base are not in the folder of the hub's files yet, about.
 
     `models` is what HF_HOME names: the hub's library keeps `hub/models--owner--name` in it, whole
-    files in `blobs` under their hashes, half ones with `.incomplete` behind.
+    files in `blobs` under their hashes, half ones with `.incomplete` or our `.part` behind.
     """
     known = local_base(base.key)
     wanted = known.download_bytes if known else 0
@@ -80,5 +80,5 @@ def download_left(base: BaseModel, models: Path) -> int:
     except OSError:
         return wanted
     whole = any((folder / "snapshots").glob("*/model_index.json"))
-    unfinished = any(blob.suffix == ".incomplete" for blob in blobs)
+    unfinished = any(blob.suffix in {".incomplete", ".part"} for blob in blobs)
     return 0 if whole and not unfinished else max(0, wanted - there)

@@ -39,8 +39,11 @@ class LocalEngine(Protocol):
         Raises `EngineAbsent`, `EngineBusy` while the engine is being changed.
         """
 
-    def gpus(self) -> tuple[int, ...]:
-        """Return the numbers of the GPUs that can train, each one thing at a time; at least one."""
+    def gpus(self, base: str = "") -> tuple[int, ...]:
+        """Return the numbers of the GPUs that have room for a base, or for any; at least one.
+
+        Each does one thing at a time.
+        """
 
     def pace(self, base: str, steps: int, resolution: str) -> Pace | None:
         """Return how long a training would take, None where the computer was not measured."""

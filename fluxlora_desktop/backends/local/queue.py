@@ -109,7 +109,7 @@ class LocalQueue:
         self,
         jobs: Path,
         *,
-        gpus: Callable[[], Sequence[int]],
+        gpus: Callable[[str], Sequence[int]],
         free_gpu: Callable[[int], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -206,13 +206,14 @@ class LocalQueue:
                 if job.standing is Standing.RUNNING and self._overdue(job.note):
                     self._starter.end(job.out)
             running = [job for job in jobs if job.standing is Standing.RUNNING]
-            taken = [job.note.gpu or 0 for job in running]
-            free = [gpu for gpu in self._gpus() if gpu not in taken]
+            taken = {job.note.gpu or 0 for job in running}
             for job in jobs:
-                if not free:
-                    return
-                if job.standing is Standing.WAITING and job.note.kind in self._programs:
-                    self._start(job, free.pop(0))
+                if job.standing is not Standing.WAITING or job.note.kind not in self._programs:
+                    continue
+                free = [gpu for gpu in self._gpus(job.note.base) if gpu not in taken]
+                if free:
+                    taken.add(free[0])
+                    self._start(job, free[0])
 
     def _overdue(self, note: Note) -> bool:
         if note.wish is Wish.NONE or note.wished_at is None:

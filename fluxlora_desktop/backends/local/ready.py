@@ -6,13 +6,15 @@ Nothing is started for an answer: they come from the engine's stamp and from wha
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fluxlora_desktop.backends.local.advice import advise
 from fluxlora_desktop.backends.local.engine import LocalEngine
 from fluxlora_desktop.backends.local.parts import Pace
-from fluxlora_desktop.domain.engine import EngineStatus, Gpu, Hardware, local_base
+from fluxlora_desktop.domain.engine import LOCAL_BASES, EngineStatus, Gpu, Hardware, local_base
 from fluxlora_desktop.domain.errors import EngineAbsent, EngineBusy
 from fluxlora_desktop.trainer import figures, plan
 
@@ -70,9 +72,11 @@ class ReadyEngine:
             raise EngineAbsent(_NOT_SET_UP, "Set it up on the page This computer.")
         return python
 
-    def gpus(self) -> tuple[int, ...]:
-        """Return the GPUs that can train; the first one where nobody asked yet."""
-        return tuple(gpu.index for gpu in self._gpus() if gpu.bf16) or (0,)
+    def gpus(self, base: str = "") -> tuple[int, ...]:
+        """Return the GPUs that can train; the first one where nobody asked yet, or none can."""
+        bases = (base,) if base else tuple(it.key for it in LOCAL_BASES)
+        able = (gpu for gpu in self._gpus() if gpu.bf16 and _has_room(gpu, bases))
+        return tuple(gpu.index for gpu in able) or (0,)
 
     def pace(self, base: str, steps: int, resolution: str) -> Pace | None:
         """Return how long a training would take, None where nothing fits or is known."""
@@ -103,6 +107,15 @@ class ReadyEngine:
         if self._known is None or self._known[0] != notes:
             self._known = notes, self._engine.status()
         return self._known[1]
+
+
+def _has_room(gpu: Gpu, bases: Iterable[str]) -> bool:
+    """Tell whether a GPU can train one of these bases at any settings."""
+    for base in bases:
+        with suppress(plan.Refused):
+            plan.choose(_Asked(base, 1000, "512"), gpu.memory_bytes)
+            return True
+    return False
 
 
 def _age(path: Path) -> int:
