@@ -36,7 +36,7 @@ else:
 DONE, CRASHED, STOPPED, BAD_INPUT, NO_MEMORY, GATED, DISK_FULL, BUSY = 0, 1, 3, 10, 11, 12, 13, 4
 NAME, CONFIG, DATABASE = "lora", "job.json", "aitk_db.db"
 ROW = "job"
-_LOOK_S = 0.2
+_LOOK_S, _LOCK_S = 0.2, 1.0
 _SAVE_S, _STEP_S = 180.0, 60.0
 """How long ai-toolkit may take to save, and to end its step, before it is interrupted."""
 _LONGEST_HEADER = 16_000_000
@@ -279,17 +279,25 @@ def write_json(path: Path, told: dict[str, object]) -> None:
 
 
 def hold(path: Path) -> int | None:
-    """Take the exclusive lock that ends with this process; None where another has it."""
+    """Take the exclusive lock that ends with this process; None where another has it.
+
+    Whoever only looks whether it is held has it for a moment too, hence the patience.
+    """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if sys.platform == "win32":
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    until = time.monotonic() + _LOCK_S
+    while True:
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= until:
+                os.close(handle)
+                return None
+            threading.Event().wait(0.02)
         else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        return None
-    return handle
+            return handle
 
 
 def start_time() -> str:

@@ -10,6 +10,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +33,24 @@ else:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+_PATIENCE_S, _AGAIN_S = 1.0, 0.02
+
+
+def take_lock(handle: int, patience_s: float = _PATIENCE_S) -> None:
+    """Lock an open file until its handle is closed; `OSError` where somebody has it.
+
+    Whoever only looks whether it is held has it for a moment too, hence the patience.
+    """
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            return _lock(handle)
+        except OSError:
+            if time.monotonic() >= until:
+                raise
+        threading.Event().wait(_AGAIN_S)
+
+
 def claim(out: Path) -> int:
     """Take the folder's lock, say in `process.json` who holds it, and return the lock's handle.
 
@@ -39,13 +59,17 @@ def claim(out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     handle = os.open(out / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        _lock(handle)
+        take_lock(handle)
     except OSError as error:
         os.close(handle)
         raise BadInput(
             "Another trainer is at work on this job.", "Wait for it or stop it."
         ) from error
-    who: dict[str, object] = {"pid": os.getpid(), "started": start_time(), "boot": boot()}
+    who: dict[str, object] = {
+        "pid": os.getpid(),
+        "started": start_time(os.getpid()),
+        "boot": boot(),
+    }
     write_json(out / "process.json", who)
     return handle
 
@@ -55,23 +79,24 @@ def release(handle: int) -> None:
     os.close(handle)
 
 
-def start_time() -> str:
-    """Return when this process started, as the system tells it: the app compares the very text.
+def start_time(pid: int) -> str:
+    """Return when a process started as the system tells it, "" where there is none.
 
-    Linux: ticks since the boot (field 22 of /proc/self/stat, proc(5)); macOS: what `ps` prints;
+    Linux: ticks since the boot, field 22 of /proc/PID/stat (proc(5)). macOS: what `ps` prints.
     Windows: the creation time in units of 100 ns (GetProcessTimes).
     """
     if sys.platform == "win32":
-        return _windows_start_time()
+        return _windows_start_time(pid)
     if sys.platform == "darwin":
-        command = ["/bin/ps", "-o", "lstart=", "-p", str(os.getpid())]
+        command = ["/bin/ps", "-o", "lstart=", "-p", str(pid)]
         done = subprocess.run(command, capture_output=True, check=False, env={"LC_ALL": "C"})  # noqa: S603
         return done.stdout.decode(errors="replace").strip()
     try:
-        stat = Path("/proc/self/stat").read_bytes()
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return ""
-    return stat.rpartition(b")")[2].split()[19].decode()  # the name before it may hold spaces
+    fields = stat.rpartition(b")")[2].split()  # the name before it may hold spaces
+    return fields[19].decode() if len(fields) > 19 and fields[0] != b"Z" else ""
 
 
 def boot() -> str:
@@ -95,12 +120,21 @@ def on_terminate(stop: Callable[[], None]) -> Iterator[None]:
 
 
 if sys.platform == "win32":
+    _QUERY_LIMITED = 0x1000
 
-    def _windows_start_time() -> str:
+    def _windows_start_time(pid: int) -> str:
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-        kernel.GetCurrentProcess.restype = wintypes.HANDLE
-        times = [wintypes.FILETIME() for _ in range(4)]
-        handle = wintypes.HANDLE(kernel.GetCurrentProcess())
-        if not kernel.GetProcessTimes(handle, *(ctypes.byref(time) for time in times)):
+        kernel.OpenProcess.restype = wintypes.HANDLE
+        handle = kernel.OpenProcess(_QUERY_LIMITED, False, pid)
+        if not handle:
             return ""
-        return str((times[0].dwHighDateTime << 32) | times[0].dwLowDateTime)
+        try:
+            times = [wintypes.FILETIME() for _ in range(4)]
+            if not kernel.GetProcessTimes(
+                wintypes.HANDLE(handle), *(ctypes.byref(time) for time in times)
+            ):
+                return ""
+            created = times[0]
+            return str((created.dwHighDateTime << 32) | created.dwLowDateTime)
+        finally:
+            kernel.CloseHandle(wintypes.HANDLE(handle))

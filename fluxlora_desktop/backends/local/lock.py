@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _take(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _take(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+from fluxlora_desktop.trainer.process import take_lock
 
 
 class Held(Exception):
@@ -33,7 +23,7 @@ def lock(path: Path) -> Iterator[int]:
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
-            _take(handle)
+            take_lock(handle)
         except OSError as error:
             raise Held(str(path)) from error
         yield handle
@@ -48,7 +38,7 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        _take(handle)
+        take_lock(handle, patience_s=0.0)
     except OSError:
         return True
     finally:

@@ -18,28 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fluxlora_desktop.backends.local.lock import is_held
+from fluxlora_desktop.trainer.process import start_time
+
 LOCK, PROCESS, LOG = "lock", "process.json", "log.txt"
 _MAX_JSON = 10_000
-
-if sys.platform == "win32":
-    import ctypes
-    import msvcrt
-    from ctypes import wintypes
-
-    def _try_lock(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-
-    def _unlock(handle: int) -> None:
-        os.lseek(handle, 0, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
-else:
-    import fcntl
-
-    def _try_lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def _unlock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +109,7 @@ class Starter:
 
 def is_locked(out: Path) -> bool:
     """Tell whether a program holds the lock of a folder."""
-    try:
-        handle = os.open(out / LOCK, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        _try_lock(handle)
-    except OSError:
-        return True
-    else:
-        _unlock(handle)
-        return False
-    finally:
-        os.close(handle)
+    return is_held(out / LOCK)
 
 
 def find(out: Path) -> Running | None:
@@ -154,26 +125,6 @@ def find(out: Path) -> Running | None:
     if pid <= 1 or pid == os.getpid() or start_time(pid) != started:
         return None
     return Running(pid, started)
-
-
-def start_time(pid: int) -> str:
-    """Return when a process started as the system tells it, "" where there is none.
-
-    Linux: ticks since the boot, field 22 of /proc/PID/stat (proc(5)). macOS: what `ps` prints.
-    Windows: the creation time in units of 100 ns (GetProcessTimes).
-    """
-    if sys.platform == "win32":
-        return _windows_start_time(pid)
-    if sys.platform == "darwin":
-        command = ["/bin/ps", "-o", "lstart=", "-p", str(pid)]
-        done = subprocess.run(command, capture_output=True, check=False, env={"LC_ALL": "C"})  # noqa: S603
-        return done.stdout.decode(errors="replace").strip()
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return ""
-    fields = stat.rpartition(b")")[2].split()  # the name before it may hold spaces
-    return fields[19].decode() if len(fields) > 19 and fields[0] != b"Z" else ""
 
 
 def _end(pid: int) -> None:
@@ -194,24 +145,3 @@ def _apart() -> dict[str, Any]:
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
         return {"creationflags": flags}
     return {"start_new_session": True}
-
-
-if sys.platform == "win32":
-    _QUERY_LIMITED = 0x1000
-
-    def _windows_start_time(pid: int) -> str:
-        kernel = ctypes.WinDLL("kernel32", use_last_error=True)
-        kernel.OpenProcess.restype = wintypes.HANDLE
-        handle = kernel.OpenProcess(_QUERY_LIMITED, False, pid)
-        if not handle:
-            return ""
-        try:
-            times = [wintypes.FILETIME() for _ in range(4)]
-            if not kernel.GetProcessTimes(
-                wintypes.HANDLE(handle), *(ctypes.byref(time) for time in times)
-            ):
-                return ""
-            created = times[0]
-            return str((created.dwHighDateTime << 32) | created.dwLowDateTime)
-        finally:
-            kernel.CloseHandle(wintypes.HANDLE(handle))
