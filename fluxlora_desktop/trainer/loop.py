@@ -11,7 +11,6 @@ taken, and the step is tried again.
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,17 +24,20 @@ from . import checkpoints, data, hub, optim
 from . import plan as planning
 from .batches import Batches
 from .events import EventLog
-from .exits import BadInput, OutOfMemory, is_out_of_memory
-from .families.base import Family, Tensor
+from .exits import OutOfMemory, is_out_of_memory
+from .families.base import Family
 from .files import write_whole
 from .job import Job
 from .machine import Machine
 from .model import Model
 from .passes import Passes
 from .samples import Sampler, sample_path
+from .telling import StepTeller, ran_away
 
 COMPILED_FROM = 500
 """Steps from which a training gains more than compiling takes, a minute or so; an estimate."""
+RECORDED_FROM = 20
+"""Steps for each shape from which it gains more than recording takes, four steps; an estimate."""
 
 
 class Loop:
@@ -70,9 +72,7 @@ class Loop:
         self._batches: Batches | None = None
         self._plan: Any = None
         self._tried: list[Any] = []
-        self._last: tuple[int, Tensor, float] | None = None
-        self._ticked = 0.0
-        self._pace = 0.0
+        self._teller = StepTeller(events, job.steps, self._machine.peak_bytes)
 
     def facts(self) -> dict[str, Any]:
         """Return what `result.json` tells of the training so far."""
@@ -92,7 +92,7 @@ class Loop:
         while self._step < self._job.steps:
             self._fitting(self.one_step)
             self._keep_and_show()
-        self._tell_step()
+        self._teller.tell()
         self._finish()
 
     def make_ready(self) -> None:
@@ -216,7 +216,7 @@ class Loop:
         else:
             self._machine.seed(self._job.seed)
         self._model, self._state = model, None
-        self._ticked = time.monotonic()
+        self._teller.begin()
 
     def _batched(self) -> Batches:
         return Batches(
@@ -233,15 +233,15 @@ class Loop:
             return self._passes
         model = self._model
         assert model is not None
+        shapes = batches.shapes()
         recorder = self._machine.recorder()
         passes = Passes(
             *(self._family, model.transformer, model.dtype, self._machine.device),
             warn=self._warn,
-            record=recorder,
+            record=recorder if self._job.steps >= RECORDED_FROM * len(shapes) else None,
         )
         if recorder is not None:
             self._events.tell("stage", name="loading", says="Preparing quicker steps")
-            shapes = batches.shapes()
             compiling = None
             if self._job.steps >= COMPILED_FROM:
                 compiling = model.compiling(self._warn, shapes=len(shapes))
@@ -251,7 +251,7 @@ class Loop:
             )
             self._events.tell("stage", name="training", says="Training")
         self._passes = passes
-        self._ticked = time.monotonic()
+        self._teller.begin()
         return passes
 
     def one_step(self) -> None:
@@ -266,43 +266,19 @@ class Loop:
         loss = passes.run(latents, noise, sigma, **text)
         rate = optim.rate_at(self._job, number)
         model.learn(number, rate)
-        self._tell_step()
-        self._step, self._last = number, (number, loss, rate)
-        now = time.monotonic()
-        took, self._ticked = now - self._ticked, now
-        self._pace = 0.9 * self._pace + 0.1 * took if self._pace else took
-
-    def _tell_step(self) -> None:
-        """Tell the step before this one, whose loss is ready by now: the GPU need not be awaited.
-
-        Raises `BadInput` when the training has run away.
-        """
-        if self._last is None:
-            return
-        (number, loss, rate), self._last = self._last, None
-        value = float(loss)
-        if not math.isfinite(value):
-            raise _ran_away(number)
-        self._events.tell(
-            "step",
-            step=number,
-            of=self._job.steps,
-            loss=round(value, 6),
-            lr=rate,
-            s_per_step=round(self._pace, 4),
-            memory_bytes=self._machine.peak_bytes(),
-        )
+        self._teller.note(number, loss, rate)
+        self._step = number
 
     def _keep_and_show(self) -> None:
         """After a step: what is due is saved and shown, and a wish to end is heard."""
         ending = self._wishes.ending()
         if ending is not None or self._is_due(self._job.checkpoint_every):
-            self._tell_step()
+            self._teller.tell()
             self._save()
         if ending is not None and self._step < self._job.steps:
             raise ending
         self._make_samples()
-        self._ticked = time.monotonic()
+        self._teller.begin()
 
     def _is_due(self, every: int) -> bool:
         return self._step == self._job.steps or (every > 0 and self._step % every == 0)
@@ -326,7 +302,7 @@ class Loop:
         """Return all that goes on from here; raises `BadInput` where that leads nowhere."""
         assert self._model is not None
         if not self._model.is_sound():
-            raise _ran_away(self._step)
+            raise ran_away(self._step)
         return {
             "v": checkpoints.VERSION,
             "step": self._step,
@@ -349,7 +325,7 @@ class Loop:
         ]
         if not missing:
             return
-        self._tell_step()
+        self._teller.tell()
         self._events.tell("stage", name="sampling", says="Making sample pictures")
         for index, prompt in missing:
             if self._wishes.ending() is not None and self._step < self._job.steps:
@@ -411,13 +387,6 @@ class Loop:
 
     def _warn(self, says: str) -> None:
         self._events.tell("warn", says=says)
-
-
-def _ran_away(step: int) -> BadInput:
-    return BadInput(
-        f"The training ran away at step {step}: what it learnt are no numbers any more.",
-        "Set learning_rate lower; the last checkpoint is kept.",
-    )
 
 
 def _told(plan: Any) -> str:

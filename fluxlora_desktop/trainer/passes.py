@@ -11,6 +11,7 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
+from .data import free
 from .exits import is_out_of_memory
 from .families.base import DType, Family, Module, Tensor, Text
 from .recording import Inputs, Recorder, Recording
@@ -94,6 +95,7 @@ class Passes:
             return
         self._record = None
         self._recordings.clear()  # all in one way: a mixture would not be exact
+        free(self._device)
 
     def _compile(self, compiling: Compiling, shape: Shape, text: Text, gradients: Tensor) -> None:
         """Compile, and undo it where a step comes out otherwise; the smallest shape tells."""
@@ -156,6 +158,7 @@ class Passes:
     def _recorded(self, shape: Shape, text: Text) -> dict[Shape, Recording]:
         """Return the recording, or none where this GPU or a kernel of the base does not allow it.
 
+        Nor where it has no room: the step itself has, so a smaller plan would be too much.
         It is made of other inputs than those of a trial, which it then has to read.
         """
         assert self._record is not None
@@ -163,9 +166,9 @@ class Passes:
             with _exactly(self._exact):
                 return {shape: self._record(self._there_and_back, self._example(shape, text))}
         except RuntimeError as error:
-            if is_out_of_memory(error) or is_out_of_memory(error.__context__):
-                raise
-            self._warn(f"Steps cannot be recorded here, so they take longer: {_first_line(error)}.")
+            full = is_out_of_memory(error) or is_out_of_memory(error.__context__)
+            why = "there is too little memory" if full else _first_line(error)
+            self._warn(f"Steps cannot be recorded here, so they take longer: {why}.")
             return {}
 
 

@@ -34,15 +34,15 @@ class Tape:
 class Recorder:
     """Makes tapes, later ones stale or refused where that is wished."""
 
-    def __init__(self, *, stale_from: int = 99, refused_from: int = 99) -> None:
-        self.stale_from, self._refused_from = stale_from, refused_from
+    def __init__(self, *, stale_from: int = 99, refused_from: int = 99, refusal: str = "") -> None:
+        self.stale_from, self._refused_from, self._refusal = stale_from, refused_from, refusal
         self.alive = WeakSet[Tape]()
         self.count = self.played = 0
 
     def __call__(self, work: Callable[..., Any], inputs: dict[str, Any]) -> Tape:
         self.count += 1
         if self.count > self._refused_from:
-            raise RuntimeError("operation not permitted when stream is capturing\nand so on")
+            raise RuntimeError(self._refusal)
         tape = Tape(self, work, inputs)
         self.alive.add(tape)
         return tape
@@ -50,8 +50,11 @@ class Recorder:
 
 @pytest.fixture
 def record(monkeypatch: pytest.MonkeyPatch) -> Callable[[Recorder], Recorder]:
-    """Let the processor have a recorder."""
+    """Let the processor have a recorder, which is used for the shortest training too."""
+    from fluxlora_desktop.trainer import loop
     from fluxlora_desktop.trainer.machine import Machine
+
+    monkeypatch.setattr(loop, "RECORDED_FROM", 1)
 
     def use(recorder: Recorder) -> Recorder:
         monkeypatch.setattr(Machine, "recorder", lambda _self: recorder)
@@ -91,7 +94,8 @@ def test_recorded_training_learns_what_one_without_does(
     ("recorder", "says"),
     [
         (Recorder(stale_from=1), "Recorded steps compute something else here"),
-        (Recorder(refused_from=1), "cannot be recorded here"),
+        (Recorder(refused_from=1, refusal="not permitted\nand so on"), "longer: not permitted."),
+        (Recorder(refused_from=1, refusal="CUDA out of memory. Tried"), "too little memory."),
     ],
 )
 def test_no_step_is_recorded_where_one_shape_is_wrong_or_refused(
@@ -108,6 +112,19 @@ def test_no_step_is_recorded_where_one_shape_is_wrong_or_refused(
     assert "\n" not in warning["says"]
     assert recorder.played <= 2, "they were only tried"
     assert is_same(plain, folder)
+
+
+def test_short_training_is_not_recorded(
+    job_of: JobOf, record: Callable[[Recorder], Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fluxlora_desktop.trainer import loop
+
+    recorder = record(Recorder())
+    monkeypatch.setattr(loop, "RECORDED_FROM", 5)
+
+    assert train(job_of(steps=8, resolution="64,96")) == 0
+
+    assert recorder.count == 0
 
 
 def test_recordings_make_room_for_sample_pictures_and_are_made_again(
