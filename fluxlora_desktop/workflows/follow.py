@@ -224,16 +224,19 @@ class _Follower:
 
     def _finish(self, snapshot: RunSnapshot) -> None:
         self._charge(snapshot)
-        runs = self.tools.stores.runs
+        runs, seen = self.tools.stores.runs, snapshot.progress
+        total = self.run.total if seen.total is None else seen.total
         common = {
             **_CLEARED,
+            "total": total,
+            "loss": self.run.loss if seen.loss is None else seen.loss,
             "cost_usd": snapshot.charge_usd if snapshot.charge_sure else None,
         }
         if snapshot.state is RemoteState.SUCCEEDED:
             self.run = runs.advance(
                 self.run.id,
                 RunState.COLLECTING,
-                step=self.run.total,
+                step=total,
                 weights_address=snapshot.weights_address,
                 output_version=snapshot.version,
                 **common,

@@ -26,6 +26,7 @@ from fluxlora_desktop.domain.training import (
     RemoteRun,
     RemoteState,
     RunSnapshot,
+    TrainingProgress,
 )
 from fluxlora_desktop.workflows import carry
 from fluxlora_desktop.workflows.carry import carry_run
@@ -74,6 +75,16 @@ def test_history_log_and_losses_are_kept_once(bench):
         *("packaging", "uploading", "launching", "queued", "training"),
         *("collecting", "publishing", "ready"),
     ]
+
+
+def test_what_the_last_answer_tells_of_the_steps_is_kept(bench):
+    seen = TrainingProgress(step=40, total=40, loss=0.125)
+    done = RunSnapshot(RemoteState.SUCCEEDED, seen, weights_address="w")
+    bench.backend.polls = [training(10), done]
+
+    run = carry_run(start(bench).id, bench.tools, bench.ctx)
+
+    assert (run.step, run.total, run.loss) == (40, 40, 0.125)
 
 
 def test_start_writes_down_the_trainer_that_was_offered_first(bench):
