@@ -28,6 +28,8 @@ _EVERY, _EVERY_S = 8_000_000, 1.0
 """Bytes and seconds between two lines about a file; whoever is told may raise to stop."""
 _PIECE = 1_000_000
 """Bytes that are written and told at once; the library's 10 MB take a slow line half a minute."""
+_ANSWER_S = 20.0
+"""After which the hub counts as out of reach; the library itself would wait for ever."""
 _WHOLE = "whole.json"
 _AT_ONCE = 1 << 22
 
@@ -40,7 +42,9 @@ def fetch(repo: str, revision: str, patterns: Collection[str], tell: Tell) -> Pa
     """
     import huggingface_hub
 
-    about = huggingface_hub.HfApi().model_info(repo, revision=revision, files_metadata=True)
+    about = huggingface_hub.HfApi().model_info(
+        repo, revision=revision, files_metadata=True, timeout=_ANSWER_S
+    )
     wanted = [
         entry
         for entry in about.siblings or ()
@@ -60,6 +64,8 @@ def fetch(repo: str, revision: str, patterns: Collection[str], tell: Tell) -> Pa
         folder = Path(path).parents[name.count("/")]
     sizes = {entry.rfilename: int(entry.size or 0) for entry in wanted}
     _note_whole(repo, {"revision": revision, "sha": about.sha, "files": sizes})
+    for part in (_home(repo) / "blobs").glob("*.part"):  # of files that the repo has no more
+        part.unlink(missing_ok=True)
     return folder
 
 
@@ -94,13 +100,13 @@ def _home(repo: str) -> Path:
 
 def _fetch_large(repo: str, sha: str, name: str, digest: str, size: int, tell: Tell) -> None:
     """Bring a file to where the library looks for it; what a stop left is gone on with."""
-    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub import constants, errors, hf_hub_url
     from huggingface_hub.file_download import are_symlinks_supported, http_get
 
     home = _home(repo)
-    blob, target = home / "blobs" / digest, home / "snapshots" / sha / name
-    if are_symlinks_supported(home.parent):
-        target = blob  # else the library would copy it from there
+    blob, file_there = home / "blobs" / digest, home / "snapshots" / sha / name
+    # Without links the library would copy it from the blobs.
+    target = blob if are_symlinks_supported(home.parent) else file_there
     for folder in (blob.parent, target.parent):
         folder.mkdir(parents=True, exist_ok=True)
     part = blob.with_name(f"{digest}.part")
@@ -109,21 +115,26 @@ def _fetch_large(repo: str, sha: str, name: str, digest: str, size: int, tell: T
         tell("download", file=name, done=_size(part), total=size)
 
     with _alone(home.parent / ".locks" / home.name / f"{digest}.lock", waits):
-        if target.exists():
+        if blob.exists() or file_there.exists():
             return
         constants.DOWNLOAD_CHUNK_SIZE = _PIECE
         with part.open("ab") as file:
             done = file.tell()
             if done > size:
                 done = file.truncate(0)
-            http_get(
-                hf_hub_url(repo, name, revision=sha),
-                file,
-                resume_size=done,
-                headers=import_module("huggingface_hub.utils").build_hf_headers(),
-                expected_size=size,
-                tqdm_class=_bar(name, tell),
-            )
+            try:
+                http_get(
+                    hf_hub_url(repo, name, revision=sha),
+                    file,
+                    resume_size=done,
+                    headers=import_module("huggingface_hub.utils").build_hf_headers(),
+                    expected_size=size,
+                    tqdm_class=_bar(name, tell),
+                )
+            except errors.HfHubHTTPError as error:
+                if getattr(error.response, "status_code", 0) in {401, 403}:
+                    return  # a mirror may lose the token on the way; the library says what it is
+                raise
             os.fsync(file.fileno())
         if _sha256(part, waits) != digest:
             part.unlink()

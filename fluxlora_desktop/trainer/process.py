@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .exits import BadInput
@@ -26,11 +26,26 @@ if sys.platform == "win32":
 
     def _lock(handle: int) -> None:
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
+    def is_taken(handle: int) -> bool:
+        """Tell whether somebody holds the lock of an open file; its handle is closed after this."""
+        with suppress(OSError):  # another one who looks has it for a moment
+            take_lock(handle, patience_s=2 * _AGAIN_S)
+            return False
+        return True
 else:
     import fcntl
 
     def _lock(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def is_taken(handle: int) -> bool:
+        """Tell whether somebody holds the lock of an open file; its handle is closed after this."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
 
 
 _PATIENCE_S, _AGAIN_S = 1.0, 0.02

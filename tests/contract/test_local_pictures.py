@@ -327,7 +327,10 @@ def test_training_of_an_earlier_start_is_known_by_its_lock(
 def test_pictures_are_made_on_the_card_that_no_training_has(
     room: PaintingRoom, ctx: PatientContext
 ) -> None:
-    room.engine.cards = (0, 1)
+    room.engine.cards = (2, 1)
+    room.generator.generate(room.request(), ctx)
+    room.generator.free_gpu(2)
+    assert room.generator.process_id is None
     room.generator.generate(room.request(), ctx)
     room.generator.free_gpu(0)
     room.generator.generate(room.request(), ctx)
@@ -336,9 +339,9 @@ def test_pictures_are_made_on_the_card_that_no_training_has(
     with pytest.raises(EngineBusy):
         room.generator.generate(room.request(), ctx)
 
-    first, second = room.orders()
-    assert (first["gpu"], second["gpu"]) == ("1", "1")
-    assert first["pid"] == second["pid"], "a training on the other card does not end the program"
+    first, second, third = room.orders()
+    assert [one["gpu"] for one in (first, second, third)] == ["2", "1", "1"]
+    assert second["pid"] == third["pid"], "a training on another card does not end the program"
 
 
 def test_idle_program_lets_go_of_the_graphics_card(tmp_path: Path, ctx: PatientContext) -> None:

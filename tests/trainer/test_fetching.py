@@ -164,11 +164,7 @@ def run(*arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def test_program_tells_bytes_and_ends_with_the_one_who_started_it(
-    served: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from fluxlora_desktop.trainer.commands import main
-
+def test_program_ends_with_the_one_who_started_it(served: Any) -> None:
     served.slowness = 0.3
     program = run("--fetch", "flux.1-dev", "--leashed")
     assert program.stdout is not None
@@ -178,12 +174,99 @@ def test_program_tells_bytes_and_ends_with_the_one_who_started_it(
             break
 
     program.communicate()
+
     assert program.returncode == 3
 
+
+def test_leashed_program_ends_by_itself_with_its_own_code(served: Any) -> None:
+    program = run("--fetch", "sdxl", "--leashed")
+
+    assert program.wait(60) == 10
+
+    output, _ = program.communicate()
+    assert json.loads(output)["code"] == 10
+
+
+def test_file_that_the_repo_has_no_more_leaves_no_part(
+    served: Any, large: Path, cache: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(Stop):
+        fetch(stops_at(8_000_000))
+    other = shutil.copytree(large, tmp_path / "other")
+    (other / BIG).write_bytes(os.urandom(SIZE // 2))
+    served.folders[REPO] = other
+
+    assert (fetch() / BIG).stat().st_size == SIZE // 2
+
+    assert rests(cache) == []
+
+
+def test_computer_without_links_keeps_each_file_once(
+    served: Any, large: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import file_download
+
+    monkeypatch.setattr(file_download, "are_symlinks_supported", lambda *_: False)
+    with pytest.raises(Stop):
+        fetch(stops_at(8_000_000))
+
+    folder = fetch()
+
+    assert (folder / BIG).read_bytes() == (large / BIG).read_bytes()
+    assert not (folder / BIG).is_symlink()
+    assert [path for path in cache.rglob("blobs/*") if path.stat().st_size >= SIZE] == []
+    monkeypatch.undo()
+    served.asked.clear()
+    monkeypatch.setattr(file_download.constants, "HF_HUB_CACHE", str(cache))
+    fetch()
+    assert not [path for path in served.asked if path.endswith(BIG)]
+
+
+class Person:
+    """Looks at what the app is told, and presses Stop once so many bytes came."""
+
+    def __init__(self, stops_at: int = SIZE * 2) -> None:
+        self.steps: list[Any] = []
+        self._stops_at = stops_at
+
+    def report(self, step: Any) -> None:
+        self.steps.append(step)
+
+    def check(self) -> None:
+        from fluxlora_desktop.domain.errors import JobCancelled
+
+        if self.steps and self.steps[-1].done >= self._stops_at:
+            raise JobCancelled
+
+    def pause(self, seconds: float) -> None:
+        self.check()
+        threading.Event().wait(seconds)
+
+
+def test_app_downloads_a_base_stops_and_goes_on(
+    served: Any, large: Path, cache: Path, tmp_path: Path
+) -> None:
+    from fluxlora_desktop.backends.local.download import download
+    from fluxlora_desktop.domain.engine import EngineEnvironment, local_base
+    from fluxlora_desktop.domain.errors import JobCancelled
+
+    base = local_base("flux.1-dev")
+    assert base is not None
+    engine = EngineEnvironment(Path(sys.executable), TRAINER, dict(os.environ))
+    served.slowness = 0.1
+    person = Person(stops_at=3_000_000)
+    with pytest.raises(JobCancelled):
+        download(base, engine, tmp_path / "log", person)
+    (part,) = cache.rglob("*.part")
+    left = part.stat().st_size
     served.slowness = 0.0
-    assert main(["--fetch", "flux.1-dev"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"event": "done"}
-    assert served.ranges[0] > 1_000_000
+
+    download(base, engine, tmp_path / "log", Person())
+
+    assert served.ranges == [left]
+    (whole,) = cache.rglob(f"snapshots/*/{BIG}")
+    assert whole.read_bytes() == (large / BIG).read_bytes()
+    assert rests(cache) == []
 
 
 def test_refusal_and_unknown_base_are_told(

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fluxlora_desktop.backends.local.leash import Leash
 from fluxlora_desktop.domain.engine import NO_TOKEN
 from fluxlora_desktop.domain.secrets import Secret
 from fluxlora_desktop.domain.work import JobContext
@@ -96,6 +97,7 @@ def run(
             env=dict(env),
             **_apart(keep),
         )
+        leash = Leash(child) if leashed else None
         try:
             lines = _Lines(reading)
             while (code := child.poll()) is None:
@@ -106,9 +108,12 @@ def run(
                 on_line(line)
             return code
         finally:
-            end(child)
             if child.stdin is not None:
                 child.stdin.close()
+            if leash is not None:
+                leash.end()
+            else:
+                end(child)
 
 
 def ask(command: Sequence[str | Path], *, env: Mapping[str, str], seconds: float) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fluxlora_desktop.trainer.process import take_lock
+from fluxlora_desktop.trainer.process import is_taken, take_lock
 
 
 class Held(Exception):
@@ -38,9 +38,6 @@ def is_held(path: Path) -> bool:
     except OSError:
         return False
     try:
-        take_lock(handle, patience_s=0.0)
-    except OSError:
-        return True
+        return is_taken(handle)
     finally:
         os.close(handle)
-    return False

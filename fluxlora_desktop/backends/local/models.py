@@ -69,14 +69,18 @@ def download_left(base: BaseModel, models: Path) -> int:
     """Return how many bytes of a base are not in the folder of the hub's files yet, about.
 
     `models` is what HF_HOME names: the hub's library keeps `hub/models--owner--name` in it, whole
-    files in `blobs` under their hashes, half ones with `.incomplete` or our `.part` behind.
+    files in `blobs` under their hashes, half ones with `.incomplete` or our `.part` behind; where
+    there are no links, whole ones in `snapshots`. The trainer notes in `whole.json` that all came.
     """
     known = local_base(base.key)
     wanted = known.download_bytes if known else 0
     folder = models / "hub" / f"models--{base.hub_id.replace('/', '--')}"
+    if (folder / "whole.json").is_file():
+        return 0
     try:
         blobs = list((folder / "blobs").iterdir())
-        there = sum(blob.stat().st_size for blob in blobs)
+        files = (path for path in (folder / "snapshots").rglob("*") if not path.is_symlink())
+        there = sum(path.stat().st_size for path in (*blobs, *filter(Path.is_file, files)))
     except OSError:
         return wanted
     whole = any((folder / "snapshots").glob("*/model_index.json"))

@@ -42,7 +42,7 @@ class LocalEngine(Protocol):
     def gpus(self, base: str = "") -> tuple[int, ...]:
         """Return the numbers of the GPUs that have room for a base, or for any; at least one.
 
-        Each does one thing at a time.
+        The largest come first. Each does one thing at a time.
         """
 
     def pace(self, base: str, steps: int, resolution: str) -> Pace | None:

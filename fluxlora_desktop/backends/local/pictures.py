@@ -101,7 +101,7 @@ class LocalPictures:
         """Look whether all that an order needs is here or can be fetched: files, room, a token."""
         abilities = self.abilities()
         model = check_request(request, abilities)
-        if self.is_taken():
+        if self.is_taken(request.model):
             raise EngineBusy(BUSY)
         for use in request.loras:
             self._file_of(use)
@@ -113,6 +113,7 @@ class LocalPictures:
     def generate(self, request: PictureRequest, ctx: JobContext) -> GeneratedImage:
         """Make one picture; a cancel stops it between two steps."""
         self.look(request, ctx)
+        self._choose_gpu(request.model)
         target = self._new_file()
         started = time.monotonic()
         try:
@@ -126,18 +127,24 @@ class LocalPictures:
         self._seconds[request.model] = _seconds_in(end) or seconds
         return GeneratedImage(data, "image/png", request.seed, "", seconds)
 
-    def is_taken(self) -> bool:
-        """Tell whether trainings have every graphics card, or are about to take it."""
-        return not self._free_gpus()
+    def is_taken(self, base: str = "") -> bool:
+        """Tell whether trainings have every graphics card for a base, or are about to take it."""
+        return not self._free_gpus(base)
 
-    def _free_gpus(self) -> list[int]:
+    def _choose_gpu(self, base: str) -> None:
+        """Stay on the graphics card that has the program, or take the first that is free."""
+        free = self._free_gpus(base) or self._parts.engine.gpus(base)
+        if self._gpu is None or self._gpu not in free:
+            self._gpu = free[0]
+
+    def _free_gpus(self, base: str) -> list[int]:
         now = time.monotonic()
         taken = {gpu for gpu, at in self._wanted_at.items() if now - at < _STARTS_S}
         for job in self._parts.jobs.glob("*"):
             if is_locked(job / "out"):
                 note = read_note(job)
                 taken.add((note.gpu if note else None) or 0)
-        return [gpu for gpu in self._parts.engine.gpus() if gpu not in taken]
+        return [gpu for gpu in self._parts.engine.gpus(base) if gpu not in taken]
 
     def free_gpu(self, gpu: int) -> None:
         """Let go of a graphics card for a training that starts now; what is made waits again."""
@@ -162,11 +169,8 @@ class LocalPictures:
         parts = self._parts
         token = parts.hub_token() or NO_TOKEN
         environment = child_environment(parts.environment(), models=parts.models, token=token)
-        free = self._free_gpus() or self._parts.engine.gpus()
-        if self._gpu is None or self._gpu not in free:
-            self._gpu = free[-1]  # trainings begin at the other end
         command = (str(parts.engine.python()), str(parts.trainer), "--serve")
-        return Program(command, on_gpu(environment, self._gpu), parts.folder)
+        return Program(command, on_gpu(environment, self._gpu or 0), parts.folder)
 
     def _order(self, request: PictureRequest, target: Path) -> dict[str, object]:
         base = base_named(request.model)

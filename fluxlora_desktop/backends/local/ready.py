@@ -73,9 +73,13 @@ class ReadyEngine:
         return python
 
     def gpus(self, base: str = "") -> tuple[int, ...]:
-        """Return the GPUs that can train; the first one where nobody asked yet, or none can."""
+        """Return the GPUs that can train, the largest first.
+
+        The first one where nobody asked yet, or none can.
+        """
         bases = (base,) if base else tuple(it.key for it in LOCAL_BASES)
-        able = (gpu for gpu in self._gpus() if gpu.bf16 and _has_room(gpu, bases))
+        able = [gpu for gpu in self._gpus() if gpu.bf16 and _has_room(gpu, bases)]
+        able.sort(key=lambda gpu: gpu.memory_bytes, reverse=True)
         return tuple(gpu.index for gpu in able) or (0,)
 
     def pace(self, base: str, steps: int, resolution: str) -> Pace | None:
