@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -174,8 +175,12 @@ def make_order(
     ctx: JobContext,
     goes_on: Callable[[], bool] = _always,
     agreed: Agreement | None = None,
+    *,
+    since: datetime | None = None,
 ) -> bool:
     """Make what waits of an order, one after another, for as long as `goes_on` says so.
+
+    `since` is when a person last asked for it, where that may not be written down yet.
 
     Each picture is asked for as its row says, and one that is being made is waited for. An order
     that has become too old meanwhile, as while the computer slept, is paused. Returns whether all
@@ -186,7 +191,7 @@ def make_order(
         for picture in _waiting(tools)
         if picture.order_id == order_id and not _ended(picture, tools, ctx)
     ]
-    goes = partial(_goes_on, order_id, tools, goes_on)
+    goes = partial(_goes_on, order_id, tools, goes_on, since)
     return len(make_each(waiting, tools, ctx, agreed, goes)) == len(waiting)
 
 
@@ -200,12 +205,16 @@ def _ended(picture: Picture, tools: Tools, ctx: JobContext) -> bool:
     return bool(trouble)
 
 
-def _goes_on(order_id: str, tools: Tools, goes_on: Callable[[], bool]) -> bool:
+def _goes_on(
+    order_id: str, tools: Tools, goes_on: Callable[[], bool], since: datetime | None
+) -> bool:
     store = tools.stores.orders
     order = next((one for one in store.all() if one.id == order_id), None)
-    if order is not None and order.is_stale(tools.clock.now()):
-        store.update(order_id, paused=True, note=TOO_OLD)
-        return False
+    if order is not None:
+        asked = order.since if since is None else max(order.since, since)
+        if replace(order, since=asked).is_stale(tools.clock.now()):
+            store.update(order_id, paused=True, note=TOO_OLD)
+            return False
     return goes_on()
 
 

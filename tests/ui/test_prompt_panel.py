@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 
 import pytest
 from gallery_room import NOW, Room
@@ -435,7 +436,11 @@ def test_order_that_waited_too_long_says_so_and_is_made_by_one_click(
     qtbot.waitUntil(lambda: line.making.text() == wanted)
     assert room.painter.asked == []
 
+    written = Event()
+    room.jobs.start("A slow disk", lambda _ctx: written.wait(60), lane="library")
     qtbot.mouseClick(line.hold, LEFT)
+    qtbot.waitUntil(lambda: len(room.painter.asked) == 1)
+    written.set()
     qtbot.waitUntil(lambda: line.making.text() == "1 picture made for $0.025.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -157,8 +158,11 @@ class QueueDesk(Desk):
     def pause(self, order_id: str, paused: bool = True) -> None:
         """Let an order wait, or go on; a picture that is being made is waited for."""
         self._set_aside.pop(order_id, None)
+        now = self.tools.clock.now()
         orders = tuple(
-            replace(order, paused=paused, note="") if order.id == order_id else order
+            replace(order, paused=paused, note="", since=order.since if paused else now)
+            if order.id == order_id
+            else order
             for order in self.queue.orders
         )
         self._change(replace(self.queue, orders=orders))
@@ -266,9 +270,11 @@ class QueueDesk(Desk):
         return frozenset(key for key, models in offered if models and all(m.free for m in models))
 
     def _start(self, order_id: str) -> None:
+        order = self.queue.order(order_id)
+        since = order.since if order is not None else None
         job = self._run(
             "Make pictures",
-            partial(self._make, order_id, self._agreed.pop(order_id, None)),
+            partial(self._make, order_id, self._agreed.pop(order_id, None), since),
             lane="orders",
             done=partial(self._on_order_made, order_id),
             failed=partial(self._on_order_failed, order_id),
@@ -281,11 +287,13 @@ class QueueDesk(Desk):
         job.cancelled.connect(partial(self._on_order_cancelled, order_id))
         job.finished.connect(partial(self._on_order_left, order_id))
 
-    def _make(self, order_id: str, agreed: Agreement | None, ctx: JobContext) -> bool:
+    def _make(
+        self, order_id: str, agreed: Agreement | None, since: datetime | None, ctx: JobContext
+    ) -> bool:
         def goes_on() -> bool:
             return order_id not in self._leaving
 
-        return make_order(order_id, self.tools, ctx, goes_on, agreed)
+        return make_order(order_id, self.tools, ctx, goes_on, agreed, since=since)
 
     def _on_maybe_too_dear(self, order_id: str, error: object) -> None:
         """Let an order wait that passes the monthly limit, until a person agrees or resumes it.
