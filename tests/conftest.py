@@ -33,7 +33,7 @@ _SENDTO, _GETADDRINFO = socket.socket.sendto, socket.getaddrinfo
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 _STORE = Path(__file__).with_name("store")
 _FOREIGN_VARIABLES = (*variable_prefixes(), "HUGGING_FACE_", "RUNPOD_")
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 """How long a test waits for what must come: a computer may be busy with other things."""
 _HOME_VARIABLES = {
     "HOME": "",

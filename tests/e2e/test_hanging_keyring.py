@@ -51,7 +51,7 @@ def test_app_ends_at_once_while_the_password_store_does_not_answer(
     session = Session(Options(data_dir=tmp_path), theme, Redactor())
     session.window.show()
     session.open()
-    qtbot.waitUntil(standing.asked.is_set, timeout=30_000)
+    qtbot.waitUntil(standing.asked.is_set)
     assert session.window.isVisible() and session.jobs.live() == 1
 
     session.window.close()

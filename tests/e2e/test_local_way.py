@@ -21,7 +21,7 @@ from fluxlora_desktop.ui.theme import Theme
 from tests.local.ground import Ground, quiet_ground
 from tests.ui.furnished import House, make_bench
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 HERE = ("local", "flux.1-dev")
 
 

@@ -44,7 +44,7 @@ def runner(qtbot):
 
 
 def settle(qtbot, runner: JobRunner) -> None:
-    qtbot.waitUntil(lambda: runner.live() == 0, timeout=30_000)
+    qtbot.waitUntil(lambda: runner.live() == 0)
 
 
 def wait_until_cancelled(ctx) -> None:

@@ -56,7 +56,7 @@ def start_second(data_dir: Path, *files: str) -> subprocess.Popen[bytes]:
 def test_second_start_raises_the_first_window_and_leaves(qtbot, first, tmp_path):
     heard = Heard(first)
     with start_second(tmp_path) as second:
-        qtbot.waitUntil(lambda: heard.raised == 1, timeout=20_000)
+        qtbot.waitUntil(lambda: heard.raised == 1)
         assert second.wait(20) == 0
 
     assert heard.files == []
@@ -65,7 +65,7 @@ def test_second_start_raises_the_first_window_and_leaves(qtbot, first, tmp_path)
 def test_second_start_hands_its_files_over(qtbot, first, tmp_path):
     heard = Heard(first)
     with start_second(tmp_path, "/a/one photo.jpg", "/b/ü.png") as second:
-        qtbot.waitUntil(lambda: heard.raised == 1, timeout=20_000)
+        qtbot.waitUntil(lambda: heard.raised == 1)
         assert second.wait(20) == 0
 
     assert heard.files == [(Path("/a/one photo.jpg"), Path("/b/ü.png"))]
@@ -89,7 +89,7 @@ def test_place_of_a_killed_window_is_free(qtbot, tmp_path):
     heard = Heard(instance)
     assert instance.claim()
     with start_second(tmp_path) as second:
-        qtbot.waitUntil(lambda: heard.raised == 1, timeout=20_000)
+        qtbot.waitUntil(lambda: heard.raised == 1)
         assert second.wait(20) == 0
     instance.release()
 
@@ -102,7 +102,7 @@ def test_wrong_message_is_dropped(qtbot, first, message):
     socket = QLocalSocket()
     socket.connectToServer(first.name)
     assert socket.waitForConnected(5_000)
-    with qtbot.waitSignal(socket.disconnected, timeout=10_000):
+    with qtbot.waitSignal(socket.disconnected):
         socket.write(message)
 
     assert heard.raised == 0

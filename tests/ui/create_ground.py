@@ -31,7 +31,7 @@ from fluxlora_desktop.ui.create.page import CreatePage
 from fluxlora_desktop.ui.desks.draft import Draft, DraftDesk
 from fluxlora_desktop.ui.desks.runs import RunDesk
 
-_PATIENCE_MS = 30_000
+_PATIENCE_MS = 60_000
 
 
 class JudgedPhotos(FakePhotos):

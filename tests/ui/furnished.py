@@ -221,9 +221,7 @@ class House:
         draft.set_plan(name=name, rights_confirmed=True, visibility=Visibility.PUBLIC)
         run_id = draft.draft().run.id
         runs.start(run_id)
-        self.qtbot.waitUntil(
-            lambda: runs.run(run_id) is not None and not runs.run(run_id).open, timeout=30_000
-        )
+        self.qtbot.waitUntil(lambda: runs.run(run_id) is not None and not runs.run(run_id).open)
         self.rest()
         if name == "Red fox":
             return runs.run(run_id)
@@ -233,7 +231,7 @@ class House:
 
     def rest(self) -> None:
         """Wait until no job runs and what was asked of layouts is done."""
-        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0, timeout=20_000)
+        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0)
         QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
 
     def show(self, screen: str) -> Page:

@@ -76,7 +76,7 @@ class Studio:
         return self.draft.draft().dataset.hashes()[place]
 
     def rest(self) -> None:
-        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0, timeout=30_000)
+        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0)
 
     def click(self, widget: object) -> None:
         self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)

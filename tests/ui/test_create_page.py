@@ -130,7 +130,7 @@ def test_start_can_be_pressed_again_when_it_was_refused(ground: Ground) -> None:
     make_ready(ground)
     ground.settle()
     ground.stores.runs.delete_draft(ground.now().run.id)
-    with ground.qtbot.waitSignal(ground.runs.failed, timeout=30_000):
+    with ground.qtbot.waitSignal(ground.runs.failed):
         ground.qtbot.mouseClick(ground.page.start_button, LEFT)
         assert not ground.page.start_button.isEnabled()
     assert ground.page.start_button.isEnabled()

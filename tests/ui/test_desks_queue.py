@@ -75,7 +75,7 @@ class Hall:
         return str(pictures[0].order_id)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=10_000)
+        self.qtbot.waitUntil(condition)
 
     def rest(self) -> None:
         self.until(lambda: self.bench.jobs.live() == 0)

@@ -77,7 +77,7 @@ class Watch:
         return self.service.listings - before
 
     def rest(self) -> None:
-        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0, timeout=20_000)
+        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0)
 
     def lists(self, **facts: object) -> None:
         mark = f"fluxlora-{self.bench.tools.stores.runs.library_id}-0123456789ab"

@@ -305,7 +305,7 @@ def test_all_of_more_pictures_than_are_read_are_marked_at_once(qtbot: QtBot, roo
     qtbot.keyClick(page.browser.grid, Key.Key_A, Mod.ControlModifier)
     qtbot.keyClick(page.browser.grid, Key.Key_3)
 
-    qtbot.waitUntil(lambda: len(room.undoables) == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: len(room.undoables) == 1)
     assert room.undoables[0].says == "5,500 pictures rated 3 of 5."
     assert len(room.stores.pictures.ids(PictureQuery(rating=3))) == 5500
     qtbot.waitUntil(lambda: room.jobs.live() == 0)

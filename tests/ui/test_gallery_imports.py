@@ -228,7 +228,7 @@ def test_stop_keeps_what_came_in(qtbot: QtBot, room: Room) -> None:
     room.imports.bring([folder])
     room.imports.bring([folder])
 
-    qtbot.waitUntil(lambda: len(room.undoables) == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: len(room.undoables) == 1)
     qtbot.waitUntil(lambda: not line.isVisible())
     assert room.undoables[0].says.endswith(" came in. You stopped the rest.")
     kept = len(room.stores.pictures.ids())

@@ -100,10 +100,10 @@ class Studio:
         then(self.target)
 
     def rest(self) -> None:
-        self.qtbot.waitUntil(lambda: self.jobs.live() == 0, timeout=15_000)
+        self.qtbot.waitUntil(lambda: self.jobs.live() == 0)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        self.qtbot.waitUntil(condition, timeout=15_000)
+        self.qtbot.waitUntil(condition)
 
     def stored(self) -> Lora:
         return self.library.stores.loras.get(self.fox)

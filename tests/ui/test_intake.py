@@ -330,7 +330,7 @@ def test_first_picture_of_an_animated_gif_comes_in_and_that_is_said(
     qtbot.addWidget(page)
     page.show()
     draft.load()
-    qtbot.waitUntil(lambda: draft.loaded and bench.jobs.live() == 0, timeout=30_000)
+    qtbot.waitUntil(lambda: draft.loaded and bench.jobs.live() == 0)
     mime = QMimeData()
     mime.setData("image/gif", QByteArray(moving_picture()))
     mime.setData("image/png", QByteArray(encoded()))
@@ -343,8 +343,8 @@ def test_first_picture_of_an_animated_gif_comes_in_and_that_is_said(
         path = bench.inbox / "moving.gif"
         path.write_bytes(moving_picture())
         assert drag_over(page, files_mime(path))
-    qtbot.waitUntil(lambda: len(draft.draft().dataset.photos) == 1, timeout=30_000)
-    qtbot.waitUntil(lambda: bench.jobs.live() == 0 and not draft.checking(), timeout=30_000)
+    qtbot.waitUntil(lambda: len(draft.draft().dataset.photos) == 1)
+    qtbot.waitUntil(lambda: bench.jobs.live() == 0 and not draft.checking())
 
     photo = draft.draft().dataset.photos[0].photo
     assert photo.facts.format == "GIF"

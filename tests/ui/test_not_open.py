@@ -134,7 +134,7 @@ def page_of(qtbot: QtBot, session: Session) -> NotOpenPage:
     def is_shown() -> bool:
         return isinstance(session.window.stack.currentWidget(), NotOpenPage)
 
-    qtbot.waitUntil(is_shown, timeout=30_000)
+    qtbot.waitUntil(is_shown)
     page = session.window.stack.currentWidget()
     assert isinstance(page, NotOpenPage)
     return page
@@ -148,7 +148,7 @@ def test_click_restores_the_backup_and_the_files_come_back(
     page = page_of(qtbot, opened)
     assert page.act.text().startswith("Restore the backup of ")
 
-    with qtbot.waitSignal(opened.ready, timeout=30_000):
+    with qtbot.waitSignal(opened.ready):
         qtbot.mouseClick(page.act, Qt.MouseButton.LeftButton)
 
     stores = opened.opened.tools.stores
@@ -170,7 +170,7 @@ def test_without_a_backup_a_new_library_begins_with_the_files(
     page = page_of(qtbot, opened)
     assert page.act.text() == "Start a new library"
 
-    with qtbot.waitSignal(opened.ready, timeout=30_000):
+    with qtbot.waitSignal(opened.ready):
         qtbot.mouseClick(page.act, Qt.MouseButton.LeftButton)
 
     assert [lora.id for lora in opened.opened.tools.stores.loras.all()] == ["found"]
@@ -203,7 +203,7 @@ def test_library_that_is_free_again_opens_by_try_again(
     assert "Another program" in words(page)
     holder.close()
 
-    with qtbot.waitSignal(opened.ready, timeout=30_000):
+    with qtbot.waitSignal(opened.ready):
         qtbot.mouseClick(page.act, Qt.MouseButton.LeftButton)
 
 

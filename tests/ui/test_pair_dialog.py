@@ -92,7 +92,7 @@ def counter(dialog: PairDialog) -> str:
 
 def closes(ground: Ground, dialog: PairDialog) -> None:
     """Wait until the dialog is gone."""
-    with ground.qtbot.waitSignal(dialog.destroyed, timeout=30_000):
+    with ground.qtbot.waitSignal(dialog.destroyed):
         pass
     ground.settle()
 

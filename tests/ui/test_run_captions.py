@@ -46,9 +46,7 @@ class Room:
     asked: list[object] = field(default_factory=list)
 
     def rest(self) -> None:
-        self.qtbot.waitUntil(
-            lambda: self.bench.jobs.live() == 0 and not self.draft.checking(), timeout=30_000
-        )
+        self.qtbot.waitUntil(lambda: self.bench.jobs.live() == 0 and not self.draft.checking())
 
     def click(self, widget: QWidget) -> None:
         self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
@@ -105,7 +103,7 @@ class Room:
 
     def until(self, captions: list[str]) -> None:
         """Wait until the draft has these captions, on the screen and in the library."""
-        self.qtbot.waitUntil(lambda: self.captions() == captions, timeout=30_000)
+        self.qtbot.waitUntil(lambda: self.captions() == captions)
         self.rest()
         assert self.stored() == captions
 
