@@ -6,6 +6,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -363,7 +364,7 @@ def mutated(original: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
             inner = group[key]
             if isinstance(inner, dict) and inner and second % 3:
                 group, key = inner, list(inner)[second % len(inner)]
-            group[key] = value
+            group[key] = deepcopy(value)  # else the next change may be one of ODD itself
         return fresh
 
     some = st.tuples(st.integers(0, 50), st.integers(0, 50), st.sampled_from(ODD))
