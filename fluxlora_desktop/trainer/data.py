@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy
 import torch
@@ -28,6 +28,7 @@ from .job import Job
 LONGEST_CAPTION = 20_000
 MOST_PIXELS = 200_000_000
 Size = tuple[int, int]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +148,21 @@ def _texts(
             (found[prompt],) = encoder([prompt])
         return found
 
+    found = _or_on_processor(encoded, device)
+    free(device)
+    return found
+
+
+def _or_on_processor(make: Callable[[torch.device], Made], device: torch.device) -> Made:
+    """Return what is made on a device, or on the processor where that has no room for it."""
     try:
-        found = encoded(device)
+        return make(device)
     except Exception as error:
         if device.type == "cpu" or not is_out_of_memory(error):
             raise
-        found = {}
-    if not found:  # outside of the handler, whose traceback holds what filled the memory
-        free(device)
-        found = encoded(torch.device("cpu"))
+    # Only here is the traceback gone, which holds what filled the memory.
     free(device)
-    return found
+    return make(torch.device("cpu"))
 
 
 def add_latents(
@@ -176,16 +181,7 @@ def add_latents(
     def made(on: torch.device) -> dict[tuple[int, int, int], torch.Tensor]:
         return _latents(family, folder, seed, photos, entries, on, check)
 
-    try:
-        found = made(device)
-    except Exception as error:
-        if device.type == "cpu" or not is_out_of_memory(error):
-            raise
-        found = {}
-    if not found:  # outside of the handler, whose traceback holds what filled the memory
-        free(device)
-        found = made(torch.device("cpu"))
-    encoded.latents.update(found)
+    encoded.latents.update(_or_on_processor(made, device))
 
 
 def _latents(

@@ -1,4 +1,4 @@
-"""The probe's answer as a value, and back into the file that keeps it."""
+"""What the programs of the engine say in lines of JSON; the probe's answer as a value."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ _MAX_PROBLEMS = 20
 _LONGEST = 300
 
 
-def parse_probe(line: str) -> Probe | None:
-    """Return what a line of `--probe` says, None for anything else."""
+def object_in(line: bytes | str) -> Mapping[str, Any] | None:
+    """Return the JSON object in a line, None for whatever else a library printed there."""
     try:
-        found = json.loads(line)
+        said = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or found.get("v") != 1:
+    return said if isinstance(said, dict) else None
+
+
+def parse_probe(line: str) -> Probe | None:
+    """Return what a line of `--probe` says, None for anything else."""
+    found = object_in(line)
+    if found is None or found.get("v") != 1:
         return None
     gpus, bases, problems = (found.get(key) for key in ("gpus", "bases", "problems"))
     return Probe(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from fluxlora_desktop.backends.local.answers import object_in
 from fluxlora_desktop.backends.local.child import run
 from fluxlora_desktop.domain.engine import EngineEnvironment, EngineStep, LocalBase
 from fluxlora_desktop.domain.errors import AccessGated, AppError, DiskFull, EngineError
@@ -28,7 +28,7 @@ def download(base: LocalBase, environment: EngineEnvironment, log: Path, ctx: Jo
 
     def hear(line: str) -> None:
         nonlocal error
-        said = _object_in(line)
+        said = object_in(line) or {}
         if said.get("event") == "error":
             error = said
         elif said.get("event") == "download":
@@ -59,12 +59,3 @@ def _error(base: LocalBase, code: int, said: Mapping[str, Any], log: Path) -> Ap
 def _bytes_in(said: Mapping[str, Any]) -> int:
     done = said.get("done")
     return done if isinstance(done, int) and 0 <= done < 2**53 else 0
-
-
-def _object_in(line: str) -> Mapping[str, Any]:
-    """Return the JSON object in a line, {} for what else a library prints there."""
-    try:
-        said = json.loads(line)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
+from fluxlora_desktop.backends.local.answers import object_in
 from fluxlora_desktop.backends.local.leash import Leash, apart
 from fluxlora_desktop.backends.local.process import Program
 from fluxlora_desktop.domain.errors import (
@@ -357,7 +358,7 @@ class _Child:
                 if len(line) > LONGEST_LINE:
                     why = "it said more than it may"
                     break
-                said = _object_in(line)
+                said = object_in(line)
                 if said is not None:
                     self._hear(said)
         with self._changed:
@@ -389,12 +390,3 @@ class _Lines:
             self._rest += piece
         line, mark, self._rest = self._rest.partition(b"\n")
         return line + mark
-
-
-def _object_in(line: bytes) -> Said | None:
-    """Return the JSON object in a line, None for whatever else a library printed there."""
-    try:
-        said = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return said if isinstance(said, dict) else None
